@@ -1,0 +1,63 @@
+/*
+ * What a backend is. A new one: copy null.c, fill the struct, add one line to backends.def.
+ * The driver (registry.c) compares what the program needs with what the backend can say, and
+ * refuses (NPC406) at the place of the first use; emit() may rely on that.
+ */
+#ifndef NPC_BACKENDS_BACKEND_H
+#define NPC_BACKENDS_BACKEND_H
+
+#include "base/file.h"
+#include "ir/bind.h"
+
+/* Constructs that not every backend can say. features.def names each and gives its text. */
+enum feature {
+#define FEATURE(id, bit, text) FEAT_##id = 1u << (bit),
+#include "backends/features.def"
+#undef FEATURE
+};
+
+struct emit_options {
+    struct bind_options bind;
+    const struct named_port *failsafe; /* ports kept open to a host, default tcp/22 */
+    size_t nfailsafe;
+    bool allow_raw;
+};
+
+struct emit { /* what emit() is given */
+    struct ctx *ctx;
+    const struct program *program;
+    const struct bound *bound; /* only if the backend asked for it, else NULL */
+    const struct emit_options *options;
+    struct buf *out; /* the main output */
+    VEC(struct out_file) files; /* BACKEND_DIRECTORY: all files; else side files, such as NAME.map:
+                                   path is then a suffix to the -o path */
+};
+
+enum backend_flags {
+    BACKEND_BINDS = 1,     /* works on the bound IR */
+    BACKEND_DIRECTORY = 2, /* writes several files: -o names a directory and is demanded */
+};
+
+struct backend {
+    const char *name;      /* as in -t NAME */
+    const char *extension; /* of golden files and of -o by convention: "yaml" */
+    const char *summary;   /* one line for help */
+    unsigned flags;        /* enum backend_flags */
+    unsigned features;     /* enum feature: what it can say */
+    bool (*emit)(struct emit *e); /* false: errors were reported, nothing is written */
+};
+
+/* All backends, in the order of backends.def; NULL ends the list. */
+const struct backend *const *backends_all(void);
+const struct backend *backend_find(struct str name);
+
+/* Checks features, binds if needed, emits. False if an error was reported. e->ctx, program,
+ * options and out are set by the caller. */
+bool backend_run(const struct backend *b, struct emit *e);
+
+/* The constructs that a policy needs: calls found() with each and its place, in source order. */
+void program_features(const struct program *p,
+                      void (*found)(void *arg, enum feature f, struct span at), void *arg);
+const char *feature_text(enum feature f);
+
+#endif

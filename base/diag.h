@@ -1,0 +1,80 @@
+/*
+ * Diagnostics: collected while working, sorted and shown once at the end.
+ * The ids are in base/diag.def. A function that reports an error returns false to its caller, which
+ * passes it on silently.
+ */
+#ifndef NPC_BASE_DIAG_H
+#define NPC_BASE_DIAG_H
+
+#include "base/buf.h"
+#include "base/source.h"
+
+enum diag_id {
+#define DIAG(number, slug, summary) DIAG_##number,
+#include "base/diag.def"
+#undef DIAG
+    DIAG_COUNT
+};
+
+enum severity { SEV_ERROR, SEV_WARNING, SEV_INFO };
+
+struct diag_note { /* a second place, such as "first defined here" */
+    struct span at;
+    struct str text;
+};
+
+struct diag {
+    enum diag_id id;
+    enum severity severity;
+    struct span at;
+    struct str text;
+    struct str hint; /* what to do, or empty */
+    VEC(struct diag_note) notes;
+};
+
+struct diags {
+    struct arena *arena;
+    const struct sources *sources;
+    VEC(struct diag *) list;
+    size_t errors, warnings;
+    size_t kept; /* most diagnostics kept in memory; the rest are counted only */
+};
+
+void diags_init(struct diags *d, struct arena *a, const struct sources *sources);
+
+/* Reports one finding. `fmt` is a sentence without full stop that says what was found and what was
+ * expected. Never returns NULL. Bytes of input in the text may be anything: they are escaped when
+ * shown. */
+struct diag *diag_report(struct diags *d, enum severity sev, enum diag_id id, struct span at,
+                         const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+#define diag_error(d, id, at, ...)   diag_report((d), SEV_ERROR, DIAG_##id, (at), __VA_ARGS__)
+#define diag_warning(d, id, at, ...) diag_report((d), SEV_WARNING, DIAG_##id, (at), __VA_ARGS__)
+#define diag_info(d, id, at, ...)    diag_report((d), SEV_INFO, DIAG_##id, (at), __VA_ARGS__)
+/* Says what to do. */
+void diag_hint(struct diags *d, struct diag *rec, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Adds a second place. */
+void diag_also(struct diags *d, struct diag *rec, struct span at, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+const char *diag_slug(enum diag_id id);    /* "not-expressible" */
+unsigned diag_number(enum diag_id id);     /* 406 */
+const char *diag_summary(enum diag_id id); /* one line, for documentation */
+
+struct diag_style {
+    bool colour;
+    bool json;
+    bool info;     /* also show SEV_INFO */
+    size_t most;   /* diagnostics shown, 0: 50; the rest are counted in a last line */
+};
+/* Writes all diagnostics, sorted by place, then id, then text; equal ones once. Text form:
+ *   file:line:col: error: text [NPC203]
+ *   <source line>
+ *   <caret line>
+ *     hint: ...
+ *     file:line:col: note: ...
+ * Control bytes and invalid UTF-8 from input are shown as \x1b; tabs in the source line as one
+ * blank. JSON form: one object {"version":1,"diagnostics":[...]}. */
+void diags_show(const struct diags *d, const struct diag_style *style, struct buf *out);
+
+#endif

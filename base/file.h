@@ -1,0 +1,43 @@
+/*
+ * Files in and out. Input is opened without following links out of a root; output appears whole or
+ * not at all.
+ */
+#ifndef NPC_BASE_FILE_H
+#define NPC_BASE_FILE_H
+
+#include "base/buf.h"
+
+/* One file to be written: path relative to the output directory, or the -o path itself. */
+struct out_file {
+    struct str path;
+    struct buf *text;
+};
+
+/* Writes one file: a temporary file beside it (O_EXCL, mode 0600, then `mode` less the umask),
+ * fsync, rename, fsync of the directory. Interrupted and short writes are continued. On failure the
+ * old file stays, the temporary one is removed, errno is set and false returned. */
+bool file_write_atomic(const char *path, struct str text, unsigned mode);
+
+/* Writes several files as the directory `dir`: a new temporary directory beside it, every file
+ * synced, then one exchange (renameat2 RENAME_EXCHANGE) or rename; the old directory is removed
+ * afterwards. Refuses (errno EEXIST) to replace a directory that holds anything but files named in
+ * `files`. false and errno on failure, with the old directory in place. */
+bool dir_write_atomic(const char *dir, const struct out_file *files, size_t n, unsigned mode);
+
+/* Writes all of text to a descriptor; false and errno on failure. */
+bool fd_write_all(int fd, struct str text);
+
+/* Opens `path` (relative, already normalized, without "..") below the directory descriptor `root`
+ * for reading; every component is opened with O_NOFOLLOW, so no link is followed. Returns a
+ * descriptor of a regular file, FIFO or pipe, or -1 and errno (ELOOP: a link; EISDIR; ENXIO: a
+ * device). */
+int open_beneath(int root, const char *path);
+
+/* Lexically resolves `rel` against the directory of `from` (both relative to one root); "." and
+ * ".." are folded. Returns an empty string if the result would leave the root or rel is absolute. */
+struct str path_resolve(struct arena *a, struct str from, struct str rel);
+
+/* Reads a descriptor to its end, at most `max` bytes. False with errno (EFBIG: longer). */
+bool fd_read_all(int fd, size_t max, struct buf *out);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Sources and places in them. A place is (file, line, column, length): lines and columns count from
+ * 1, a column is a Unicode code point, a line ends at LF (CR LF counts as one).
+ */
+#ifndef NPC_BASE_SOURCE_H
+#define NPC_BASE_SOURCE_H
+
+#include "base/str.h"
+#include "base/vec.h"
+
+struct span {
+    uint32_t file; /* index in struct sources; 0 is "no place" */
+    uint32_t line;
+    uint32_t col;
+    uint32_t len; /* code points to underline on the first line; at least 1 if known */
+};
+
+struct source {
+    struct str path;  /* as shown to people: relative to how the INPUT was named */
+    struct str text;  /* whole text if kept (npc source, small input), else n == 0 */
+    bool reopen;      /* a regular file whose lines may be read again for diagnostics */
+};
+
+struct sources {
+    struct arena *arena;
+    VEC(struct source) list; /* list.v[0] is unused */
+};
+
+void sources_init(struct sources *s, struct arena *a);
+/* Registers a source and returns its file number. */
+uint32_t sources_add(struct sources *s, struct str path);
+struct source *sources_get(const struct sources *s, uint32_t file);
+/* The text of one line without its line end, from kept text or by reading the file again; at most
+ * 4096 bytes. Empty if it cannot be had. Memory comes from `a`. */
+struct str sources_line(const struct sources *s, struct span at, struct arena *a);
+
+/* Order of places: by path bytes, line, column. No place sorts last. */
+int span_cmp(const struct sources *s, struct span a, struct span b);
+
+#endif

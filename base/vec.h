@@ -1,0 +1,28 @@
+/*
+ * Growable arrays in an arena: `VEC(struct peer) peers;` then `vec_push(a, &v, item)`.
+ * Items move when the array grows: keep indexes, not pointers, while pushing.
+ */
+#ifndef NPC_BASE_VEC_H
+#define NPC_BASE_VEC_H
+
+#include "base/arena.h"
+
+#define VEC(type)                                                                                  \
+    struct {                                                                                       \
+        type *v;                                                                                   \
+        size_t n, cap;                                                                             \
+    }
+
+/* Appends one item. */
+#define vec_push(a, vec, ...)                                                                      \
+    do {                                                                                           \
+        if ((vec)->n == (vec)->cap) {                                                              \
+            (vec)->v = vec_grow((a), (vec)->v, (vec)->n, &(vec)->cap, sizeof *(vec)->v);           \
+        }                                                                                          \
+        (vec)->v[(vec)->n++] = __VA_ARGS__;                                                        \
+    } while (0)
+
+/* The doubled copy of an array of n items; sets *cap. The old array stays in the arena. */
+void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t item_size);
+
+#endif

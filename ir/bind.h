@@ -1,0 +1,89 @@
+/*
+ * The policies bound to the inventory: labels become addresses, names become port numbers. This is
+ * what the kernel backends lay out.
+ *
+ * Everything is per family and direction, and works on classes of addresses, so that cost grows
+ * with classes and policies and not with pods squared:
+ *   target class  local addresses that are isolated in the direction and have the same grants
+ *   peer class    addresses (pods anywhere) that are matched by the same peers of the direction
+ * A connection to a target class is allowed if some grant allows it, else denied. Addresses that
+ * are in no target class are not isolated.
+ */
+#ifndef NPC_IR_BIND_H
+#define NPC_IR_BIND_H
+
+#include "ir/normal.h"
+
+enum bind_scope {
+    BIND_ALL,  /* every pod is a target: one node that sees all, or a simulation */
+    BIND_NODE, /* targets are the pods of one node */
+    BIND_HOST  /* the target is one workload, and the machine is that workload */
+};
+
+struct bind_options {
+    enum bind_scope scope;
+    struct str node;             /* BIND_NODE */
+    struct str host_ns, host;    /* BIND_HOST */
+    bool ipblock_external;       /* ipBlock never matches an address of the inventory */
+    size_t max_elements;         /* 0: limits.elements */
+};
+
+struct addr_list { /* rising */
+    struct ip *v;
+    size_t n;
+};
+
+struct id_list { /* rising */
+    uint32_t *v;
+    size_t n;
+};
+
+/* One allowance, from one rule of one policy. Peers are OR; `ports` holds for all of them. A rule
+ * whose named port is different numbers on different peers is several grants. */
+struct grant {
+    const struct npolicy *policy;
+    const struct nrule *rule;
+    bool any_peer;
+    struct id_list classes; /* peer classes, by id; a pod's address matched by a CIDR is here too */
+    struct ipset nets;      /* by CIDR. Overlaps pods' addresses unless ipblock_external, where every
+                               address of the inventory has been taken out */
+    struct portset ports;   /* numbers only; never empty; icmp only in FAM_IP4, icmp6 in FAM_IP6 */
+};
+
+struct target_class {
+    uint32_t id;            /* from 1, in order of the lowest address; BIND_HOST: 1 */
+    struct addr_list addrs; /* local addresses; BIND_HOST: as known, may be empty */
+    const struct grant **grants; /* in order of policy, rule */
+    size_t ngrants;
+    const struct npolicy **policies; /* all that isolate the class in this direction */
+    size_t npolicies;
+    const struct workload *example; /* the first member, for comments */
+};
+
+struct peer_class {
+    uint32_t id;            /* from 1, in order of the lowest address */
+    struct addr_list addrs; /* at least one */
+};
+
+struct bound_side {
+    struct target_class *targets;
+    size_t ntargets;
+    struct peer_class *peers; /* peers.v[id - 1]; only addresses that some grant names */
+    size_t npeers;
+};
+
+struct bound {
+    const struct bind_options *options;
+    struct bound_side side[FAMILIES][DIRECTIONS];
+    struct addr_list local[FAMILIES]; /* every local pod address, isolated or not */
+    const struct workload *host;      /* BIND_HOST */
+    const struct npolicy **policies;  /* normalized, in program order */
+    size_t npolicies;
+};
+
+/* Binds. Reports NPC601, NPC602, NPC603, NPC605, NPC606, NPC902; NULL if an error was reported.
+ * Cluster policies must have been refused before (the kernel backends do not take them yet). */
+const struct bound *bind_program(struct ctx *c, const struct program *p,
+                                 const struct bind_options *options);
+
+#endif

@@ -29,8 +29,9 @@ struct emit { /* what emit() is given */
     const struct bound *bound; /* only if the backend asked for it, else NULL */
     const struct emit_options *options;
     struct buf *out; /* the main output */
-    VEC(struct out_file) files; /* BACKEND_DIRECTORY: all files; else side files, such as NAME.map:
-                                   path is then a suffix to the -o path */
+    VEC(struct out_file)
+    files; /* BACKEND_DIRECTORY: all files; else side files, such as NAME.map:
+              path is then a suffix to the -o path */
 };
 
 enum backend_flags {
@@ -39,11 +40,11 @@ enum backend_flags {
 };
 
 struct backend {
-    const char *name;      /* as in -t NAME */
-    const char *extension; /* of golden files and of -o by convention: "yaml" */
-    const char *summary;   /* one line for help */
-    unsigned flags;        /* enum backend_flags */
-    unsigned features;     /* enum feature: what it can say */
+    const char *name;             /* as in -t NAME */
+    const char *extension;        /* of golden files and of -o by convention: "yaml" */
+    const char *summary;          /* one line for help */
+    unsigned flags;               /* enum backend_flags */
+    unsigned features;            /* enum feature: what it can say */
     bool (*emit)(struct emit *e); /* false: errors were reported, nothing is written */
 };
 

@@ -19,10 +19,10 @@ typedef void (*arena_oom_fn)(void *arg);
 typedef void (*arena_release_fn)(void *resource);
 
 struct arena {
-    struct arena_chunk *chunks;  /* newest first */
-    struct arena_defer *defers;  /* newest first */
-    char *next, *end;            /* free space of the newest chunk */
-    size_t total;                /* bytes obtained from malloc, for limits and tests */
+    struct arena_chunk *chunks; /* newest first */
+    struct arena_defer *defers; /* newest first */
+    char *next, *end;           /* free space of the newest chunk */
+    size_t total;               /* bytes obtained from malloc, for limits and tests */
     arena_oom_fn oom;
     void *oom_arg;
 };

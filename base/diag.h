@@ -64,8 +64,8 @@ const char *diag_summary(enum diag_id id); /* one line, for documentation */
 struct diag_style {
     bool colour;
     bool json;
-    bool info;     /* also show SEV_INFO */
-    size_t most;   /* diagnostics shown, 0: 50; the rest are counted in a last line */
+    bool info;   /* also show SEV_INFO */
+    size_t most; /* diagnostics shown, 0: 50; the rest are counted in a last line */
 };
 /* Writes all diagnostics, sorted by place, then id, then text; equal ones once. Text form:
  *   file:line:col: error: text [NPC203]

@@ -34,7 +34,8 @@ bool fd_write_all(int fd, struct str text);
 int open_beneath(int root, const char *path);
 
 /* Lexically resolves `rel` against the directory of `from` (both relative to one root); "." and
- * ".." are folded. Returns an empty string if the result would leave the root or rel is absolute. */
+ * ".." are folded. Returns an empty string if the result would leave the root or rel is absolute.
+ */
 struct str path_resolve(struct arena *a, struct str from, struct str rel);
 
 /* Reads a descriptor to its end, at most `max` bytes. False with errno (EFBIG: longer). */

@@ -16,9 +16,9 @@ struct span {
 };
 
 struct source {
-    struct str path;  /* as shown to people: relative to how the INPUT was named */
-    struct str text;  /* whole text if kept (npc source, small input), else n == 0 */
-    bool reopen;      /* a regular file whose lines may be read again for diagnostics */
+    struct str path; /* as shown to people: relative to how the INPUT was named */
+    struct str text; /* whole text if kept (npc source, small input), else n == 0 */
+    bool reopen;     /* a regular file whose lines may be read again for diagnostics */
 };
 
 struct sources {

@@ -15,8 +15,11 @@ struct str {
     size_t n;
 };
 
-#define STR(literal)  ((struct str){(literal), sizeof(literal) - 1})
-#define STR_INIT(literal) {(literal), sizeof(literal) - 1} /* for static tables */
+#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    } /* for static tables */
 
 /* The string of a NUL-terminated C string (NULL gives the empty string). */
 struct str str_of(const char *cstr);

@@ -10,22 +10,22 @@
 #include "ir/program.h"
 
 struct load_options {
-    struct str root;            /* --root, or empty: the directory of the INPUT */
-    struct str default_ns;      /* --namespace */
+    struct str root;       /* --root, or empty: the directory of the INPUT */
+    struct str default_ns; /* --namespace */
     bool has_default_ns;
-    bool allow_aliases;         /* --allow-aliases: YAML anchors, within a budget */
-    bool allow_raw;             /* --allow-raw */
-    bool lenient;               /* --lenient: unknown fields are warnings, kept nowhere */
+    bool allow_aliases;           /* --allow-aliases: YAML anchors, within a budget */
+    bool allow_raw;               /* --allow-raw */
+    bool lenient;                 /* --lenient: unknown fields are warnings, kept nowhere */
     const struct str *skip_kinds; /* --skip-kind */
     size_t nskip_kinds;
-    bool has_expect_count;      /* --expect-count N: policies that must have been read */
+    bool has_expect_count; /* --expect-count N: policies that must have been read */
     size_t expect_count;
     void (*progress)(void *arg, size_t bytes, size_t objects, const char *phase); /* may be NULL */
     void *progress_arg;
 };
 
-struct input { /* one INPUT argument, or text in memory */
-    struct str path;   /* file, directory, "-", or the name shown for `text` */
+struct input {       /* one INPUT argument, or text in memory */
+    struct str path; /* file, directory, "-", or the name shown for `text` */
     bool in_memory;
     struct str text;
 };
@@ -73,8 +73,8 @@ struct byte_stream { /* pulls bytes; read returns 0 at the end, -1 and errno on 
 enum k8s_syntax { K8S_YAML, K8S_JSON };
 
 struct k8s_counts {
-    size_t skipped;        /* objects of unknown kinds */
-    size_t server_fields;  /* policies with server-side metadata dropped (NPC511) */
+    size_t skipped;       /* objects of unknown kinds */
+    size_t server_fields; /* policies with server-side metadata dropped (NPC511) */
 };
 
 /* Reads all documents of a stream into p. Errors are reported and reading goes on where it can. */

@@ -22,10 +22,10 @@ enum bind_scope {
 
 struct bind_options {
     enum bind_scope scope;
-    struct str node;             /* BIND_NODE */
-    struct str host_ns, host;    /* BIND_HOST */
-    bool ipblock_external;       /* ipBlock never matches an address of the inventory */
-    size_t max_elements;         /* 0: limits.elements */
+    struct str node;          /* BIND_NODE */
+    struct str host_ns, host; /* BIND_HOST */
+    bool ipblock_external;    /* ipBlock never matches an address of the inventory */
+    size_t max_elements;      /* 0: limits.elements */
 };
 
 struct addr_list { /* rising */
@@ -45,14 +45,14 @@ struct grant {
     const struct nrule *rule;
     bool any_peer;
     struct id_list classes; /* peer classes, by id; a pod's address matched by a CIDR is here too */
-    struct ipset nets;      /* by CIDR. Overlaps pods' addresses unless ipblock_external, where every
-                               address of the inventory has been taken out */
-    struct portset ports;   /* numbers only; never empty; icmp only in FAM_IP4, icmp6 in FAM_IP6 */
+    struct ipset nets;    /* by CIDR. Overlaps pods' addresses unless ipblock_external, where every
+                             address of the inventory has been taken out */
+    struct portset ports; /* numbers only; never empty; icmp only in FAM_IP4, icmp6 in FAM_IP6 */
 };
 
 struct target_class {
-    uint32_t id;            /* from 1, in order of the lowest address; BIND_HOST: 1 */
-    struct addr_list addrs; /* local addresses; BIND_HOST: as known, may be empty */
+    uint32_t id;                 /* from 1, in order of the lowest address; BIND_HOST: 1 */
+    struct addr_list addrs;      /* local addresses; BIND_HOST: as known, may be empty */
     const struct grant **grants; /* in order of policy, rule */
     size_t ngrants;
     const struct npolicy **policies; /* all that isolate the class in this direction */

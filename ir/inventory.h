@@ -7,7 +7,7 @@
 
 #include "ir/policy.h"
 
-struct named_port { /* a port that a workload declares */
+struct named_port {  /* a port that a workload declares */
     struct str name; /* may be empty */
     enum proto proto;
     uint16_t number;
@@ -27,22 +27,22 @@ enum workload_kind {
 struct workload {
     enum workload_kind kind;
     struct str ns, name;
-    struct str owner;     /* "Deployment/web" of a template; controller "Kind/name" of a pod, or "" */
+    struct str owner; /* "Deployment/web" of a template; controller "Kind/name" of a pod, or "" */
     struct labels labels; /* by key */
     struct address *addrs;
     size_t naddrs;
     struct named_port *ports;
     size_t nports;
-    struct str node;    /* spec.nodeName, or "" */
-    bool host_network;  /* no target, matched by no pod selector: its traffic is its node's */
-    bool finished;      /* phase Succeeded or Failed: ignored */
+    struct str node;   /* spec.nodeName, or "" */
+    bool host_network; /* no target, matched by no pod selector: its traffic is its node's */
+    bool finished;     /* phase Succeeded or Failed: ignored */
     struct span at;
 };
 
 struct ns_object {
     struct str name;
     struct labels labels; /* by key; always has LABEL_NS_NAME */
-    bool declared;        /* a Namespace object or `label` lines were given; else only the name is known */
+    bool declared; /* a Namespace object or `label` lines were given; else only the name is known */
     struct span at;
 };
 
@@ -58,7 +58,7 @@ struct service_port {
     struct str name;
     enum proto proto;
     uint16_t port;
-    uint16_t target;        /* 0: by name */
+    uint16_t target; /* 0: by name */
     struct str target_name;
 };
 

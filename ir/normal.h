@@ -22,7 +22,7 @@ struct port_name {
     struct str name;
 };
 
-struct nclause { /* one AND-clause over pods or nodes, or a domain */
+struct nclause {                 /* one AND-clause over pods or nodes, or a domain */
     enum peer_kind kind;         /* never PEER_CIDR */
     const struct selector *ns;   /* PEER_PODS: never NULL (own namespace: by LABEL_NS_NAME);
                                     without a namespace: the default namespace */

@@ -83,8 +83,8 @@ struct peer {
     enum peer_kind kind;
     const struct selector *ns;
     const struct selector *pods;
-    struct cidr cidr;          /* PEER_CIDR */
-    struct cidr *except;       /* each strictly inside cidr */
+    struct cidr cidr;    /* PEER_CIDR */
+    struct cidr *except; /* each strictly inside cidr */
     struct span *except_at;
     size_t nexcept;
     const struct selector *nodes; /* PEER_NODES */
@@ -96,7 +96,7 @@ enum port_form {
     PORT_ONE,   /* tcp/80; icmp/TYPE.CODE */
     PORT_RANGE, /* tcp/80-90 (80-80 is another spelling than 80); icmp/TYPE is a range too */
     PORT_NAMED, /* tcp/http; any/http */
-    PORT_WHOLE  /* tcp/*: every port of the protocol */
+    PORT_WHOLE  /* "tcp/" and "*": every port of the protocol */
 };
 
 struct port {
@@ -113,8 +113,8 @@ const char *action_name(enum action a); /* "allow", … */
 struct rule {
     enum action action;
     enum direction direction;
-    bool any_peer; /* no restriction; then npeers == 0 */
-    bool any_port; /* all traffic of every protocol; then nports == 0 */
+    bool any_peer;      /* no restriction; then npeers == 0 */
+    bool any_port;      /* all traffic of every protocol; then nports == 0 */
     struct peer *peers; /* OR */
     size_t npeers;
     struct port *ports; /* OR */

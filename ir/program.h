@@ -9,8 +9,8 @@
 
 /* One end of an expectation: pods, addresses, or one named workload. */
 struct test_end {
-    bool any;            /* anywhere */
-    struct peer *peers;  /* resolved: a PEER_PODS here always has ns set */
+    bool any;           /* anywhere */
+    struct peer *peers; /* resolved: a PEER_PODS here always has ns set */
     size_t npeers;
     struct str workload_ns, workload; /* `workload NAME`; else empty */
     struct span at;

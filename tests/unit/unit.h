@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TEST(function) {#function, function}
+#define TEST(function)                                                                             \
+    {                                                                                              \
+#function, function                                                                        \
+    }
 
 /* Memory exhausted in a test is a failure of the test program. */
 static inline void unit_oom(void *arg)

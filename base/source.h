@@ -16,7 +16,9 @@ struct span {
 };
 
 struct source {
-    struct str path; /* as shown to people: relative to how the INPUT was named */
+    struct str path; /* as shown to people: how the INPUT was named, and on from there */
+    struct str name; /* as outputs print it: relative to the INPUT's directory, so that the place of
+                        a checkout is in no output; the path until the loader sets it */
     struct str text; /* whole text if kept (npc source, small input), else n == 0 */
     bool reopen;     /* a regular file whose lines may be read again for diagnostics */
 };
@@ -27,7 +29,7 @@ struct sources {
 };
 
 void sources_init(struct sources *s, struct arena *a);
-/* Registers a source and returns its file number. */
+/* Registers a source and returns its file number; its name is the path. */
 uint32_t sources_add(struct sources *s, struct str path);
 struct source *sources_get(const struct sources *s, uint32_t file);
 /* The text of one line without its line end, from kept text or by reading the file again; at most

@@ -1,0 +1,184 @@
+/*
+ * Files of the library's caller: reading one source whole, writing what was compiled. What is
+ * written has been built and checked before the first byte goes out.
+ */
+#include "lib/context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OUTPUT_MODE 0666 /* less the umask, as for any compiler */
+
+static bool io_error(struct npc *n, const char *what, const char *path, int error)
+{
+    diag_error(&n->ctx.diags, NPC001, (struct span){0}, "cannot %s '%s': %s", what, path,
+               strerror(error));
+    return false;
+}
+
+static void free_deferred(void *p)
+{
+    free(p);
+}
+
+/* ---- in ---- */
+
+static void close_deferred(void *p)
+{
+    int *fd = p;
+    if (*fd > STDIN_FILENO) {
+        close(*fd);
+    }
+    *fd = -1;
+}
+
+static bool read_file(struct npc *n, const char *path, struct str *text)
+{
+    int *fd = ARENA_NEW(&n->ctx.arena, int);
+    arena_defer(&n->ctx.arena, close_deferred, fd);
+    *fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd < 0 && errno == ENOENT) {
+        diag_error(&n->ctx.diags, NPC004, (struct span){0}, "there is no file '%s'", path);
+        return false;
+    }
+    if (*fd < 0) {
+        return io_error(n, "open", path, errno);
+    }
+    size_t most = n->ctx.limits.dsl_file;
+    struct buf *b = buf_new(&n->ctx.arena);
+    if (!fd_read_all(*fd, most, b)) {
+        if (errno != EFBIG) {
+            return io_error(n, "read", path, errno);
+        }
+        diag_error(&n->ctx.diags, NPC003, (struct span){0},
+                   "'%s' has more than %zu bytes, which is the limit of an npc file", path, most);
+        return false;
+    }
+    close_deferred(fd);
+    *text = buf_text(b);
+    return true;
+}
+
+enum npc_status npc_read_file(struct npc *n, const char *path, const char **text, size_t *size)
+{
+    GUARD(n);
+    size_t first = n->ctx.diags.list.n;
+    struct str s;
+    if (!read_file(n, path, &s)) {
+        return failure_status(n, first);
+    }
+    *text = s.p;
+    *size = s.n;
+    return NPC_OK;
+}
+
+/* ---- out ---- */
+
+enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out)
+{
+    GUARD(n);
+    if (out->directory) {
+        diag_error(&n->ctx.diags, NPC901, (struct span){0},
+                   "this backend writes a directory and needs a path");
+        return NPC_BAD;
+    }
+    if (!fd_write_all(fd, (struct str){out->text, out->size})) {
+        int error = errno;
+        io_error(n, "write", "standard output", error);
+        errno = error; /* for callers that treat a closed pipe on its own */
+        return NPC_FAULT;
+    }
+    return NPC_OK;
+}
+
+/* A device, FIFO or socket cannot be replaced by a rename: it is written to. */
+static bool write_special(const char *path, struct str text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = fd_write_all(fd, text);
+    int error = errno;
+    if (close(fd) != 0 && ok) {
+        return false;
+    }
+    errno = error;
+    return ok;
+}
+
+/* Writes one file. A link is followed, so that it stays a link; its target is replaced. */
+static bool write_one(struct npc *n, const char *path, struct str text)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        return write_special(path, text);
+    }
+    char *target = NULL;
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+        target = realpath(path, NULL);
+        if (target == NULL) {
+            return false;
+        }
+        arena_defer(&n->ctx.arena, free_deferred, target);
+    }
+    return file_write_atomic(target != NULL ? target : path, text, OUTPUT_MODE);
+}
+
+static bool write_directory(struct npc *n, const char *path, const struct npc_output *out)
+{
+    struct out_file *files = ARENA_NEW_ARRAY(&n->ctx.arena, out->nfiles, struct out_file);
+    for (size_t i = 0; i < out->nfiles; i++) {
+        files[i].path = str_of(out->files[i].path);
+        files[i].text = buf_new(&n->ctx.arena);
+        buf_put(files[i].text, out->files[i].text, out->files[i].size);
+    }
+    if (dir_write_atomic(path, files, out->nfiles, OUTPUT_MODE)) {
+        return true;
+    }
+    if (errno == EEXIST) {
+        struct diag *d =
+            diag_error(&n->ctx.diags, NPC001, (struct span){0},
+                       "cannot replace the directory '%s': it holds other files", path);
+        diag_hint(&n->ctx.diags, d, "name a directory that is new, or that npc wrote");
+        return false;
+    }
+    return io_error(n, "write", path, errno);
+}
+
+/* Side files first: the main file is what others wait for. */
+static bool write_files(struct npc *n, const char *path, const struct npc_output *out)
+{
+    for (size_t i = 0; i < out->nfiles; i++) {
+        const struct npc_file *f = &out->files[i];
+        const char *side = str_printf(&n->ctx.arena, "%s%s", path, f->path).p;
+        if (!write_one(n, side, (struct str){f->text, f->size})) {
+            return io_error(n, "write", side, errno);
+        }
+    }
+    if (!write_one(n, path, (struct str){out->text, out->size})) {
+        return io_error(n, "write", path, errno);
+    }
+    return true;
+}
+
+enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc_output *out)
+{
+    GUARD(n);
+    bool ok = out->directory ? write_directory(n, path, out) : write_files(n, path, out);
+    return ok ? NPC_OK : NPC_FAULT;
+}
+
+enum npc_status npc_write_file(struct npc *n, const char *path, const char *text, size_t size)
+{
+    GUARD(n);
+    if (!write_one(n, path, (struct str){text, size})) {
+        io_error(n, "write", path, errno);
+        return NPC_FAULT;
+    }
+    return NPC_OK;
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Packets for what design decides about policies: each file of cases/ is a small cluster, some
+policies, and what every packet must do. The names of the cases carry the number of the sentence of
+docs/semantics.md that they show.
+
+    run_cases.py [--loader nft] [CASE...]
+
+A case is a YAML stream. The first document:
+    pods:   {NS/NAME: {labels: {}, ip4: A, ip6: A, node: n1, ports: {NAME: tcp/80}, …}}
+    hosts:  {NAME: [ADDR, …]}           machines outside the cluster
+    namespaces: {NAME: {LABEL: VALUE}}  others are known by name only
+    args:   [options of npc compile]    {node} stands for the node being compiled
+    run:    ["n1 COMMAND", …]           more commands, before the probes
+    loaders: [nft, …]                   when not all can say it
+    probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [at ADDR]", …]   "*" and "NS/*" are all (but itself)
+The documents after it are the policies.
+"""
+
+import argparse
+import glob
+import os
+import sys
+import tempfile
+
+import cluster
+import yaml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NODES = {"n1": ("192.168.77.1", "fd00:77::1"), "n2": ("192.168.77.2", "fd00:77::2")}
+
+
+def pod_of(key, o):
+    ns, name = key.split("/")
+    ports = [(n, p.split("/")[0].upper(), int(p.split("/")[1])) for n, p in o.get("ports", {}).items()]
+    pod = cluster.Pod(ns, name, o.get("labels", {}), o.get("ip4"), o.get("ip6"), o.get("node", "n1"), ports)
+    pod.extra_spec = {k: o[k] for k in ("hostNetwork",) if k in o}
+    pod.phase = o.get("phase", "Running")
+    return pod
+
+
+def manifest(pod):
+    m = pod.manifest()
+    m["spec"].update(pod.extra_spec)
+    m["status"]["phase"] = pod.phase
+    return m
+
+
+def node_manifest(name):
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name},
+        "status": {"addresses": [{"type": "InternalIP", "address": a} for a in NODES[name]]},
+    }
+
+
+def expand(pattern, names):
+    if pattern == "*":
+        return [n for n in names if "/" in n]
+    if pattern.endswith("/*"):
+        return [n for n in names if n.startswith(pattern[:-1])]
+    return [pattern]
+
+
+def families_of(addrs):
+    return {"6" if ":" in a else "4" for a in addrs}
+
+
+def probe_lines(text, addrs):
+    words = text.split()
+    source, arrow, target, what, want, *rest = words
+    if arrow != "->" or want not in ("allow", "deny"):
+        raise ValueError(f"not a probe: {text}")
+    proto, port = what.split("/")
+    only = [w for w in rest if w in cluster.FAMILIES]
+    at = f" at {rest[rest.index('at') + 1]}" if "at" in rest else ""
+    count = 0
+    for s in expand(source, addrs):
+        for t in expand(target, addrs):
+            if s == t and ("*" in source or "*" in target):
+                continue
+            for f in only or cluster.FAMILIES:
+                if f in families_of(addrs[t]) and f in families_of(addrs[s]):
+                    count += 1
+                    if proto == "icmp" and port == "echo":
+                        line = f"probe {s} {t} {f} icmp {'8.0' if f == '4' else '128.0'} {want}{at}"
+                    else:
+                        line = f"probe {s} {t} {f} {proto} {port} {want}{at}"
+                    yield line
+    if count == 0:
+        raise ValueError(f"a probe that sends nothing: {text}")
+
+
+def listeners(case, names):
+    for text in case["probes"]:
+        target, what = text.split()[2:4]
+        proto, port = what.split("/")
+        for t in expand(target, names):
+            if proto in ("tcp", "udp"):
+                yield f"listen {t} {proto} {port}"
+
+
+def script_of(path, loader, tmp):
+    with open(path, encoding="utf-8") as f:
+        case, *policies = [d for d in yaml.safe_load_all(f) if d]
+    label = os.path.basename(path)[:-5]
+    pods = {k: pod_of(k, o) for k, o in case["pods"].items()}
+    nodes = sorted({p.node for p in pods.values()})
+    # Host-network pods are their node; finished pods are not there.
+    live = {k: p for k, p in pods.items() if not p.extra_spec.get("hostNetwork") and p.phase == "Running"}
+    addrs = {k: p.addresses() for k, p in live.items()}
+    addrs.update(case.get("hosts", {}))
+    addrs.update({n: list(NODES[n]) for n in nodes})
+    script = [f"node {n} {' '.join(NODES[n])}" for n in nodes]
+    script += [f"pod {k} {p.node} {' '.join(p.addresses())}" for k, p in live.items()]
+    script += [f"host {n} {' '.join(a)}" for n, a in case.get("hosts", {}).items()]
+    script += dict.fromkeys(listeners(case, addrs))
+    namespaces = {p.ns: {} for p in pods.values()}
+    namespaces.update(case.get("namespaces", {}))
+    objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]
+    objects += [node_manifest(n) for n in nodes] + [manifest(p) for p in pods.values()] + policies
+    for n in nodes:
+        out = os.path.join(tmp, f"{label}-{loader}-{n}")
+        args = [a.format(node=n) for a in case.get("args", [])]
+        script.append(f"run {n} " + cluster.compile_to(cluster.NPC, loader, out, objects, args))
+    script += ["run " + r for r in case.get("run", [])]
+    for text in case["probes"]:
+        script += probe_lines(text, addrs)
+    label = f"{label}/{loader}"
+    script.append("go " + label)
+    return script, label
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    args.add_argument("--loader", action="append", choices=list(cluster.LOADERS))
+    args.add_argument("--show", action="store_true", help="print the scripts instead of running them")
+    args.add_argument("case", nargs="*")
+    args = args.parse_args()
+    paths = sorted(glob.glob(os.path.join(HERE, "cases", "*.yaml")))
+    failed = False
+    with tempfile.TemporaryDirectory() as tmp:
+        for path in paths:
+            name = os.path.basename(path)[:-5]
+            if args.case and name not in args.case:
+                continue
+            for loader in args.loader or cluster.LOADERS:
+                try:
+                    script, label = script_of(path, loader, tmp)
+                    if args.show:
+                        print("\n".join(script))
+                        continue
+                    ok, passed, why, status = cluster.run_netlab(script)
+                except RuntimeError as e:
+                    label, ok, passed, why, status = f"{name}/{loader}", False, [], str(e), 2
+                why = why.strip().replace("\n", " | ")
+                if status == 3:
+                    print(f"SKIP {label}: no network namespaces: {why}", flush=True)
+                elif ok and passed == [label]:
+                    print(f"ok {label}", flush=True)
+                else:
+                    failed = True
+                    print(f"FAIL {label}: {why}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Every case and step of the Kubernetes e2e NetworkPolicy suite (tests/data/k8s-e2e-netpol.yaml), on
+the full grid of pods, with packets, IPv4 and IPv6, through each way of loading rules.
+
+    run_e2e.py [--loader nft] [--case e2e-01]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+
+import cluster
+import yaml
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "k8s-e2e-netpol.yaml")
+
+
+class World:
+    """The model cluster, changed by the actions of a case."""
+
+    def __init__(self, model, served):
+        self.served = [(p, n) for p in served["protocols"] for n in served["ports"]]
+        ports = [(f"serve-{n}-{p.lower()}", p, n) for p, n in self.served]
+        self.namespaces = {n: dict(o["labels"]) for n, o in model["namespaces"].items()}
+        self.pods = {}
+        for key, o in model["pods"].items():
+            ns, name = key.split("/")
+            self.pods[key] = cluster.Pod(
+                ns, name, o["labels"], o["ipv4"], o["ipv6"], "n1", ports
+            )
+        self.policies = {}
+
+    def do(self, action):
+        (verb, arg), = action.items()
+        if verb in ("apply", "replace"):
+            meta = arg["metadata"]
+            self.policies[(meta["namespace"], meta["name"])] = arg
+        elif verb == "delete_all_policies":
+            self.policies.clear()
+        elif verb == "label_namespace":
+            self.namespaces[arg["namespace"]].update(arg["labels"])
+        elif verb == "label_pod":
+            self.pods[arg["pod"]].labels.update(arg["labels"])
+        else:
+            raise ValueError(f"unknown action {verb}")
+
+    def objects(self):
+        out = [cluster.namespace_manifest(n, l) for n, l in self.namespaces.items()]
+        out += [p.manifest() for p in self.pods.values()]
+        return out + list(self.policies.values())
+
+
+def part_matches(pattern, key):
+    return all(a in ("*", b) for a, b in zip((pattern + "/*").split("/"), key.split("/")))
+
+
+def verdict(expect, source, target):
+    out = expect["default"]
+    for o in expect["overrides"]:
+        if part_matches(o["from"], source) and part_matches(o["to"], target):
+            out = o["set"]
+    return out
+
+
+def probes(world, expect):
+    proto, port = expect["protocol"].lower(), expect["port"]
+    for source in world.pods:
+        for target in world.pods:
+            if source != target:
+                want = verdict(expect, source, target)
+                for family in cluster.FAMILIES:
+                    yield f"probe {source} {target} {family} {proto} {port} {want}"
+
+
+def script_of(case, model, npc, loader, tmp):
+    world = World(model, case["served"])
+    script = ["node n1 192.168.77.1 fd00:77::1"]
+    script += [f"pod {k} n1 {' '.join(p.addresses())}" for k, p in world.pods.items()]
+    for key in world.pods:
+        script += [
+            f"listen {key} {p.lower()} {n}" for p, n in world.served if p in ("TCP", "UDP")
+        ]
+    labels = []
+    for i, step in enumerate(case["steps"]):
+        for action in step["do"]:
+            world.do(action)
+        out = os.path.join(tmp, f"{case['id']}-{loader}-{i}")
+        script.append("run n1 " + cluster.compile_to(npc, loader, out, world.objects()))
+        for expect in step["expect"]:
+            script += probes(world, expect)
+        labels.append(f"{case['id']}.{i}/{loader}")
+        script.append("go " + labels[-1])
+    return script, labels
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--loader", action="append", choices=list(cluster.LOADERS))
+    args.add_argument("--case", action="append")
+    args = args.parse_args()
+    with open(DATA, encoding="utf-8") as f:
+        data = yaml.safe_load(f)
+    failed = 0
+    with tempfile.TemporaryDirectory() as tmp:
+        for loader in args.loader or cluster.LOADERS:
+            for case in data["cases"]:
+                if args.case and case["id"] not in args.case:
+                    continue
+                try:
+                    script, labels = script_of(case, data["model"], cluster.NPC, loader, tmp)
+                    ok, passed, why, status = cluster.run_netlab(script)
+                except RuntimeError as e:
+                    ok, passed, why, status, labels = False, [], str(e), 2, [case["id"]]
+                if status == 3:
+                    for label in labels:
+                        print(f"SKIP {label}: no network namespaces: {why.strip()}")
+                    continue
+                for label in passed:
+                    print(f"ok {label}")
+                if not ok or passed != labels:
+                    failed += 1
+                    why = why.replace("\n", " | ")
+                    print(f"FAIL {case['id']}/{loader} ({case['title']}): {why}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -36,8 +36,9 @@ struct diags {
     struct arena *arena;
     const struct sources *sources;
     VEC(struct diag *) list;
-    size_t errors, warnings;
-    size_t kept; /* most diagnostics kept in memory; the rest are counted only */
+    size_t errors, warnings, infos;
+    size_t kept;          /* most diagnostics of one severity kept; the rest are counted only */
+    struct diag overflow; /* what callers get for one that is only counted */
 };
 
 void diags_init(struct diags *d, struct arena *a, const struct sources *sources);

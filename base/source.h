@@ -35,6 +35,10 @@ struct source *sources_get(const struct sources *s, uint32_t file);
 /* The text of one line without its line end, from kept text or by reading the file again; at most
  * 4096 bytes. Empty if it cannot be had. Memory comes from `a`. */
 struct str sources_line(const struct sources *s, struct span at, struct arena *a);
+/* The same, but at most 4096 bytes around the place; *first_col is the column of their first code
+ * point. For diagnostics in long lines (JSON). */
+struct str sources_excerpt(const struct sources *s, struct span at, struct arena *a,
+                           uint32_t *first_col);
 
 /* Order of places: by path bytes, line, column. No place sorts last. */
 int span_cmp(const struct sources *s, struct span a, struct span b);

@@ -39,7 +39,7 @@ struct ip ip_prev(struct ip a);
 /* The address as 4 or 16 bytes in network order. */
 void ip_bytes(enum family f, struct ip a, unsigned char out[16]);
 
-/* How a text was read. The faults are ordered: the first that applies is given. */
+/* How a text was read. The faults are ordered: of several that apply the last is given. */
 enum ip_parse {
     IP_OK,            /* canonical */
     IP_HOST_BITS,     /* bits beyond the prefix; *out is masked */

@@ -1,0 +1,146 @@
+/*
+ * The arena: chunks from calloc, cut into aligned pieces, given back together.
+ * Knows nothing of what is kept in it.
+ */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A chunk is large enough that its header is lost in it, small enough for a run on one tiny file.
+ */
+#define CHUNK_SIZE ((size_t)64 * 1024)
+/* A request above this gets a chunk of its own, so that the rest of the current one is not lost. */
+#define LARGE_SIZE (CHUNK_SIZE / 4)
+#define ALIGNMENT  (alignof(max_align_t))
+
+struct arena_chunk {
+    alignas(ALIGNMENT) struct arena_chunk *older;
+};
+
+struct arena_defer {
+    struct arena_defer *older;
+    arena_release_fn release;
+    void *resource;
+};
+
+void arena_init(struct arena *a, arena_oom_fn oom, void *oom_arg)
+{
+    *a = (struct arena){.oom = oom, .oom_arg = oom_arg};
+}
+
+static void release_child(void *child)
+{
+    arena_free(child);
+}
+
+void arena_init_scratch(struct arena *child, struct arena *parent)
+{
+    arena_init(child, parent->oom, parent->oom_arg);
+    arena_defer(parent, release_child, child);
+}
+
+void arena_free(struct arena *a)
+{
+    /* A release may itself defer or allocate: take the newest record until there is none. */
+    while (a->defers) {
+        struct arena_defer *d = a->defers;
+        a->defers = d->older;
+        d->release(d->resource);
+    }
+    while (a->chunks) {
+        struct arena_chunk *older = a->chunks->older;
+        free(a->chunks);
+        a->chunks = older;
+    }
+    arena_init(a, a->oom, a->oom_arg);
+}
+
+_Noreturn void arena_fail(struct arena *a)
+{
+    if (a->oom) {
+        a->oom(a->oom_arg);
+    }
+    abort(); /* no handler, or one that broke its promise not to return */
+}
+
+/* A zeroed chunk with `payload` free bytes after its header. */
+static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
+{
+    size_t size;
+    if (__builtin_add_overflow(payload, sizeof(struct arena_chunk), &size)) {
+        arena_fail(a);
+    }
+    struct arena_chunk *chunk = calloc(1, size);
+    if (!chunk) {
+        arena_fail(a);
+    }
+    a->total += size;
+    return chunk;
+}
+
+static char *chunk_payload(struct arena_chunk *chunk)
+{
+    return (char *)chunk + sizeof *chunk;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    size_t rounded;
+    if (__builtin_add_overflow(size, ALIGNMENT - 1, &rounded)) {
+        arena_fail(a);
+    }
+    rounded &= ~(ALIGNMENT - 1);
+    if (rounded <= (size_t)(a->end - a->next) && a->next) {
+        char *p = a->next;
+        a->next += rounded;
+        return p;
+    }
+    if (rounded > LARGE_SIZE) { /* the current chunk stays current */
+        struct arena_chunk *chunk = chunk_new(a, rounded);
+        if (a->chunks) {
+            chunk->older = a->chunks->older;
+            a->chunks->older = chunk;
+        } else {
+            a->chunks = chunk;
+        }
+        return chunk_payload(chunk);
+    }
+    struct arena_chunk *chunk = chunk_new(a, CHUNK_SIZE - sizeof *chunk);
+    chunk->older = a->chunks;
+    a->chunks = chunk;
+    a->next = chunk_payload(chunk) + rounded;
+    a->end = (char *)chunk + CHUNK_SIZE;
+    return chunk_payload(chunk);
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes)) {
+        arena_fail(a);
+    }
+    return arena_alloc(a, bytes);
+}
+
+char *arena_copy(struct arena *a, const void *bytes, size_t n)
+{
+    size_t size;
+    if (__builtin_add_overflow(n, 1, &size)) {
+        arena_fail(a);
+    }
+    char *copy = arena_alloc(a, size);
+    if (n > 0) {
+        memcpy(copy, bytes, n);
+    }
+    return copy;
+}
+
+void arena_defer(struct arena *a, arena_release_fn release, void *resource)
+{
+    struct arena_defer *d = ARENA_NEW(a, struct arena_defer);
+    *d = (struct arena_defer){.older = a->defers, .release = release, .resource = resource};
+    a->defers = d;
+}

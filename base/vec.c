@@ -1,0 +1,20 @@
+/* Growth of the arrays of vec.h. */
+#include "base/vec.h"
+
+#include <string.h>
+
+#define VEC_FIRST 8
+
+void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t item_size)
+{
+    size_t want = VEC_FIRST;
+    if (*cap > 0 && __builtin_mul_overflow(*cap, (size_t)2, &want)) {
+        arena_fail(a);
+    }
+    void *grown = arena_array(a, want, item_size);
+    if (n > 0) {
+        memcpy(grown, items, n * item_size);
+    }
+    *cap = want;
+    return grown;
+}

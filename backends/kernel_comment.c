@@ -42,7 +42,7 @@ static void put_place(const struct ctx *c, struct buf *b, struct span at)
         return;
     }
     buf_putc(b, ' ');
-    kernel_comment_filter(b, sources_get(&c->sources, at.file)->path);
+    kernel_comment_filter(b, sources_get(&c->sources, at.file)->name);
     buf_putc(b, ':');
     buf_u64(b, at.line);
 }

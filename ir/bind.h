@@ -81,8 +81,12 @@ struct bound {
     size_t npolicies;
 };
 
-/* Binds. Reports NPC601, NPC602, NPC603, NPC605, NPC606, NPC902; NULL if an error was reported.
- * Cluster policies must have been refused before (the kernel backends do not take them yet). */
+/* Whether ports are all traffic of a family (the other family's ICMP cannot come). */
+bool bind_ports_are_all(enum family f, struct portset s);
+
+/* Binds. Reports NPC205, NPC601, NPC602, NPC603, NPC605, NPC606, NPC902; NULL if an error was
+ * reported. Cluster policies must have been refused before (the kernel backends do not take them
+ * yet). */
 const struct bound *bind_program(struct ctx *c, const struct program *p,
                                  const struct bind_options *options);
 

@@ -1,0 +1,392 @@
+/*
+ * Binding: the steps in their order, who is in scope, and what is wrong with addresses. The work is
+ * done in the parts that bind_priv.h lists; nothing here knows how selectors or ports are matched.
+ */
+#include "ir/bind_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct id_list ids_copy(struct arena *a, const uint32_t *v, size_t n)
+{
+    struct id_list l = {ARENA_NEW_ARRAY(a, n, uint32_t), n};
+    if (n > 0) {
+        memcpy(l.v, v, n * sizeof *v);
+    }
+    return l;
+}
+
+bool bind_explodes(struct binding *b, struct span at, size_t count)
+{
+    struct diags *d = &b->ctx->diags;
+    struct diag *rec =
+        diag_error(d, NPC605, at, "the policies expand to %zu elements or more; the limit is %zu",
+                   count, b->max_elements);
+    diag_hint(d, rec, "split the inventory by node, or raise --max-elements");
+    return false;
+}
+
+/* ---- scope ---- */
+
+static bool is_live(const struct workload *w)
+{
+    return w->kind != WL_TEMPLATE && !w->finished;
+}
+
+static bool is_local(const struct bind_options *o, const struct workload *w)
+{
+    switch (o->scope) {
+    case BIND_ALL:
+        return true;
+    case BIND_NODE:
+        return str_eq(w->node, o->node);
+    case BIND_HOST:
+        return str_eq(w->ns, o->host_ns) && str_eq(w->name, o->host);
+    }
+    return false;
+}
+
+static void collect_live(struct binding *b)
+{
+    const struct inventory *inv = &b->program->inv;
+    b->live = ARENA_NEW_ARRAY(b->scratch, inv->workloads.n, struct live);
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        if (is_live(w) && !w->host_network) {
+            b->live[b->nlive++] = (struct live){.w = w, .local = is_local(b->options, w)};
+        }
+    }
+}
+
+static bool check_node(const struct binding *b)
+{
+    const struct inventory *inv = &b->program->inv;
+    if (inventory_find_node(inv, b->options->node) != NULL) {
+        return true;
+    }
+    struct str *names = ARENA_NEW_ARRAY(b->scratch, inv->nodes.n + inv->workloads.n, struct str);
+    size_t n = 0;
+    for (size_t i = 0; i < inv->nodes.n; i++) {
+        names[n++] = inv->nodes.v[i]->name;
+    }
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        if (is_live(w) && str_eq(w->node, b->options->node)) {
+            return true;
+        }
+        names[n++] = w->node;
+    }
+    struct diags *d = &b->ctx->diags;
+    struct diag *rec = diag_error(d, NPC902, (struct span){0},
+                                  "no node and no pod of a node " STR_FMT " is in the inventory",
+                                  STR_ARG(b->options->node));
+    struct str near = str_nearest(b->options->node, names, n);
+    if (near.n > 0) {
+        diag_hint(d, rec, "did you mean " STR_FMT "?", STR_ARG(near));
+    }
+    return false;
+}
+
+/* Why a workload cannot be the host. */
+static const char *host_fault(const struct workload *w)
+{
+    if (w->kind == WL_TEMPLATE) {
+        return "is a pod template, not a machine";
+    }
+    if (w->finished) {
+        return "is finished";
+    }
+    return "is on its node's network, where no policy applies to it";
+}
+
+static void report_no_host(const struct binding *b, const struct workload *unfit)
+{
+    const struct bind_options *o = b->options;
+    const struct inventory *inv = &b->program->inv;
+    struct diags *d = &b->ctx->diags;
+    if (unfit != NULL) {
+        diag_error(d, NPC902, unfit->at, "host " STR_FMT "/" STR_FMT " %s", STR_ARG(o->host_ns),
+                   STR_ARG(o->host), host_fault(unfit));
+        return;
+    }
+    struct diag *rec = diag_error(d, NPC902, (struct span){0},
+                                  "no workload " STR_FMT "/" STR_FMT " is in the inventory",
+                                  STR_ARG(o->host_ns), STR_ARG(o->host));
+    struct arena *a = b->scratch;
+    struct str *names = ARENA_NEW_ARRAY(a, inv->workloads.n, struct str);
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        names[i] = str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name));
+    }
+    struct str wanted = str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(o->host_ns), STR_ARG(o->host));
+    struct str near = str_nearest(wanted, names, inv->workloads.n);
+    if (near.n > 0) {
+        diag_hint(d, rec, "did you mean " STR_FMT "?", STR_ARG(near));
+    }
+}
+
+static bool find_host(struct binding *b, struct bound *out)
+{
+    for (uint32_t i = 0; i < b->nlive; i++) {
+        if (b->live[i].local) {
+            b->host = i;
+            out->host = b->live[i].w;
+            return true;
+        }
+    }
+    const struct inventory *inv = &b->program->inv;
+    const struct workload *unfit = NULL;
+    for (size_t i = 0; i < inv->workloads.n && unfit == NULL; i++) {
+        unfit = is_local(b->options, inv->workloads.v[i]) ? inv->workloads.v[i] : NULL;
+    }
+    report_no_host(b, unfit);
+    return false;
+}
+
+static bool check_scope(struct binding *b, struct bound *out)
+{
+    switch (b->options->scope) {
+    case BIND_ALL:
+        return true;
+    case BIND_NODE:
+        return check_node(b);
+    case BIND_HOST:
+        return find_host(b, out);
+    }
+    return false;
+}
+
+/* ---- addresses ---- */
+
+static int compare_endpoints(const void *x, const void *y)
+{
+    const struct endpoint *a = x, *b = y;
+    int c = ip_cmp(a->ip, b->ip);
+    return c != 0 ? c : (a->live > b->live) - (a->live < b->live);
+}
+
+static bool report_shared(const struct binding *b, enum family f, const struct endpoint *e)
+{
+    const struct workload *first = b->live[e[0].live].w, *second = b->live[e[1].live].w;
+    struct diags *d = &b->ctx->diags;
+    struct str ip = ip_text(b->scratch, f, e->ip);
+    struct diag *rec = diag_error(
+        d, NPC602, second->at,
+        STR_FMT " is " STR_FMT "/" STR_FMT " and " STR_FMT "/" STR_FMT
+                ": their policies would mix; expected one live workload for each address",
+        STR_ARG(ip), STR_ARG(first->ns), STR_ARG(first->name), STR_ARG(second->ns),
+        STR_ARG(second->name));
+    diag_also(d, rec, first->at, STR_FMT "/" STR_FMT " is here", STR_ARG(first->ns),
+              STR_ARG(first->name));
+    return false;
+}
+
+/* Sorts the addresses, drops those that a workload names twice, refuses those of two workloads. */
+static bool collect_endpoints(struct binding *b, enum family f)
+{
+    for (uint32_t i = 0; i < b->nlive; i++) {
+        const struct workload *w = b->live[i].w;
+        for (size_t k = 0; k < w->naddrs; k++) {
+            if (w->addrs[k].family == f) {
+                vec_push(b->scratch, &b->endpoints[f], (struct endpoint){w->addrs[k].ip, i});
+            }
+        }
+    }
+    struct endpoint *v = b->endpoints[f].v;
+    size_t n = b->endpoints[f].n, kept = 0;
+    if (n > 1) {
+        qsort(v, n, sizeof *v, compare_endpoints);
+    }
+    bool ok = true;
+    for (size_t i = 0; i < n; i++) {
+        bool repeated = i > 0 && ip_cmp(v[i - 1].ip, v[i].ip) == 0;
+        if (repeated && v[i - 1].live != v[i].live) {
+            ok = report_shared(b, f, &v[i - 1]);
+        }
+        if (!repeated || v[i - 1].live != v[i].live) {
+            v[kept++] = v[i];
+        }
+    }
+    b->endpoints[f].n = kept;
+    return ok;
+}
+
+static struct addr_list local_addresses(const struct binding *b, enum family f)
+{
+    struct addr_list l = {ARENA_NEW_ARRAY(b->arena, b->endpoints[f].n, struct ip), 0};
+    for (size_t i = 0; i < b->endpoints[f].n; i++) {
+        const struct endpoint *e = &b->endpoints[f].v[i];
+        if (b->live[e->live].local) {
+            l.v[l.n++] = e->ip;
+        }
+    }
+    return l;
+}
+
+/* ---- what is said about targets and peers ---- */
+
+/* The first policy that selects each group, or NULL. */
+static const struct npolicy **selecting_policies(const struct binding *b)
+{
+    const struct npolicy **of_matcher =
+        ARENA_NEW_ARRAY(b->scratch, b->matchers.n, const struct npolicy *);
+    for (size_t i = b->npolicies; i-- > 0;) {
+        of_matcher[b->policies[i].target] = b->policies[i].policy;
+    }
+    const struct npolicy **of_group =
+        ARENA_NEW_ARRAY(b->scratch, b->groups.n, const struct npolicy *);
+    for (size_t i = 0; i < b->groups.n; i++) {
+        const struct group *g = &b->groups.v[i];
+        for (size_t k = 0; k < g->matchers.n && of_group[i] == NULL; k++) {
+            of_group[i] = of_matcher[g->matchers.v[k]];
+        }
+    }
+    return of_group;
+}
+
+/* A pod gets its address later; a machine that is written down without one never will. */
+static bool check_target_addresses(const struct binding *b)
+{
+    if (b->options->scope == BIND_HOST) {
+        return true; /* the hook is the match */
+    }
+    const struct npolicy **selecting = selecting_policies(b);
+    struct diags *d = &b->ctx->diags;
+    bool ok = true;
+    for (size_t i = 0; i < b->nlive; i++) {
+        const struct workload *w = b->live[i].w;
+        const struct npolicy *p = selecting[b->live[i].group];
+        if (w->naddrs > 0 || p == NULL || !b->live[i].local) {
+            continue;
+        }
+        if (w->kind == WL_POD) {
+            diag_info(d, NPC601, w->at,
+                      "pod " STR_FMT "/" STR_FMT " has no address yet: it gets no rules",
+                      STR_ARG(w->ns), STR_ARG(w->name));
+            continue;
+        }
+        struct diag *rec =
+            diag_error(d, NPC601, w->at,
+                       "workload " STR_FMT "/" STR_FMT " is selected by policy " STR_FMT
+                       " and has no address; expected `addr` with at least one",
+                       STR_ARG(w->ns), STR_ARG(w->name), STR_ARG(p->origin->name));
+        diag_also(d, rec, p->origin->at, "policy " STR_FMT " is here", STR_ARG(p->origin->name));
+        ok = false;
+    }
+    return ok;
+}
+
+static void warn_empty_peers(const struct binding *b, const struct brule *r)
+{
+    for (size_t i = 0; i < r->matchers.n; i++) {
+        uint32_t m = r->matchers.v[i];
+        if (m == ID_NONE || !b->matchers.v[m].reaches) {
+            diag_warning(&b->ctx->diags, NPC603, r->rule->clauses[i].origin->at,
+                         "this peer matches no address of the inventory: it allows nothing now");
+        }
+    }
+}
+
+/* A rule for nobody allows nobody, and a policy for nobody does nothing: say so. */
+static void warn_empty(const struct binding *b)
+{
+    struct diags *d = &b->ctx->diags;
+    if (b->nlive == 0 && b->npolicies > 0) {
+        diag_warning(d, NPC205, (struct span){0},
+                     "the inventory holds no pod or workload that a policy could select: "
+                     "nothing is filtered");
+        return;
+    }
+    for (size_t i = 0; i < b->npolicies; i++) {
+        const struct policy *p = b->policies[i].policy->origin;
+        if (!b->matchers.v[b->policies[i].target].selects) {
+            diag_warning(d, NPC205, p->at,
+                         "policy " STR_FMT " selects no pod or workload of the inventory",
+                         STR_ARG(p->name));
+        }
+    }
+    for (size_t i = 0; i < DIRECTIONS; i++) {
+        for (size_t k = 0; k < b->rules[i].n; k++) {
+            warn_empty_peers(b, &b->rules[i].v[k]);
+        }
+    }
+}
+
+static void note_family_gaps(const struct binding *b, const struct bound *out)
+{
+    static const char *const names[FAMILIES] = {"IPv4", "IPv6"};
+    for (size_t f = 0; f < FAMILIES; f++) {
+        if (out->host != NULL && out->local[f].n == 0) {
+            diag_info(&b->ctx->diags, NPC606, out->host->at,
+                      STR_FMT "/" STR_FMT
+                              " has no known %s address: the host rules close both families",
+                      STR_ARG(out->host->ns), STR_ARG(out->host->name), names[f]);
+        }
+    }
+}
+
+/* ---- the steps ---- */
+
+static bool bind_side(struct binding *b, enum family f, enum direction d, struct bound_side *side)
+{
+    const struct id_list *policies = bind_targets(b, f, d, side);
+    const struct peer_rule *peers = bind_peers(b, f, d, side);
+    return peers != NULL && bind_grants(b, f, d, peers, policies, side);
+}
+
+static bool bind_all(struct binding *b, struct bound *out)
+{
+    bool ok = check_scope(b, out);
+    for (size_t f = 0; f < FAMILIES; f++) {
+        ok = collect_endpoints(b, (enum family)f) && ok;
+    }
+    bind_match(b, out->policies, out->npolicies);
+    ok = check_target_addresses(b) && ok;
+    warn_empty(b);
+    for (size_t f = 0; f < FAMILIES && ok; f++) {
+        out->local[f] = local_addresses(b, (enum family)f);
+        for (size_t d = 0; d < DIRECTIONS && ok; d++) {
+            ok = bind_side(b, (enum family)f, (enum direction)d, &out->side[f][d]);
+        }
+    }
+    if (ok) {
+        note_family_gaps(b, out);
+    }
+    return ok;
+}
+
+static void normalize_all(struct ctx *c, const struct program *p, struct bound *out)
+{
+    struct str ns = p->has_default_ns ? p->default_ns : STR("default");
+    out->npolicies = p->policies.n;
+    out->policies = ARENA_NEW_ARRAY(&c->arena, p->policies.n, const struct npolicy *);
+    for (size_t i = 0; i < p->policies.n; i++) {
+        out->policies[i] = policy_normalize(c, p->policies.v[i], ns);
+    }
+}
+
+const struct bound *bind_program(struct ctx *c, const struct program *p,
+                                 const struct bind_options *options)
+{
+    struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
+    arena_init_scratch(scratch, &c->arena);
+    struct binding b = {.ctx = c,
+                        .program = p,
+                        .options = options,
+                        .scratch = scratch,
+                        .arena = &c->arena,
+                        .key = buf_new(scratch),
+                        .max_elements =
+                            options->max_elements > 0 ? options->max_elements : c->limits.elements};
+    intern_init(&b.matcher_ids, scratch);
+    intern_init(&b.port_names, scratch);
+    intern_init(&b.portsets, scratch);
+
+    struct bound *out = ARENA_NEW(&c->arena, struct bound);
+    out->options = options;
+    normalize_all(c, p, out);
+    collect_live(&b);
+    bool ok = bind_all(&b, out);
+    arena_free(scratch);
+    return ok ? out : NULL;
+}

@@ -1,0 +1,37 @@
+/*
+ * Equal byte strings get equal small numbers, rising from 0 in order of first appearance. Binding
+ * uses it for everything that is compared by content: selectors, label sets, lists of ids.
+ */
+#ifndef NPC_IR_BIND_INTERN_H
+#define NPC_IR_BIND_INTERN_H
+
+#include "base/str.h"
+#include "base/vec.h"
+
+#define ID_NONE UINT32_MAX
+
+struct intern_key {
+    struct str bytes;
+    uint64_t hash;
+};
+
+struct intern {
+    struct arena *arena;
+    VEC(struct intern_key) keys; /* by id */
+    uint32_t *slots;             /* id + 1; 0 is free */
+    size_t nslots;               /* a power of two, or 0 */
+};
+
+/* Makes an empty table whose memory is in the arena. */
+void intern_init(struct intern *t, struct arena *a);
+/* The number of these bytes, or ID_NONE if they were never given. */
+uint32_t intern_find(const struct intern *t, struct str bytes);
+/* The number of these bytes; new ones are copied and get the next number. */
+uint32_t intern_add(struct intern *t, struct str bytes);
+/* The same for a list of numbers. */
+uint32_t intern_ids(struct intern *t, const uint32_t *v, size_t n);
+
+/* Sorts numbers in place, keeps each once, and returns how many are left. */
+size_t ids_sort(uint32_t *v, size_t n);
+
+#endif

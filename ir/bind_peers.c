@@ -1,0 +1,442 @@
+/*
+ * Peer classes. What a rule names as peers (its clauses and CIDRs together) is a peer set; equal
+ * ones of several rules are one. An address of a pod has traits: the peer sets that it is in, and
+ * for named ports on egress what the names are on that pod. Addresses with equal traits are a
+ * class.
+ */
+#include "ir/bind_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct names { /* the named ports of a rule, for one peer set */
+    uint32_t id;
+    const struct nrule *rule; /* one that has them */
+};
+
+struct peer_set {
+    bool numeric; /* some rule wants its members whatever ports they declare */
+    VEC(struct names) names;
+};
+
+struct trait {
+    struct portset ports;  /* of a named trait */
+    struct id_vec classes; /* rising */
+};
+
+struct ip_vec { /* a growing list */
+    struct ip *v;
+    size_t n, cap;
+};
+
+struct nets {             /* the CIDRs of a rule, by content */
+    struct ipset outside; /* less the inventory, if so demanded */
+    struct id_vec sets;   /* peer sets that have them */
+};
+
+struct use {            /* of one rule */
+    uint32_t set;       /* peer set, or ID_NONE */
+    uint32_t names_set; /* peer set for its named ports, or ID_NONE */
+    uint32_t names;     /* with names_set: index in named */
+};
+
+struct peers {
+    struct binding *b;
+    enum family family;
+    enum direction direction;
+    struct use *uses;
+
+    struct intern net_ids;
+    VEC(struct nets) nets;
+    size_t ranges; /* in all nets */
+    struct intern set_ids;
+    VEC(struct peer_set) sets;
+    struct id_vec *sets_of_matcher;
+
+    struct intern name_ids, named_ids;
+    VEC(struct id_vec) named; /* by peer set and list of names: traits */
+    struct intern trait_ids;
+    VEC(struct trait) traits;
+
+    struct intern class_ids; /* by the list of traits */
+    VEC(struct ip_vec) classes;
+    size_t memberships; /* of classes in traits: what the lists of classes cost */
+};
+
+/* ---- peer sets ---- */
+
+/* Every address of the inventory: what ipBlock does not match when it means the outside only. */
+static struct ipset inventory_addresses(struct binding *b, enum family f)
+{
+    VEC(struct ip_range) all = {0};
+    const struct inventory *inv = &b->program->inv;
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        for (size_t k = 0; !w->finished && k < w->naddrs; k++) {
+            if (w->addrs[k].family == f) {
+                vec_push(b->scratch, &all, (struct ip_range){w->addrs[k].ip, w->addrs[k].ip});
+            }
+        }
+    }
+    for (size_t i = 0; i < inv->nodes.n; i++) {
+        const struct node_object *node = inv->nodes.v[i];
+        for (size_t k = 0; k < node->naddrs; k++) {
+            if (node->addrs[k].family == f) {
+                vec_push(b->scratch, &all, (struct ip_range){node->addrs[k].ip, node->addrs[k].ip});
+            }
+        }
+    }
+    return ipset_of_ranges(b->scratch, all.v, all.n);
+}
+
+/* The number of a rule's CIDRs; ID_NONE if they name no address. */
+static uint32_t nets_id(struct peers *p, struct ipset nets, struct ipset inventory)
+{
+    struct str bytes = {(const char *)nets.v, nets.n * sizeof *nets.v};
+    uint32_t id = intern_add(&p->net_ids, bytes);
+    if (id == p->nets.n) {
+        struct nets n = {nets, {0}};
+        if (p->b->options->ipblock_external) {
+            n.outside = ipset_subtract(p->b->arena, nets, inventory);
+        }
+        p->ranges += n.outside.n;
+        vec_push(p->b->scratch, &p->nets, n);
+    }
+    return p->nets.v[id].outside.n == 0 ? ID_NONE : id;
+}
+
+/* The peer set of these clauses and nets; ID_NONE if it names nothing. */
+static uint32_t set_id(struct peers *p, struct id_list clauses, uint32_t nets)
+{
+    struct arena *a = p->b->scratch;
+    struct id_vec key = {0};
+    for (size_t i = 0; i < clauses.n; i++) {
+        if (clauses.v[i] != ID_NONE) {
+            vec_push(a, &key, clauses.v[i]);
+        }
+    }
+    size_t nmatchers = key.n = ids_sort(key.v, key.n);
+    vec_push(a, &key, nets);
+    if (nmatchers == 0 && nets == ID_NONE) {
+        return ID_NONE;
+    }
+    uint32_t id = intern_ids(&p->set_ids, key.v, key.n);
+    if (id < p->sets.n) {
+        return id;
+    }
+    vec_push(a, &p->sets, (struct peer_set){0});
+    for (size_t i = 0; i < nmatchers; i++) {
+        vec_push(a, &p->sets_of_matcher[key.v[i]], id);
+    }
+    if (nets != ID_NONE) {
+        vec_push(a, &p->nets.v[nets].sets, id);
+    }
+    return id;
+}
+
+static uint32_t names_id(struct peers *p, const struct nrule *r)
+{
+    struct buf *key = p->b->key;
+    buf_cut(key, 0);
+    for (size_t i = 0; i < r->nnames; i++) {
+        uint32_t head[2] = {(uint32_t)r->names[i].proto, (uint32_t)r->names[i].name.n};
+        buf_put(key, head, sizeof head);
+        buf_str(key, r->names[i].name);
+    }
+    return intern_add(&p->name_ids, buf_text(key));
+}
+
+static void use_names(struct peers *p, struct use *u, const struct nrule *r)
+{
+    if (u->names_set == ID_NONE) {
+        return;
+    }
+    uint32_t names = names_id(p, r);
+    uint32_t id = intern_ids(&p->named_ids, (uint32_t[]){u->names_set, names}, 2);
+    if (id == p->named.n) {
+        vec_push(p->b->scratch, &p->named, (struct id_vec){0});
+        vec_push(p->b->scratch, &p->sets.v[u->names_set].names, (struct names){id, r});
+    }
+    u->names = id;
+}
+
+static void use_rule(struct peers *p, const struct brule *br, struct use *u, uint32_t nets)
+{
+    const struct nrule *r = br->rule;
+    uint32_t set = r->any_peer ? ID_NONE : set_id(p, br->matchers, nets);
+    *u = (struct use){ID_NONE, ID_NONE, ID_NONE};
+    if (set != ID_NONE &&
+        (r->any_port || !portset_is_empty(r->ports) || p->direction == DIR_INGRESS)) {
+        u->set = set;
+        p->sets.v[set].numeric = true;
+    }
+    if (p->direction == DIR_EGRESS && !r->any_port && r->nnames > 0) {
+        struct id_list everyone = {&p->b->matcher_all, 1};
+        u->names_set = r->any_peer ? set_id(p, everyone, ID_NONE) : set;
+        use_names(p, u, r);
+    }
+}
+
+/* ---- which CIDRs an address is in ---- */
+
+struct edge { /* a net begins or ends here */
+    struct ip at;
+    uint32_t net;
+    bool begins;
+};
+
+static int compare_edges(const void *x, const void *y)
+{
+    const struct edge *a = x, *b = y;
+    int c = ip_cmp(a->at, b->at);
+    return c != 0 ? c : (a->net > b->net) - (a->net < b->net);
+}
+
+struct sweep {
+    struct edge *edges;
+    size_t n, next;
+    struct id_vec active;
+    uint32_t *place; /* by net: where it is in active */
+    struct intern lists;
+    bool changed;
+    uint32_t current; /* number of the list of nets that hold the address */
+};
+
+static void sweep_init(struct sweep *s, struct peers *p)
+{
+    struct arena *a = p->b->scratch;
+    VEC(struct edge) edges = {0};
+    /* Where CIDRs mean the outside only, no address of a pod is in one. */
+    size_t nnets = p->b->options->ipblock_external ? 0 : p->nets.n;
+    for (uint32_t net = 0; net < nnets; net++) {
+        for (size_t i = 0; i < p->nets.v[net].outside.n; i++) {
+            struct ip_range r = p->nets.v[net].outside.v[i];
+            vec_push(a, &edges, (struct edge){r.first, net, true});
+            if (ip_cmp(r.last, ip_max(p->family)) != 0) {
+                vec_push(a, &edges, (struct edge){ip_next(r.last), net, false});
+            }
+        }
+    }
+    if (edges.n > 1) {
+        qsort(edges.v, edges.n, sizeof *edges.v, compare_edges);
+    }
+    *s = (struct sweep){.edges = edges.v, .n = edges.n, .changed = true};
+    s->place = ARENA_NEW_ARRAY(a, p->nets.n, uint32_t);
+    intern_init(&s->lists, a);
+}
+
+static void sweep_pass(struct sweep *s, struct arena *a, struct edge e)
+{
+    if (e.begins) {
+        s->place[e.net] = (uint32_t)s->active.n;
+        vec_push(a, &s->active, e.net);
+    } else {
+        uint32_t moved = s->active.v[--s->active.n];
+        s->active.v[s->place[e.net]] = moved;
+        s->place[moved] = s->place[e.net];
+    }
+    s->changed = true;
+}
+
+/* The number of the list of nets that hold this address; addresses come rising. */
+static uint32_t sweep_to(struct sweep *s, struct arena *a, struct ip ip)
+{
+    while (s->next < s->n && ip_cmp(s->edges[s->next].at, ip) <= 0) {
+        sweep_pass(s, a, s->edges[s->next++]);
+    }
+    if (s->changed) {
+        struct id_list now = ids_copy(a, s->active.v, s->active.n);
+        ids_sort(now.v, now.n);
+        s->current = intern_ids(&s->lists, now.v, now.n);
+        s->changed = false;
+    }
+    return s->current;
+}
+
+/* ---- classes ---- */
+
+static void push_all(struct arena *a, struct id_vec *to, const struct id_vec *from)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        vec_push(a, to, from->v[i]);
+    }
+}
+
+static uint32_t trait_id(struct peers *p, uint32_t set, uint32_t named, struct portset ports)
+{
+    uint32_t key[3] = {set, named, named == ID_NONE ? 0 : bind_portset_id(p->b, ports)};
+    uint32_t id = intern_ids(&p->trait_ids, key, 3);
+    if (id == p->traits.n) {
+        vec_push(p->b->scratch, &p->traits, (struct trait){.ports = ports});
+        if (named != ID_NONE) {
+            vec_push(p->b->scratch, &p->named.v[named], id);
+        }
+    }
+    return id;
+}
+
+/* The traits of the members of a group at addresses that are in these nets. */
+static struct id_list traits_of(struct peers *p, const struct group *g, struct id_list nets)
+{
+    struct arena *a = p->b->scratch;
+    struct id_vec sets = {0}, traits = {0};
+    for (size_t i = 0; i < g->matchers.n; i++) {
+        push_all(a, &sets, &p->sets_of_matcher[g->matchers.v[i]]);
+    }
+    for (size_t i = 0; i < nets.n; i++) {
+        push_all(a, &sets, &p->nets.v[nets.v[i]].sets);
+    }
+    sets.n = ids_sort(sets.v, sets.n);
+    for (size_t i = 0; i < sets.n; i++) {
+        const struct peer_set *set = &p->sets.v[sets.v[i]];
+        if (set->numeric) {
+            vec_push(a, &traits, trait_id(p, sets.v[i], ID_NONE, portset_none));
+        }
+        for (size_t k = 0; k < set->names.n; k++) {
+            struct portset ports = bind_resolve(p->b, set->names.v[k].rule, g->example);
+            if (!portset_is_empty(ports)) {
+                vec_push(a, &traits, trait_id(p, sets.v[i], set->names.v[k].id, ports));
+            }
+        }
+    }
+    return (struct id_list){traits.v, ids_sort(traits.v, traits.n)};
+}
+
+/* The class with these traits; ID_NONE if there are none. */
+static uint32_t class_of(struct peers *p, struct id_list traits)
+{
+    if (traits.n == 0) {
+        return ID_NONE;
+    }
+    uint32_t id = intern_ids(&p->class_ids, traits.v, traits.n);
+    if (id == p->classes.n) {
+        vec_push(p->b->scratch, &p->classes, (struct ip_vec){0});
+        p->memberships += traits.n;
+        for (size_t i = 0; i < traits.n; i++) {
+            vec_push(p->b->scratch, &p->traits.v[traits.v[i]].classes, id + 1);
+        }
+    }
+    return id;
+}
+
+/* Puts every address into its class, in rising order, so that classes come out in the order of
+ * their lowest address. False if there would be too many to list. */
+static bool classify(struct peers *p)
+{
+    struct binding *b = p->b;
+    struct sweep sweep;
+    sweep_init(&sweep, p);
+    struct intern pairs; /* group and nets: what decides the class */
+    intern_init(&pairs, b->scratch);
+    struct id_vec class_of_pair = {0};
+    for (size_t i = 0; i < b->endpoints[p->family].n; i++) {
+        const struct endpoint *e = &b->endpoints[p->family].v[i];
+        uint32_t group = b->live[e->live].group;
+        uint32_t nets = sweep_to(&sweep, b->scratch, e->ip);
+        uint32_t pair = intern_ids(&pairs, (uint32_t[]){group, nets}, 2);
+        if (pair == class_of_pair.n) {
+            struct str list = sweep.lists.keys.v[nets].bytes;
+            uint32_t *ids = ARENA_NEW_ARRAY(b->scratch, list.n / sizeof(uint32_t), uint32_t);
+            memcpy(ids, list.p, list.n);
+            struct id_list held = {ids, list.n / sizeof(uint32_t)};
+            vec_push(b->scratch, &class_of_pair,
+                     class_of(p, traits_of(p, &b->groups.v[group], held)));
+            if (p->memberships > b->max_elements) {
+                return bind_explodes(b, (struct span){0}, p->memberships);
+            }
+        }
+        uint32_t class = class_of_pair.v[pair];
+        if (class != ID_NONE) {
+            vec_push(b->scratch, &p->classes.v[class], e->ip);
+        }
+    }
+    return true;
+}
+
+/* ---- the result ---- */
+
+static bool collect_uses(struct peers *p, struct peer_rule *rules)
+{
+    struct binding *b = p->b;
+    struct ipset inventory = {NULL, 0};
+    if (b->options->ipblock_external) {
+        inventory = inventory_addresses(b, p->family);
+    }
+    for (size_t i = 0; i < b->rules[p->direction].n; i++) {
+        const struct brule *br = &b->rules[p->direction].v[i];
+        p->uses[i] = (struct use){ID_NONE, ID_NONE, ID_NONE};
+        if (!b->policies[br->policy].active) {
+            continue;
+        }
+        uint32_t nets = nets_id(p, br->rule->nets[p->family], inventory);
+        use_rule(p, br, &p->uses[i], nets);
+        rules[i].nets = nets == ID_NONE ? (struct ipset){NULL, 0} : p->nets.v[nets].outside;
+        if (p->ranges > b->max_elements) {
+            return bind_explodes(b, br->rule->origin->at, p->ranges);
+        }
+    }
+    return true;
+}
+
+/* Lists of classes are shared by all rules with the same peers. */
+static void share_lists(struct peers *p, struct peer_rule *rules)
+{
+    struct arena *a = p->b->arena;
+    struct id_list *of_trait = ARENA_NEW_ARRAY(a, p->traits.n, struct id_list);
+    for (size_t i = 0; i < p->traits.n; i++) {
+        of_trait[i] = ids_copy(a, p->traits.v[i].classes.v, p->traits.v[i].classes.n);
+    }
+    for (size_t i = 0; i < p->b->rules[p->direction].n; i++) {
+        const struct use *u = &p->uses[i];
+        if (u->set != ID_NONE) {
+            uint32_t key[3] = {u->set, ID_NONE, 0};
+            uint32_t trait =
+                intern_find(&p->trait_ids, (struct str){(const char *)key, sizeof key});
+            rules[i].classes = trait == ID_NONE ? (struct id_list){NULL, 0} : of_trait[trait];
+        }
+        if (u->names != ID_NONE) {
+            const struct id_vec *traits = &p->named.v[u->names];
+            rules[i].named = ARENA_NEW_ARRAY(a, traits->n, struct peer_named);
+            rules[i].nnamed = traits->n;
+            for (size_t k = 0; k < traits->n; k++) {
+                rules[i].named[k] =
+                    (struct peer_named){p->traits.v[traits->v[k]].ports, of_trait[traits->v[k]]};
+            }
+        }
+    }
+}
+
+static void finish_classes(struct peers *p, struct bound_side *side)
+{
+    struct arena *a = p->b->arena;
+    side->npeers = p->classes.n;
+    side->peers = ARENA_NEW_ARRAY(a, p->classes.n, struct peer_class);
+    for (uint32_t i = 0; i < p->classes.n; i++) {
+        size_t n = p->classes.v[i].n;
+        side->peers[i].id = i + 1;
+        side->peers[i].addrs = (struct addr_list){ARENA_NEW_ARRAY(a, n, struct ip), n};
+        memcpy(side->peers[i].addrs.v, p->classes.v[i].v, n * sizeof(struct ip));
+    }
+}
+
+struct peer_rule *bind_peers(struct binding *b, enum family f, enum direction d,
+                             struct bound_side *side)
+{
+    struct arena *a = b->scratch;
+    struct peer_rule *rules = ARENA_NEW_ARRAY(a, b->rules[d].n, struct peer_rule);
+
+    struct peers p = {.b = b, .family = f, .direction = d};
+    p.uses = ARENA_NEW_ARRAY(a, b->rules[d].n, struct use);
+    p.sets_of_matcher = ARENA_NEW_ARRAY(a, b->matchers.n, struct id_vec);
+    struct intern *tables[] = {&p.net_ids,   &p.set_ids,   &p.name_ids,
+                               &p.named_ids, &p.trait_ids, &p.class_ids};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        intern_init(tables[i], a);
+    }
+    if (!collect_uses(&p, rules) || !classify(&p)) {
+        return NULL;
+    }
+    share_lists(&p, rules);
+    finish_classes(&p, side);
+    return rules;
+}

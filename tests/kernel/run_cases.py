@@ -10,7 +10,8 @@ A case is a YAML stream. The first document:
     hosts:  {NAME: [ADDR, …]}           machines outside the cluster
     namespaces: {NAME: {LABEL: VALUE}}  others are known by name only
     args:   [options of npc compile]    {node} stands for the node being compiled
-    run:    ["n1 COMMAND", …]           more commands, before the probes
+    before: [LINE, …]                   netlab lines before the rules are loaded
+    after:  [LINE, …]                   … and before the probes
     loaders: [nft, …]                   when not all can say it
     probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [at ADDR]", …]   "*" and "NS/*" are all (but itself)
 The documents after it are the policies.
@@ -119,16 +120,22 @@ def script_of(path, loader, tmp):
     namespaces.update(case.get("namespaces", {}))
     objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]
     objects += [node_manifest(n) for n in nodes] + [manifest(p) for p in pods.values()] + policies
+    script += case.get("before", [])
     for n in nodes:
         out = os.path.join(tmp, f"{label}-{loader}-{n}")
         args = [a.format(node=n) for a in case.get("args", [])]
         script.append(f"run {n} " + cluster.compile_to(cluster.NPC, loader, out, objects, args))
-    script += ["run " + r for r in case.get("run", [])]
+    script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
     for text in case["probes"]:
         script += probe_lines(text, addrs)
     label = f"{label}/{loader}"
     script.append("go " + label)
     return script, label
+
+
+def loaders_of(path):
+    with open(path, encoding="utf-8") as f:
+        return next(yaml.safe_load_all(f)).get("loaders", cluster.LOADERS)
 
 
 def main():
@@ -144,7 +151,7 @@ def main():
             name = os.path.basename(path)[:-5]
             if args.case and name not in args.case:
                 continue
-            for loader in args.loader or cluster.LOADERS:
+            for loader in args.loader or loaders_of(path):
                 try:
                     script, label = script_of(path, loader, tmp)
                     if args.show:
@@ -156,8 +163,8 @@ def main():
                 why = why.strip().replace("\n", " | ")
                 if status == 3:
                     print(f"SKIP {label}: no network namespaces: {why}", flush=True)
-                elif ok and passed == [label]:
-                    print(f"ok {label}", flush=True)
+                elif ok and passed[-1:] == [label]:
+                    print("\n".join("ok " + p for p in passed), flush=True)
                 else:
                     failed = True
                     print(f"FAIL {label}: {why}", flush=True)

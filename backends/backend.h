@@ -37,7 +37,10 @@ struct emit { /* what emit() is given */
 enum backend_flags {
     BACKEND_BINDS = 1,     /* works on the bound IR */
     BACKEND_DIRECTORY = 2, /* writes several files: -o names a directory and is demanded */
+    BACKEND_RAW = 4,       /* takes `raw NAME """…"""` of its own name, and checks it */
 };
+
+#define FEATURES_ALL (~0u) /* for a backend that can say everything, new constructs too */
 
 struct backend {
     const char *name;             /* as in -t NAME */
@@ -48,6 +51,11 @@ struct backend {
     bool (*emit)(struct emit *e); /* false: errors were reported, nothing is written */
 };
 
+/* Each line of backends.def names a constant that backends/<name>.c defines. */
+#define BACKEND(name) extern const struct backend backend_##name;
+#include "backends/backends.def"
+#undef BACKEND
+
 /* All backends, in the order of backends.def; NULL ends the list. */
 const struct backend *const *backends_all(void);
 const struct backend *backend_find(struct str name);
@@ -56,9 +64,11 @@ const struct backend *backend_find(struct str name);
  * options and out are set by the caller. */
 bool backend_run(const struct backend *b, struct emit *e);
 
-/* The constructs that a policy needs: calls found() with each and its place, in source order. */
-void program_features(const struct program *p,
-                      void (*found)(void *arg, enum feature f, struct span at), void *arg);
+/* The constructs that a policy, or all of them, need: calls found() with each use and its place, in
+ * source order. features.c */
+typedef void (*feature_fn)(void *arg, enum feature f, struct span at);
+void policy_features(const struct policy *p, feature_fn found, void *arg);
+void program_features(const struct program *p, feature_fn found, void *arg);
 const char *feature_text(enum feature f);
 
 #endif

@@ -62,7 +62,7 @@ struct npolicy *policy_normalize(struct ctx *c, const struct policy *p, struct s
 const struct selector *selector_normalize(struct arena *a, const struct selector *s);
 /* Total order on normal selectors. */
 int selector_cmp(const struct selector *a, const struct selector *b);
-/* Whether some label set matches (exact). */
+/* Whether some label set matches a selector in normal form (exact). */
 bool selector_satisfiable(const struct selector *s);
 
 #endif

@@ -1,0 +1,31 @@
+/* What the parts of the Kubernetes backend share with each other and with Calico's: k8s.c writes
+ * NetworkPolicy, k8s_cluster.c ClusterNetworkPolicy, raw_yaml.c checks and copies raw text. */
+#ifndef NPC_BACKENDS_K8S_H
+#define NPC_BACKENDS_K8S_H
+
+#include "backends/backend.h"
+#include "backends/yaml_writer.h"
+
+/*
+ * Which requirements of a selector stand in matchLabels: one flag for each, and their count. That
+ * field is a map: when a key is required to be two values, the second one is an expression,
+ * `key In [value]`, which means the same.
+ */
+const bool *k8s_match_labels(struct arena *a, const struct selector *s, size_t *count);
+/* The key and below it a LabelSelector ({} if it is empty). */
+void k8s_selector(struct yaml *y, const char *key, const struct selector *s);
+/* apiVersion, kind and metadata. False if raw text was refused. */
+bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char *api_version,
+              const char *kind);
+
+/* A cluster policy as one document. False if a limit of the API was reported (NPC404).
+ * k8s_cluster.c */
+bool k8s_cluster_policy(struct emit *e, struct yaml *y, const struct policy *p);
+
+/* Writes the entries of `metadata: {…}` from the raw text of a policy that is meant for k8s, into
+ * the metadata map at hand. False if the text was refused (NPC042). raw_yaml.c */
+bool raw_yaml_metadata(struct ctx *c, const struct policy *p, struct yaml *y);
+/* Writes the documents of a top-level raw text. False if it was refused (NPC042). raw_yaml.c */
+bool raw_yaml_documents(struct ctx *c, const struct raw *raw, struct yaml *y);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * The list of backends and the driver that runs one: it refuses what the backend cannot say, binds
+ * if the backend asks for it, and calls emit(). It must not know any backend but by its struct.
+ */
+#include "backends/backend.h"
+
+static const struct backend *const registry[] = {
+#define BACKEND(name) &backend_##name,
+#include "backends/backends.def"
+#undef BACKEND
+    NULL};
+
+const struct backend *const *backends_all(void)
+{
+    return registry;
+}
+
+const struct backend *backend_find(struct str name)
+{
+    for (const struct backend *const *b = registry; *b != NULL; b++) {
+        if (str_is(name, (*b)->name)) {
+            return *b;
+        }
+    }
+    return NULL;
+}
+
+/* The names of the backends that pass the test, as "k8s, nft"; "none" if there are none. */
+static struct str backends_that(struct ctx *c,
+                                bool (*passes)(const struct backend *b, unsigned arg), unsigned arg)
+{
+    struct buf *names = buf_new(&c->arena);
+    for (const struct backend *const *b = registry; *b != NULL; b++) {
+        if (passes(*b, arg)) {
+            buf_puts(names, buf_text(names).n > 0 ? ", " : "");
+            buf_puts(names, (*b)->name);
+        }
+    }
+    return buf_text(names).n > 0 ? buf_text(names) : STR("none");
+}
+
+static bool has_feature(const struct backend *b, unsigned feature)
+{
+    return (b->features & feature) != 0;
+}
+
+static bool has_flag(const struct backend *b, unsigned flag)
+{
+    return (b->flags & flag) != 0;
+}
+
+struct refusal { /* of one policy: a kind of construct is refused once, at its first use */
+    const struct backend *backend;
+    struct ctx *ctx;
+    unsigned refused;
+};
+
+static void refuse_feature(void *arg, enum feature f, struct span at)
+{
+    struct refusal *r = arg;
+    bool whole_policy = (r->refused & FEAT_CLUSTER) != 0; /* then its details say nothing new */
+    if (has_feature(r->backend, f) || (r->refused & f) != 0 || whole_policy) {
+        return;
+    }
+    r->refused |= f;
+    struct diag *d = diag_error(&r->ctx->diags, NPC406, at, "the %s backend cannot say %s",
+                                r->backend->name, feature_text(f));
+    diag_hint(&r->ctx->diags, d, "backends that can: " STR_FMT,
+              STR_ARG(backends_that(r->ctx, has_feature, f)));
+}
+
+static bool check_features(const struct backend *b, const struct emit *e)
+{
+    bool ok = true;
+    for (size_t i = 0; i < e->program->policies.n; i++) {
+        struct refusal r = {.backend = b, .ctx = e->ctx};
+        policy_features(e->program->policies.v[i], refuse_feature, &r);
+        ok = ok && r.refused == 0;
+    }
+    return ok;
+}
+
+/* Raw text goes into the output of the backend that it names, and of no other; a name that takes
+ * none is a mistake whatever the target is. */
+static bool check_raw(const struct emit *e, const struct raw *raw)
+{
+    const struct backend *named = backend_find(raw->backend);
+    if (named != NULL && has_flag(named, BACKEND_RAW)) {
+        return true;
+    }
+    struct diag *d = diag_error(&e->ctx->diags, NPC042, raw->at,
+                                named != NULL ? "the " STR_FMT " backend takes no raw text"
+                                              : "'" STR_FMT "' is no backend that takes raw text",
+                                STR_ARG(raw->backend));
+    diag_hint(&e->ctx->diags, d, "backends that take raw text: " STR_FMT,
+              STR_ARG(backends_that(e->ctx, has_flag, BACKEND_RAW)));
+    return false;
+}
+
+static bool check_raws(const struct emit *e)
+{
+    const struct program *p = e->program;
+    bool ok = true;
+    for (size_t i = 0; i < p->policies.n; i++) {
+        const struct policy *policy = p->policies.v[i];
+        for (size_t j = 0; j < policy->nraws; j++) {
+            ok = check_raw(e, &policy->raws[j]) && ok;
+        }
+    }
+    for (size_t i = 0; i < p->raws.n; i++) {
+        ok = check_raw(e, &p->raws.v[i]) && ok;
+    }
+    return ok;
+}
+
+bool backend_run(const struct backend *b, struct emit *e)
+{
+    bool sayable = check_features(b, e);
+    if (!check_raws(e) || !sayable) {
+        return false;
+    }
+    e->bound = NULL;
+    if (has_flag(b, BACKEND_BINDS)) {
+        e->bound = bind_program(e->ctx, e->program, &e->options->bind);
+        if (e->bound == NULL) {
+            return false;
+        }
+    }
+    return b->emit(e);
+}

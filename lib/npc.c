@@ -241,6 +241,20 @@ enum npc_status npc_format(struct npc *n, const char *name, const char *text, si
     return NPC_OK;
 }
 
+const char *npc_nearest(const char *word, const char *const *candidates, size_t n)
+{
+    struct str *list = calloc(n + 1, sizeof *list);
+    if (list == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i] = str_of(candidates[i]);
+    }
+    struct str near = str_nearest(str_of(word), list, n);
+    free(list);
+    return near.n > 0 ? near.p : NULL;
+}
+
 const char *npc_prelude(void)
 {
     return dsl_prelude().p;
@@ -250,12 +264,15 @@ bool npc_backend(size_t i, struct npc_backend_info *info)
 {
     const struct backend *const *all = backends_all();
     for (size_t k = 0; all[k] != NULL; k++) {
+        const struct backend *b = all[k];
         if (k == i) {
-            *info =
-                (struct npc_backend_info){.name = all[k]->name,
-                                          .extension = all[k]->extension,
-                                          .summary = all[k]->summary,
-                                          .directory = (all[k]->flags & BACKEND_DIRECTORY) != 0};
+            *info = (struct npc_backend_info){
+                .name = b->name,
+                .extension = b->extension,
+                .summary = b->summary,
+                .directory = (b->flags & BACKEND_DIRECTORY) != 0,
+                .binds = (b->flags & BACKEND_BINDS) != 0,
+            };
             return true;
         }
     }

@@ -86,13 +86,14 @@ enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out
                    "this backend writes a directory and needs a path");
         return NPC_BAD;
     }
-    if (!fd_write_all(fd, (struct str){out->text, out->size})) {
-        int error = errno;
-        io_error(n, "write", "standard output", error);
-        errno = error; /* for callers that treat a closed pipe on its own */
-        return NPC_FAULT;
+    if (fd_write_all(fd, (struct str){out->text, out->size})) {
+        return NPC_OK;
     }
-    return NPC_OK;
+    /* A reader that had enough (`| head`) wants no message; the status tells. */
+    if (errno != EPIPE) {
+        io_error(n, "write", "standard output", errno);
+    }
+    return NPC_FAULT;
 }
 
 /* A device, FIFO or socket cannot be replaced by a rename: it is written to. */

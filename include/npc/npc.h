@@ -89,12 +89,16 @@ NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const cha
 NPC_API enum npc_status npc_format(struct npc *n, const char *name, const char *text, size_t size,
                                    const char **out_text, size_t *out_size);
 
+/* The candidate that the writer of `word` most likely meant, or NULL if none is near. */
+NPC_API const char *npc_nearest(const char *word, const char *const *candidates, size_t n);
+
 /* The source of the prelude. */
 NPC_API const char *npc_prelude(void);
 
 struct npc_backend_info {
     const char *name, *extension, *summary;
     bool directory; /* writes several files */
+    bool binds;     /* needs the inventory; "node", "host", "ipblock" and so on matter to it */
 };
 /* The i-th backend; false past the last. */
 NPC_API bool npc_backend(size_t i, struct npc_backend_info *info);

@@ -1,0 +1,10 @@
+/* The commands, one file each (those that only tell share cmd_info.c). main.c lists them. */
+#ifndef NPC_CLI_COMMANDS_H
+#define NPC_CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const struct command command_compile, command_fmt, command_prelude, command_backends,
+    command_explain;
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * The command line as tables: an option is one row, a command is a list of groups of options.
+ * Parsing, help, did-you-mean and completions all read the same rows.
+ */
+#ifndef NPC_CLI_OPTIONS_H
+#define NPC_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum option_key {
+    OPT_LIBRARY, /* passed on to npc_set() by its name */
+    OPT_BINDING, /* likewise, and only for backends that bind to the inventory */
+    OPT_HELP,
+    OPT_DIAG,
+    OPT_COLOR,
+    OPT_VERBOSE,
+    OPT_TARGET,
+    OPT_OUTPUT,
+    OPT_WRITE,
+    OPT_CHECK,
+    OPT_KEYS
+};
+
+struct option {
+    enum option_key key;
+    const char *name;    /* without dashes */
+    char letter;         /* or 0 */
+    const char *metavar; /* of the value, NULL for a flag; "a|b|c" is the closed list of values */
+    const char *help;    /* one line */
+};
+
+struct option_group {
+    const char *title;
+    const struct option *options; /* ends with a row without name */
+};
+
+struct call;
+
+struct command {
+    const char *name;
+    const char *summary;
+    const char *synopsis;                     /* after "npc NAME " */
+    const char *about;                        /* paragraphs for help, or NULL */
+    const struct option_group *const *groups; /* ends with NULL */
+    size_t min_operands, max_operands;
+    const char *operand;              /* what is missing if there are too few */
+    int (*run)(const struct call *c); /* returns the exit status */
+};
+
+struct library_option {
+    const struct option *option;
+    const char *value; /* NULL for flags */
+};
+
+struct call { /* a parsed command line */
+    const struct command *command;
+    const char *values[OPT_KEYS]; /* by key: the last value given, "" for a flag, NULL: not given */
+    struct library_option *library; /* in order */
+    size_t nlibrary;
+    const char **operands;
+    size_t noperands;
+};
+
+extern const struct option_group options_common, options_input, options_binding;
+
+/* Parses what follows the command's name into *call, whose command is set. False if a usage error
+ * was printed; call_free() either way. */
+bool call_parse(struct call *call, int argc, char **argv);
+void call_free(struct call *call);
+
+/* The help of one command, on stdout. */
+void command_help(const struct command *command);
+
+/* Prints "npc: error: …" and how to get help. Returns the exit status of usage errors. */
+int usage_error(const struct command *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+#endif

@@ -1,0 +1,111 @@
+/* The run of a command: what all commands do around their own work. */
+#include "cli/session.h"
+
+#include "cli/progress.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum npc_status session_begin(struct session *s, const struct call *call)
+{
+    *s = (struct session){.call = call, .npc = npc_new()};
+    if (s->npc == NULL) {
+        return NPC_FAULT;
+    }
+    enum npc_status worst = NPC_OK;
+    for (size_t i = 0; i < call->nlibrary; i++) {
+        enum npc_status status =
+            npc_set(s->npc, call->library[i].option->name, call->library[i].value);
+        worst = status > worst ? status : worst;
+    }
+    return worst;
+}
+
+enum npc_status session_load(struct session *s)
+{
+    for (size_t i = 0; i < s->call->noperands; i++) {
+        enum npc_status status = npc_add_path(s->npc, s->call->operands[i]);
+        if (status != NPC_OK) {
+            return status;
+        }
+    }
+    s->progress = progress_new();
+    if (s->progress != NULL) {
+        npc_set_progress(s->npc, progress_tell, s->progress);
+    }
+    return npc_load(s->npc);
+}
+
+static bool wants_colour(const struct call *call)
+{
+    const char *when = call->values[OPT_COLOR];
+    if (when != NULL && strcmp(when, "auto") != 0) {
+        return strcmp(when, "always") == 0;
+    }
+    const char *no_color = getenv("NO_COLOR"); /* no-color.org: set and not empty */
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && (no_color == NULL || no_color[0] == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static enum npc_diag_format diag_format(const struct call *call)
+{
+    const char *diag = call->values[OPT_DIAG];
+    if (diag != NULL && strcmp(diag, "json") == 0) {
+        return NPC_DIAG_JSON;
+    }
+    return wants_colour(call) ? NPC_DIAG_COLOUR : NPC_DIAG_TEXT;
+}
+
+int session_end(struct session *s, enum npc_status status)
+{
+    progress_free(s->progress);
+    if (s->npc == NULL) {
+        fputs("npc: error: out of memory\n", stderr);
+        return NPC_FAULT;
+    }
+    const char *text;
+    size_t size;
+    bool info = s->call->values[OPT_VERBOSE] != NULL;
+    enum npc_status shown = npc_diagnostics(s->npc, diag_format(s->call), info, &text, &size);
+    fwrite(text, 1, size, stderr);
+    npc_free(s->npc);
+    return shown > status ? shown : status;
+}
+
+enum npc_status print_text(const char *text, size_t size)
+{
+    if (fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0) {
+        return NPC_OK;
+    }
+    if (errno != EPIPE) {
+        fprintf(stderr, "npc: error: cannot write to standard output: %s\n", strerror(errno));
+    }
+    return NPC_FAULT;
+}
+
+static void ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+void signals_hold(void)
+{
+    sigset_t set;
+    ending_signals(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void signals_release(void)
+{
+    sigset_t set;
+    ending_signals(&set);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}

@@ -1,0 +1,29 @@
+/* One run of the library as the commands use it: options, INPUTs, progress, diagnostics. */
+#ifndef NPC_CLI_SESSION_H
+#define NPC_CLI_SESSION_H
+
+#include "cli/options.h"
+#include "npc/npc.h"
+
+struct session {
+    const struct call *call;
+    struct npc *npc;
+    struct progress *progress; /* NULL: none is shown */
+};
+
+/* Makes a context and sets its options. NPC_OK, or what session_end() is to be given. */
+enum npc_status session_begin(struct session *s, const struct call *call);
+/* Adds the call's operands as INPUTs and loads them, with progress on a terminal. */
+enum npc_status session_load(struct session *s);
+/* Prints all diagnostics, frees everything, and returns the exit status for `status`. */
+int session_end(struct session *s, enum npc_status status);
+
+/* Writes text to standard output: NPC_OK, or NPC_FAULT with a message (none for a closed pipe). */
+enum npc_status print_text(const char *text, size_t size);
+
+/* Signals that end the program wait while a file is being replaced, so that no temporary file
+ * stays behind. */
+void signals_hold(void);
+void signals_release(void);
+
+#endif

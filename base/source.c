@@ -27,7 +27,8 @@ void sources_init(struct sources *s, struct arena *a)
 
 uint32_t sources_add(struct sources *s, struct str path)
 {
-    vec_push(s->arena, &s->list, (struct source){.path = str_dup(s->arena, path)});
+    struct str copy = str_dup(s->arena, path);
+    vec_push(s->arena, &s->list, (struct source){.path = copy, .name = copy});
     return (uint32_t)(s->list.n - 1);
 }
 

@@ -1,0 +1,99 @@
+/* Labels, the selectors that match them, and the small words of the policy IR. */
+#include "ir/policy.h"
+
+#include <stdlib.h>
+
+const struct label *labels_find(const struct labels *l, struct str key)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (str_eq(l->v[i].key, key)) {
+            return &l->v[i];
+        }
+    }
+    return NULL;
+}
+
+static int label_cmp(const void *pa, const void *pb)
+{
+    const struct label *a = pa, *b = pb;
+    return str_cmp(a->key, b->key);
+}
+
+void labels_sort(struct labels *l)
+{
+    if (l->n > 1) {
+        qsort(l->v, l->n, sizeof *l->v, label_cmp);
+    }
+}
+
+static bool has_value(const struct sel_req *req, struct str value)
+{
+    for (size_t i = 0; i < req->nvalues; i++) {
+        if (str_eq(req->values[i], value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool requirement_holds(const struct sel_req *req, const struct labels *l)
+{
+    const struct label *label = labels_find(l, req->key);
+    switch (req->op) {
+    case SEL_EQ: /* `k=""` needs the key all the same */
+    case SEL_IN:
+        return label && has_value(req, label->value);
+    case SEL_NOTIN: /* also without the key, as Kubernetes has it */
+        return !label || !has_value(req, label->value);
+    case SEL_EXISTS:
+        return label;
+    case SEL_ABSENT:
+        return !label;
+    }
+    return false;
+}
+
+bool selector_matches(const struct selector *s, const struct labels *l)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (!requirement_holds(&s->v[i], l)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct sel_req *selector_ns_names(const struct selector *s)
+{
+    if (!s || s->n != 1 || !str_is(s->v[0].key, LABEL_NS_NAME)) {
+        return NULL;
+    }
+    enum sel_op op = s->v[0].op;
+    return op == SEL_EQ || op == SEL_IN ? &s->v[0] : NULL;
+}
+
+const char *direction_name(enum direction d)
+{
+    static const char *const names[] = {[DIR_INGRESS] = "ingress", [DIR_EGRESS] = "egress"};
+    return names[d];
+}
+
+const char *action_name(enum action a)
+{
+    static const char *const names[] = {
+        [ACT_ALLOW] = "allow", [ACT_DENY] = "deny", [ACT_PASS] = "pass"};
+    return names[a];
+}
+
+bool policy_is_cluster(const struct policy *p)
+{
+    switch (p->api) {
+    case API_NETWORK_POLICY:
+        return false;
+    case API_CLUSTER_POLICY:
+    case API_ADMIN_POLICY:
+    case API_BASELINE_POLICY:
+        return true;
+    }
+    return false;
+}

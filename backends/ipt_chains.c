@@ -1,0 +1,139 @@
+/* Writes chains and rules of one family's filter table. */
+#include "backends/ipt_chains.h"
+
+#include <assert.h>
+#include <string.h>
+
+void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f)
+{
+    *t = (struct ipt_table){.ctx = c,
+                            .names = names,
+                            .family = f,
+                            .chains = buf_new(&c->arena),
+                            .rules = buf_new(&c->arena)};
+    strmap_init(&t->by_body, &c->arena);
+}
+
+void ipt_chain_add(struct ipt_table *t, struct str name, const struct buf *body)
+{
+    buf_printf(t->chains, ":" STR_FMT " - [0:0]\n", STR_ARG(name));
+    struct str lines = buf_text(body);
+    for (size_t at = 0; at < lines.n;) {
+        const char *end = memchr(lines.p + at, '\n', lines.n - at);
+        size_t length = (size_t)(end - (lines.p + at)) + 1;
+        buf_printf(t->rules, "-A " STR_FMT " ", STR_ARG(name));
+        buf_put(t->rules, lines.p + at, length);
+        at += length;
+    }
+}
+
+bool ipt_chain_shared(struct ipt_table *t, struct str slug, const struct str *parts, size_t nparts,
+                      struct span at, const struct buf *body, struct str *name, bool *is_new)
+{
+    const struct str *known = strmap_get(&t->by_body, buf_text(body));
+    *is_new = known == NULL;
+    if (known != NULL) {
+        *name = *known;
+        return true;
+    }
+    if (!kernel_name(t->names, slug, parts, nparts, at, name)) {
+        return false;
+    }
+    struct str *kept = ARENA_NEW(&t->ctx->arena, struct str);
+    *kept = *name;
+    strmap_put(&t->by_body, buf_text(body), kept);
+    ipt_chain_add(t, *name, body);
+    return true;
+}
+
+void ipt_put_cidr(struct buf *body, enum ipt_end end, struct cidr c)
+{
+    if (c.len > 0) {
+        buf_puts(body, end == IPT_SOURCE ? "-s " : "-d ");
+        cidr_print(body, c);
+        buf_putc(body, ' ');
+    }
+}
+
+void ipt_put_set(struct buf *body, enum ipt_end end, struct str set)
+{
+    buf_printf(body, "-m set --match-set " STR_FMT " %s ", STR_ARG(set),
+               end == IPT_SOURCE ? "src" : "dst");
+}
+
+static void put_range(struct buf *body, struct port_range r)
+{
+    buf_u64(body, r.first);
+    if (r.last != r.first) {
+        buf_putc(body, ':');
+        buf_u64(body, r.last);
+    }
+}
+
+/* One type, or one type and code. */
+static void put_icmp(struct buf *body, const char *option, struct port_range r)
+{
+    buf_printf(body, "%s %u", option, r.first >> 8);
+    if (r.first == r.last) {
+        buf_printf(body, "/%u", r.first & 0xff);
+    }
+    buf_putc(body, ' ');
+}
+
+static void put_ports(struct buf *body, const struct port_match *m)
+{
+    if (m->nkeys == 1) {
+        buf_puts(body, "--dport ");
+    } else {
+        buf_puts(body, "-m multiport --dports ");
+    }
+    for (size_t i = 0; i < m->nkeys; i++) {
+        buf_puts(body, i > 0 ? "," : "");
+        put_range(body, m->keys[i]);
+    }
+    buf_putc(body, ' ');
+}
+
+void ipt_put_match(struct buf *body, const struct port_match *m)
+{
+    static const char *const protocols[] = {
+        [PROTO_TCP] = "-p tcp ",   [PROTO_UDP] = "-p udp ",         [PROTO_SCTP] = "-p sctp ",
+        [PROTO_ICMP] = "-p icmp ", [PROTO_ICMP6] = "-p ipv6-icmp ", [PROTO_OTHER] = "",
+        [PROTO_ANY] = "",
+    };
+    buf_puts(body, protocols[m->proto]);
+    if (m->whole) {
+        return;
+    }
+    switch (m->proto) {
+    case PROTO_TCP:
+    case PROTO_UDP:
+    case PROTO_SCTP:
+        put_ports(body, m);
+        break;
+    case PROTO_ICMP:
+        put_icmp(body, "--icmp-type", m->keys[0]);
+        break;
+    case PROTO_ICMP6:
+        put_icmp(body, "--icmpv6-type", m->keys[0]);
+        break;
+    case PROTO_OTHER:
+    case PROTO_ANY:
+        assert(!"no keys");
+    }
+}
+
+void ipt_put_comment(struct buf *body, struct str text)
+{
+    buf_printf(body, "-m comment --comment \"" STR_FMT "\" ", STR_ARG(text));
+}
+
+void ipt_put_return(struct buf *body)
+{
+    buf_puts(body, "-j RETURN\n");
+}
+
+void ipt_put_goto(struct buf *body, struct str chain)
+{
+    buf_printf(body, "-g " STR_FMT "\n", STR_ARG(chain));
+}

@@ -1,0 +1,38 @@
+/*
+ * The filter table of one family: chains and their rules, as text for iptables-restore --noflush.
+ * Knows how rules are spelt, and nothing of policies.
+ */
+#ifndef NPC_BACKENDS_IPT_CHAINS_H
+#define NPC_BACKENDS_IPT_CHAINS_H
+
+#include "backends/ipt_atoms.h"
+#include "backends/kernel_names.h"
+
+struct ipt_table {
+    struct ctx *ctx;
+    struct kernel_names *names;
+    enum family family;
+    struct strmap by_body;      /* generated chains, to their names */
+    struct buf *chains, *rules; /* ":NAME - [0:0]" and "-A NAME …" lines */
+};
+
+void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f);
+
+/* Adds a chain. A body is the rules, one a line, without "-A NAME". */
+void ipt_chain_add(struct ipt_table *t, struct str name, const struct buf *body);
+
+/* Adds a chain under a generated name, or finds the one with the same rules; *is_new says which.
+ * The key must be this chain's alone. False: NPC903 was reported. */
+bool ipt_chain_shared(struct ipt_table *t, struct str slug, const struct str *parts, size_t nparts,
+                      struct span at, const struct buf *body, struct str *name, bool *is_new);
+
+/* Parts of a rule; each ends with a blank but the targets, which end the line. */
+enum ipt_end { IPT_SOURCE, IPT_DEST };
+void ipt_put_cidr(struct buf *body, enum ipt_end end, struct cidr c); /* nothing for /0 */
+void ipt_put_set(struct buf *body, enum ipt_end end, struct str set);
+void ipt_put_match(struct buf *body, const struct port_match *m);
+void ipt_put_comment(struct buf *body, struct str text); /* of the comment alphabet */
+void ipt_put_return(struct buf *body);
+void ipt_put_goto(struct buf *body, struct str chain);
+
+#endif

@@ -1,0 +1,496 @@
+/* Lowers the grants of a target class to an atom chain per group of ports. */
+#include "backends/ipt_class.h"
+
+#include "backends/kernel_comment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An address compare costs about 1 ns when it misses, a set about 120 and each prefix length of a
+ * hash:net about 15: short lists are compared one by one. */
+enum {
+    INLINE_PODS = 4,       /* addresses of one selection */
+    INLINE_PODS_ATOM = 32, /* … of all selections of an atom */
+    INLINE_NETS_ATOM = 64, /* prefixes of an atom */
+    SETS_ATOM = 8          /* sets that an atom asks; more become one union */
+};
+
+/* What one or more grants select: pods' addresses, or networks. Equal selections are one object. */
+struct selection {
+    struct addr_list addrs;
+    struct ipset nets;
+    struct cidrs cidrs; /* of nets */
+    size_t atom, use;   /* the last atom that used it, and its place there */
+};
+
+struct grant_peers { /* NULL: nobody of that kind in this family */
+    bool any;
+    struct selection *pods, *nets;
+};
+
+struct use { /* a selection in an atom */
+    const struct selection *selection;
+    const struct grant *first;
+    size_t more; /* grants of the atom that share it */
+};
+
+struct atom_uses {
+    VEC(struct use) pods, nets;
+};
+
+struct live { /* the grants of a class that allow anybody in this family */
+    VEC(const struct grant *) grants;
+    VEC(const struct grant_peers *) peers;
+    VEC(const struct portset *) ports;
+};
+
+void ipt_side_init(struct ipt_side *s)
+{
+    strmap_init(&s->peers, &s->ctx->arena);
+    strmap_init(&s->pods, &s->ctx->arena);
+    strmap_init(&s->nets, &s->ctx->arena);
+    s->atoms = 0;
+}
+
+static enum family side_family(const struct ipt_side *s)
+{
+    return s->table->family;
+}
+
+static enum ipt_end peer_end(const struct ipt_side *s)
+{
+    return s->direction == DIR_INGRESS ? IPT_SOURCE : IPT_DEST;
+}
+
+static struct str text_ip(const struct ipt_side *s, struct ip ip)
+{
+    return ip_text(&s->ctx->arena, side_family(s), ip);
+}
+
+struct str ipt_class_key(const struct ipt_side *s, const struct target_class *class)
+{
+    return class->addrs.n > 0 ? text_ip(s, class->addrs.v[0]) : STR("host");
+}
+
+static struct cidr host_cidr(enum family f, struct ip ip)
+{
+    return (struct cidr){f, ip, f == FAM_IP4 ? 32 : 128};
+}
+
+/* ---- selections ---- */
+
+static int ip_order(const void *x, const void *y)
+{
+    return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
+}
+
+static void sort_unique(struct addr_list *list)
+{
+    if (list->n == 0) {
+        return;
+    }
+    qsort(list->v, list->n, sizeof *list->v, ip_order);
+    size_t n = 1;
+    for (size_t i = 1; i < list->n; i++) {
+        if (ip_cmp(list->v[i], list->v[n - 1]) != 0) {
+            list->v[n++] = list->v[i];
+        }
+    }
+    list->n = n;
+}
+
+static bool nets_have(struct ipset nets, struct addr_list addrs)
+{
+    for (size_t i = 0; i < addrs.n; i++) {
+        if (!ipset_has(nets, addrs.v[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct addr_list class_addrs(const struct ipt_side *s, const struct id_list *ids)
+{
+    struct addr_list list = {NULL, 0};
+    for (size_t i = 0; i < ids->n; i++) {
+        list.n += s->bound->peers[ids->v[i] - 1].addrs.n;
+    }
+    list.v = ARENA_NEW_ARRAY(&s->ctx->arena, list.n, struct ip);
+    size_t at = 0;
+    for (size_t i = 0; i < ids->n; i++) {
+        const struct addr_list *class = &s->bound->peers[ids->v[i] - 1].addrs;
+        for (size_t k = 0; k < class->n; k++) {
+            list.v[at++] = class->v[k];
+        }
+    }
+    sort_unique(&list);
+    return list;
+}
+
+/* The selection of that key, new if there was none. */
+static struct selection *selection_of(struct ipt_side *s, struct strmap *map, struct str key,
+                                      bool *is_new)
+{
+    struct selection *x = strmap_get(map, key);
+    *is_new = x == NULL;
+    if (x == NULL) {
+        x = ARENA_NEW(&s->ctx->arena, struct selection);
+        strmap_put(map, str_dup(&s->ctx->arena, key), x);
+    }
+    return x;
+}
+
+/* Pods that the grant names and its networks do not cover anyway. */
+static struct selection *grant_pods(struct ipt_side *s, const struct grant *g)
+{
+    struct id_list ids = {ARENA_NEW_ARRAY(&s->ctx->arena, g->classes.n, uint32_t), 0};
+    for (size_t i = 0; i < g->classes.n; i++) {
+        if (!nets_have(g->nets, s->bound->peers[g->classes.v[i] - 1].addrs)) {
+            ids.v[ids.n++] = g->classes.v[i];
+        }
+    }
+    if (ids.n == 0) {
+        return NULL;
+    }
+    bool is_new;
+    struct str key = {(const char *)ids.v, ids.n * sizeof *ids.v};
+    struct selection *x = selection_of(s, &s->pods, key, &is_new);
+    if (is_new) {
+        x->addrs = class_addrs(s, &ids);
+    }
+    return x;
+}
+
+static struct selection *grant_nets(struct ipt_side *s, const struct grant *g)
+{
+    if (g->nets.n == 0) {
+        return NULL;
+    }
+    bool is_new;
+    struct str key = {(const char *)g->nets.v, g->nets.n * sizeof *g->nets.v};
+    struct selection *x = selection_of(s, &s->nets, key, &is_new);
+    if (is_new) {
+        x->nets = g->nets;
+        x->cidrs = ipset_cidrs(&s->ctx->arena, g->nets, side_family(s));
+    }
+    return x;
+}
+
+static const struct grant_peers *grant_peers(struct ipt_side *s, const struct grant *g)
+{
+    struct str key = {(const char *)&g, sizeof g};
+    struct grant_peers *p = strmap_get(&s->peers, key);
+    if (p == NULL) {
+        p = ARENA_NEW(&s->ctx->arena, struct grant_peers);
+        p->any = g->any_peer || ipset_is_all(g->nets, side_family(s));
+        p->pods = p->any ? NULL : grant_pods(s, g);
+        p->nets = p->any ? NULL : grant_nets(s, g);
+        strmap_put(&s->peers, str_dup(&s->ctx->arena, key), p);
+    }
+    return p;
+}
+
+static struct live live_grants(struct ipt_side *s, const struct target_class *class)
+{
+    struct live live = {0};
+    for (size_t i = 0; i < class->ngrants; i++) {
+        const struct grant_peers *p = grant_peers(s, class->grants[i]);
+        if (p->any || p->pods != NULL || p->nets != NULL) {
+            vec_push(&s->ctx->arena, &live.grants, class->grants[i]);
+            vec_push(&s->ctx->arena, &live.peers, p);
+            vec_push(&s->ctx->arena, &live.ports, &class->grants[i]->ports);
+        }
+    }
+    return live;
+}
+
+/* ---- one atom ---- */
+
+static void put_source(const struct ipt_side *s, struct buf *body, const struct grant *g,
+                       size_t more)
+{
+    ipt_put_comment(body, kernel_comment_rule(s->ctx, &s->ctx->arena, g->policy, g->rule, more,
+                                              KERNEL_COMMENT_IPTABLES));
+}
+
+static void put_allow(const struct ipt_side *s, struct buf *body, const struct use *use)
+{
+    put_source(s, body, use->first, use->more);
+    ipt_put_return(body);
+}
+
+static void put_deny(const struct ipt_side *s, const struct target_class *class, struct buf *body)
+{
+    ipt_put_comment(body, kernel_comment_isolation(s->ctx, &s->ctx->arena, class->policies[0],
+                                                   s->direction, class->npolicies - 1,
+                                                   KERNEL_COMMENT_IPTABLES));
+    ipt_put_goto(body, s->deny);
+}
+
+static struct atom_uses atom_uses(struct ipt_side *s, const struct live *live,
+                                  const struct atom *atom)
+{
+    struct atom_uses uses = {0};
+    s->atoms++;
+    for (size_t i = 0; i < atom->ngrants; i++) {
+        const struct grant *g = live->grants.v[atom->grants[i]];
+        const struct grant_peers *p = live->peers.v[atom->grants[i]];
+        if (p->pods != NULL && p->pods->atom == s->atoms) {
+            uses.pods.v[p->pods->use].more++;
+        } else if (p->pods != NULL) {
+            p->pods->atom = s->atoms;
+            p->pods->use = uses.pods.n;
+            vec_push(&s->ctx->arena, &uses.pods, (struct use){p->pods, g, 0});
+        }
+        if (p->nets != NULL && p->nets->atom == s->atoms) {
+            uses.nets.v[p->nets->use].more++;
+        } else if (p->nets != NULL) {
+            p->nets->atom = s->atoms;
+            p->nets->use = uses.nets.n;
+            vec_push(&s->ctx->arena, &uses.nets, (struct use){p->nets, g, 0});
+        }
+    }
+    return uses;
+}
+
+static void put_cidrs(const struct ipt_side *s, struct buf *body, const struct use *use)
+{
+    for (size_t i = 0; i < use->selection->cidrs.n; i++) {
+        ipt_put_cidr(body, peer_end(s), use->selection->cidrs.v[i]);
+        put_allow(s, body, use);
+    }
+}
+
+static bool covered_by_another(const struct atom_uses *uses, size_t i)
+{
+    for (size_t k = 0; k < uses->nets.n; k++) {
+        if (k != i &&
+            ipset_covers(uses->nets.v[k].selection->nets, uses->nets.v[i].selection->nets)) {
+            return true; /* never both ways: equal selections are one use */
+        }
+    }
+    return false;
+}
+
+static bool put_net_set(struct ipt_side *s, const struct atom_uses *uses, struct span at,
+                        struct buf *body)
+{
+    VEC(struct ip_range) ranges = {0};
+    for (size_t i = 0; i < uses->nets.n; i++) {
+        const struct ipset *nets = &uses->nets.v[i].selection->nets;
+        for (size_t k = 0; k < nets->n; k++) {
+            vec_push(&s->ctx->arena, &ranges, nets->v[k]);
+        }
+    }
+    struct ipset all = ipset_of_ranges(&s->ctx->arena, ranges.v, ranges.n);
+    struct str set;
+    if (!ipt_set_nets(s->sets, side_family(s), all, at, &set)) {
+        return false;
+    }
+    ipt_put_set(body, peer_end(s), set);
+    put_allow(s, body,
+              &(struct use){NULL, uses->nets.v[0].first, uses->nets.n - 1 + uses->nets.v[0].more});
+    return true;
+}
+
+static bool put_nets(struct ipt_side *s, const struct atom_uses *uses, struct span at,
+                     struct buf *body)
+{
+    size_t prefixes = 0;
+    for (size_t i = 0; i < uses->nets.n; i++) {
+        prefixes += uses->nets.v[i].selection->cidrs.n;
+    }
+    if (prefixes > INLINE_NETS_ATOM) {
+        return put_net_set(s, uses, at, body);
+    }
+    for (size_t i = 0; i < uses->nets.n; i++) {
+        if (!covered_by_another(uses, i)) {
+            put_cidrs(s, body, &uses->nets.v[i]);
+        }
+    }
+    return true;
+}
+
+static bool put_set(struct ipt_side *s, struct addr_list addrs, const struct use *use,
+                    struct buf *body)
+{
+    struct str set;
+    if (!ipt_set_addrs(s->sets, side_family(s), addrs, use->first->rule->origin->at, &set)) {
+        return false;
+    }
+    ipt_put_set(body, peer_end(s), set);
+    put_allow(s, body, use);
+    return true;
+}
+
+/* One set that holds what all the uses hold. */
+static bool put_union(struct ipt_side *s, const struct use *const *uses, size_t n, struct buf *body)
+{
+    struct addr_list all = {NULL, 0};
+    struct use use = {NULL, uses[0]->first, n - 1};
+    for (size_t i = 0; i < n; i++) {
+        all.n += uses[i]->selection->addrs.n;
+        use.more += uses[i]->more;
+    }
+    all.v = ARENA_NEW_ARRAY(&s->ctx->arena, all.n, struct ip);
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct addr_list *addrs = &uses[i]->selection->addrs;
+        memcpy(all.v + at, addrs->v, addrs->n * sizeof *addrs->v);
+        at += addrs->n;
+    }
+    sort_unique(&all);
+    return put_set(s, all, &use, body);
+}
+
+static void put_addrs(const struct ipt_side *s, struct buf *body, const struct use *use)
+{
+    for (size_t i = 0; i < use->selection->addrs.n; i++) {
+        ipt_put_cidr(body, peer_end(s), host_cidr(side_family(s), use->selection->addrs.v[i]));
+        put_allow(s, body, use);
+    }
+}
+
+static bool put_pods(struct ipt_side *s, const struct atom_uses *uses, struct buf *body)
+{
+    VEC(const struct use *) sets = {0};
+    size_t inlined = 0;
+    for (size_t i = 0; i < uses->pods.n; i++) {
+        const struct use *use = &uses->pods.v[i];
+        size_t n = use->selection->addrs.n;
+        if (n <= INLINE_PODS && inlined + n <= INLINE_PODS_ATOM) {
+            put_addrs(s, body, use);
+            inlined += n;
+        } else {
+            vec_push(&s->ctx->arena, &sets, use);
+        }
+    }
+    if (sets.n > SETS_ATOM) {
+        return put_union(s, sets.v, sets.n, body);
+    }
+    for (size_t i = 0; i < sets.n; i++) {
+        if (!put_set(s, sets.v[i]->selection->addrs, sets.v[i], body)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "tcp 80": traffic that is in no other atom of the class. */
+static struct str atom_key(struct ipt_side *s, const struct atom *atom)
+{
+    for (enum proto p = 0; p < PROTO_KEYED; p++) {
+        if (atom->ports.keys[p].n > 0) {
+            return str_printf(&s->ctx->arena, "%s %u", proto_name(p),
+                              atom->ports.keys[p].v[0].first);
+        }
+    }
+    return STR("other");
+}
+
+static bool atom_chain(struct ipt_side *s, const struct target_class *class,
+                       const struct live *live, const struct atom *atom, struct str *name)
+{
+    struct arena *a = &s->ctx->arena;
+    struct buf *body = buf_new(a);
+    const struct atom_uses uses = atom_uses(s, live, atom);
+    const struct grant *first = live->grants.v[atom->grants[0]];
+    struct span at = first->rule->origin->at;
+    if (!put_nets(s, &uses, at, body) || !put_pods(s, &uses, body)) {
+        return false;
+    }
+    put_deny(s, class, body);
+    const struct str parts[] = {STR("atom"), str_of(direction_name(s->direction)),
+                                ipt_class_key(s, class), atom_key(s, atom)};
+    bool is_new;
+    if (!ipt_chain_shared(s->table, first->policy->origin->name, parts,
+                          sizeof parts / sizeof *parts, at, body, name, &is_new)) {
+        return false;
+    }
+    if (is_new) {
+        ipt_map_atom(s->map, side_family(s), s->direction, *name, live->grants.v, atom->grants,
+                     atom->ngrants);
+    }
+    return true;
+}
+
+/* The grants of an atom that allow every peer: the first, and how many more. */
+static const struct grant *any_peer(const struct live *live, const struct atom *atom, size_t *more)
+{
+    const struct grant *first = NULL;
+    *more = 0;
+    for (size_t i = 0; i < atom->ngrants; i++) {
+        if (live->peers.v[atom->grants[i]]->any) {
+            *more += first != NULL;
+            first = first != NULL ? first : live->grants.v[atom->grants[i]];
+        }
+    }
+    return first;
+}
+
+/* What is done with an atom's packets: comment and target of a rule. */
+static bool atom_target(struct ipt_side *s, const struct target_class *class,
+                        const struct live *live, const struct atom *atom, struct buf *target)
+{
+    size_t more;
+    const struct grant *any = any_peer(live, atom, &more);
+    if (any != NULL) {
+        put_source(s, target, any, more);
+        ipt_put_return(target);
+        return true;
+    }
+    if (atom->ngrants == 0) {
+        put_deny(s, class, target);
+        return true;
+    }
+    struct str chain;
+    if (!atom_chain(s, class, live, atom, &chain)) {
+        return false;
+    }
+    ipt_put_goto(target, chain);
+    return true;
+}
+
+/* ---- the class ---- */
+
+/* xt_icmp takes type 255 for "any": it would allow all of ICMP. */
+static bool check_icmp(struct ipt_side *s, const struct live *live, const struct atom *atom,
+                       const struct port_match *m)
+{
+    if (m->proto != PROTO_ICMP || m->whole || m->keys[0].first >> 8 != 255) {
+        return true;
+    }
+    struct span at = {0};
+    for (size_t i = 0; i < atom->ngrants && at.file == 0; i++) {
+        const struct grant *g = live->grants.v[atom->grants[i]];
+        at = port_ranges_are_all(g->ports.keys[PROTO_ICMP]) ? at : g->rule->origin->at;
+    }
+    struct diag *d =
+        diag_error(&s->ctx->diags, NPC406, at, "the iptables backend cannot say ICMP type 255");
+    diag_hint(&s->ctx->diags, d, "iptables takes it for every type; the nft backend can say it");
+    return false;
+}
+
+bool ipt_class_rules(struct ipt_side *s, const struct target_class *class, struct buf *body)
+{
+    struct arena *a = &s->ctx->arena;
+    const struct live live = live_grants(s, class);
+    const struct atoms atoms = atoms_cut(a, side_family(s), live.ports.v, live.ports.n);
+    struct buf **targets = ARENA_NEW_ARRAY(a, atoms.n, struct buf *);
+    for (size_t i = 0; i < atoms.n; i++) {
+        targets[i] = buf_new(a);
+        if (!atom_target(s, class, &live, &atoms.v[i], targets[i])) {
+            return false;
+        }
+    }
+    const struct port_matches matches = atoms_dispatch(a, side_family(s), &atoms);
+    for (size_t i = 0; i < matches.n; i++) {
+        const struct port_match *m = &matches.v[i];
+        if (!check_icmp(s, &live, &atoms.v[m->atom], m)) {
+            return false;
+        }
+        ipt_put_match(body, m);
+        buf_str(body, buf_text(targets[m->atom]));
+    }
+    return true;
+}

@@ -453,7 +453,7 @@ static bool emit_calico(struct emit *e)
 
 const struct backend backend_calico = {
     .name = "calico",
-    .extension = "calico.yaml",
+    .extension = "yaml",
     .summary = "Calico NetworkPolicy (projectcalico.org/v3)",
     .features = FEAT_ICMP,
     .emit = emit_calico,

@@ -161,9 +161,8 @@ static bool is_domain_start(unsigned char c)
 
 static bool is_domain_label(struct str s)
 {
-    return s.n > 0 && is_domain_start((unsigned char)s.p[0]) &&
-           (s.n == 1 || is_word((struct str){s.p + s.n - 1, 1}, ch_is_alnum, "")) &&
-           is_word((struct str){s.p, s.n}, is_domain_start, "-");
+    return is_word(s, is_domain_start, "-") &&
+           (s.n == 1 || ch_is_alnum((unsigned char)s.p[s.n - 1]));
 }
 
 const char *name_check_domain(struct str s)

@@ -1,0 +1,433 @@
+/*
+ * Writing: whole or not at all (threats.md 38, 39). New content is built under a temporary name in
+ * the same directory, synced, and then renamed, so that every moment shows the old or the new.
+ */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A name that is taken is no fault, but somebody who takes each of them is. */
+#define TEMP_TRIES 100
+#define TEMP_NAME  sizeof ".npc-0123456789abcdef"
+
+bool fd_write_all(int fd, struct str text)
+{
+    for (size_t at = 0; at < text.n;) {
+        ssize_t n = write(fd, text.p + at, text.n - at);
+        if (n > 0) {
+            at += (size_t)n;
+        } else if (n == 0) { /* not for a regular file or pipe; but no endless loop either */
+            errno = EIO;
+            return false;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Closes a descriptor and keeps errno. */
+static void close_quietly(int fd)
+{
+    int fault = errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = fault;
+}
+
+/* ---- the directory that a path lies in ---- */
+
+struct place {
+    int dir;          /* descriptor of the directory */
+    const char *name; /* in it; points into `text` */
+    char text[PATH_MAX];
+};
+
+/* Opens the directory of `path`, without trailing slashes. False and errno: no such directory, or a
+ * path that names no entry of one ("/", "..", "x/."). */
+static bool place_open(struct place *p, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    if (n >= sizeof p->text) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(p->text, path, n);
+    p->text[n] = '\0';
+    char *slash = strrchr(p->text, '/');
+    p->name = slash ? slash + 1 : p->text;
+    if (p->name[0] == '\0' || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0) {
+        errno = n == 0 ? ENOENT : EINVAL;
+        return false;
+    }
+    const char *dir = ".";
+    if (slash == p->text) {
+        dir = "/";
+    } else if (slash) {
+        *slash = '\0';
+        dir = p->text;
+    }
+    p->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return p->dir >= 0;
+}
+
+/* Makes the rename last. It has happened, so a fault here is none of the caller's: "the old file
+ * stays" would no longer be true. */
+static void place_sync(const struct place *p)
+{
+    int fault = errno;
+    (void)fsync(p->dir);
+    errno = fault;
+}
+
+/* ---- temporary names ---- */
+
+static bool temp_name(char name[TEMP_NAME])
+{
+    unsigned char noise[8];
+    ssize_t n;
+    do {
+        n = getrandom(noise, sizeof noise, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof noise) {
+        return false;
+    }
+    unsigned long long number = 0;
+    for (size_t i = 0; i < sizeof noise; i++) {
+        number = number << 8 | noise[i];
+    }
+    snprintf(name, TEMP_NAME, ".npc-%016llx", number);
+    return true;
+}
+
+/* Sets the mode of a new file or directory to 0600 or 0700 and tells which one the umask (or the
+ * directory's default ACL) gave it. There is no other way to ask for the umask that is safe beside
+ * other threads. */
+static bool mode_hide(int fd, mode_t hidden, mode_t *final)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return false;
+    }
+    *final = st.st_mode & 07777;
+    return fchmod(fd, hidden) == 0;
+}
+
+/* ---- one file ---- */
+
+/* Creates `name` in `dir` (it must not exist), writes and syncs it. Removes it on failure. */
+static bool file_create(int dir, const char *name, struct str text, unsigned mode)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0) {
+        return false;
+    }
+    mode_t final;
+    bool done = mode_hide(fd, 0600, &final) && fd_write_all(fd, text) && fchmod(fd, final) == 0 &&
+                fsync(fd) == 0;
+    int fault = errno;
+    if (close(fd) != 0 && done) { /* where delayed writes of a network file system fail */
+        fault = errno;
+        done = false;
+    }
+    if (!done) {
+        unlinkat(dir, name, 0);
+        errno = fault;
+    }
+    return done;
+}
+
+/* The same under a temporary name, which is put in `name`. */
+static bool file_create_temp(int dir, char name[TEMP_NAME], struct str text, unsigned mode)
+{
+    for (int tries = 0; tries < TEMP_TRIES; tries++) {
+        if (!temp_name(name)) {
+            return false;
+        }
+        if (file_create(dir, name, text, mode)) {
+            return true;
+        }
+        if (errno != EEXIST) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Paths that stand for a descriptor of this process. As links they lead to whatever the descriptor
+ * is, even to a regular file, and must never be replaced. */
+static bool is_descriptor_path(const char *path)
+{
+    static const char *const paths[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (str_starts(str_of(path), paths[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Writes to a device, FIFO, socket or descriptor as it is: there is nothing to replace. */
+static bool file_write_through(const char *path, struct str text)
+{
+    /* O_APPEND: a descriptor on a regular file may stand anywhere in it. */
+    int fd = open(path, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bool done = fd_write_all(fd, text);
+    int fault = errno;
+    if (close(fd) != 0 && done) {
+        return false;
+    }
+    errno = fault;
+    return done;
+}
+
+bool file_write_atomic(const char *path, struct str text, unsigned mode)
+{
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    if (exists && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return false;
+    }
+    if (is_descriptor_path(path) || (exists && !S_ISREG(st.st_mode))) {
+        return file_write_through(path, text);
+    }
+    size_t n = strlen(path);
+    if (n > 0 && path[n - 1] == '/') {
+        errno = EISDIR;
+        return false;
+    }
+    struct place place;
+    if (!place_open(&place, path)) {
+        return false;
+    }
+    char temp[TEMP_NAME];
+    bool done = file_create_temp(place.dir, temp, text, mode);
+    if (done) {
+        /* A link with this name is replaced; what it leads to stays as it is. */
+        done = renameat(place.dir, temp, place.dir, place.name) == 0;
+        if (done) {
+            place_sync(&place);
+        } else {
+            int fault = errno;
+            unlinkat(place.dir, temp, 0);
+            errno = fault;
+        }
+    }
+    close_quietly(place.dir);
+    return done;
+}
+
+/* ---- a directory of files ---- */
+
+struct file_set {
+    const struct out_file *v;
+    size_t n;
+};
+
+/* Whether each path is a plain name that a directory can hold. */
+static bool names_are_plain(struct file_set files)
+{
+    for (size_t i = 0; i < files.n; i++) {
+        struct str name = files.v[i].path;
+        if (name.n == 0 || name.n > NAME_MAX || memchr(name.p, '/', name.n) ||
+            memchr(name.p, '\0', name.n) || str_is(name, ".") || str_is(name, "..")) {
+            errno = EINVAL;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void name_copy(char out[NAME_MAX + 1], struct str name)
+{
+    memcpy(out, name.p, name.n);
+    out[name.n] = '\0';
+}
+
+static bool file_set_has(struct file_set files, const char *name)
+{
+    for (size_t i = 0; i < files.n; i++) {
+        if (str_is(files.v[i].path, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int dir_open(int parent, const char *name)
+{
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Whether the directory holds nothing but regular files named in `files`; else errno is EEXIST (or
+ * why it cannot be read). */
+static bool dir_holds_only(int parent, const char *name, struct file_set files)
+{
+    int fd = dir_open(parent, name);
+    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!stream) {
+        close_quietly(fd);
+        return false;
+    }
+    int fault = 0;
+    while (fault == 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(stream);
+        if (!entry) {
+            fault = errno;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        struct stat st;
+        bool ours = file_set_has(files, entry->d_name) &&
+                    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISREG(st.st_mode);
+        fault = ours ? 0 : EEXIST;
+    }
+    closedir(stream); /* and fd */
+    errno = fault;
+    return fault == 0;
+}
+
+/* Removes the files of the set from a directory, and then the directory if it is empty. */
+static void dir_remove(int parent, const char *name, struct file_set files)
+{
+    int fault = errno;
+    int fd = dir_open(parent, name);
+    for (size_t i = 0; i < files.n && fd >= 0; i++) {
+        char file[NAME_MAX + 1];
+        name_copy(file, files.v[i].path);
+        unlinkat(fd, file, 0);
+    }
+    close_quietly(fd);
+    unlinkat(parent, name, AT_REMOVEDIR);
+    errno = fault;
+}
+
+/* Fills the new, empty directory and syncs it. */
+static bool dir_fill(int parent, const char *name, struct file_set files, unsigned mode)
+{
+    int fd = dir_open(parent, name);
+    if (fd < 0) {
+        return false;
+    }
+    mode_t final;
+    bool done = mode_hide(fd, 0700, &final);
+    for (size_t i = 0; i < files.n && done; i++) {
+        char file[NAME_MAX + 1];
+        name_copy(file, files.v[i].path);
+        done = file_create(fd, file, buf_text(files.v[i].text), mode);
+    }
+    done = done && fchmod(fd, final) == 0 && fsync(fd) == 0;
+    close_quietly(fd);
+    return done;
+}
+
+/* Makes a filled directory under a temporary name, which is put in `name`. */
+static bool dir_create_temp(int parent, char name[TEMP_NAME], struct file_set files, unsigned mode)
+{
+    mode_t search = (mode_t)(mode & 0444) >> 2; /* who may read files may enter */
+    int made = -1;
+    for (int tries = 0; tries < TEMP_TRIES && made != 0; tries++) {
+        if (!temp_name(name)) {
+            return false;
+        }
+        made = mkdirat(parent, name, (mode_t)mode | search);
+        if (made != 0 && errno != EEXIST) {
+            return false;
+        }
+    }
+    if (made != 0 || !dir_fill(parent, name, files, mode)) {
+        if (made == 0) {
+            dir_remove(parent, name, files);
+        }
+        return false;
+    }
+    return true;
+}
+
+/* Puts the new directory in the place of the old one, which then has the name `fresh`. Where the
+ * file system cannot exchange (ENOSYS, EINVAL: for example NFS), in two steps, undone on failure.
+ */
+static bool dir_exchange(int parent, const char *fresh, const char *name)
+{
+    if (renameat2(parent, fresh, parent, name, RENAME_EXCHANGE) == 0) {
+        return true;
+    }
+    if (errno != ENOSYS && errno != EINVAL) {
+        return false;
+    }
+    char aside[TEMP_NAME];
+    if (!temp_name(aside) || renameat2(parent, name, parent, aside, 0) != 0) {
+        return false;
+    }
+    if (renameat(parent, fresh, parent, name) != 0) {
+        int fault = errno;
+        renameat(parent, aside, parent, name);
+        errno = fault;
+        return false;
+    }
+    renameat(parent, aside, parent, fresh);
+    return true;
+}
+
+/* Replaces or makes the directory of that place. */
+static bool dir_replace(const struct place *p, struct file_set files, unsigned mode)
+{
+    struct stat st;
+    bool exists = fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!exists && errno != ENOENT) {
+        return false;
+    }
+    if (exists && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        return false;
+    }
+    if (exists && !dir_holds_only(p->dir, p->name, files)) {
+        return false;
+    }
+    char temp[TEMP_NAME];
+    if (!dir_create_temp(p->dir, temp, files, mode)) {
+        return false;
+    }
+    bool done =
+        exists ? dir_exchange(p->dir, temp, p->name) : renameat(p->dir, temp, p->dir, p->name) == 0;
+    if (done) {
+        place_sync(p);
+    }
+    if (!done || exists) { /* the temporary name now holds what is not wanted */
+        dir_remove(p->dir, temp, files);
+    }
+    return done;
+}
+
+bool dir_write_atomic(const char *dir, const struct out_file *files, size_t n, unsigned mode)
+{
+    struct file_set set = {files, n};
+    struct place place;
+    if (!names_are_plain(set) || !place_open(&place, dir)) {
+        return false;
+    }
+    bool done = dir_replace(&place, set, mode);
+    close_quietly(place.dir);
+    return done;
+}

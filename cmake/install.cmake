@@ -26,6 +26,7 @@ add_executable(npc_program ${cli_sources})
 set_target_properties(npc_program PROPERTIES OUTPUT_NAME npc)
 target_link_libraries(npc_program PRIVATE npc npc_flags npc_warnings)
 
+file(RELATIVE_PATH NPC_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/npc.pc.in npc.pc @ONLY)
 install(TARGETS npc npc_program)
 install(FILES include/npc/npc.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/npc)

@@ -45,8 +45,14 @@ static bool read_file(struct npc *n, const char *path, struct str *text)
         diag_error(&n->ctx.diags, NPC004, (struct span){0}, "there is no file '%s'", path);
         return false;
     }
-    if (*fd < 0) {
+    struct stat st;
+    if (*fd < 0 || fstat(*fd, &st) != 0) {
         return io_error(n, "open", path, errno);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        diag_error(&n->ctx.diags, NPC004, (struct span){0}, "'%s' is a directory, not a file",
+                   path);
+        return false;
     }
     size_t most = n->ctx.limits.dsl_file;
     struct buf *b = buf_new(&n->ctx.arena);
@@ -96,40 +102,6 @@ enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out
     return NPC_FAULT;
 }
 
-/* A device, FIFO or socket cannot be replaced by a rename: it is written to. */
-static bool write_special(const char *path, struct str text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return false;
-    }
-    bool ok = fd_write_all(fd, text);
-    int error = errno;
-    if (close(fd) != 0 && ok) {
-        return false;
-    }
-    errno = error;
-    return ok;
-}
-
-/* Writes one file. A link is followed, so that it stays a link; its target is replaced. */
-static bool write_one(struct npc *n, const char *path, struct str text)
-{
-    struct stat st;
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        return write_special(path, text);
-    }
-    char *target = NULL;
-    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
-        target = realpath(path, NULL);
-        if (target == NULL) {
-            return false;
-        }
-        arena_defer(&n->ctx.arena, free_deferred, target);
-    }
-    return file_write_atomic(target != NULL ? target : path, text, OUTPUT_MODE);
-}
-
 static bool write_directory(struct npc *n, const char *path, const struct npc_output *out)
 {
     struct out_file *files = ARENA_NEW_ARRAY(&n->ctx.arena, out->nfiles, struct out_file);
@@ -157,11 +129,11 @@ static bool write_files(struct npc *n, const char *path, const struct npc_output
     for (size_t i = 0; i < out->nfiles; i++) {
         const struct npc_file *f = &out->files[i];
         const char *side = str_printf(&n->ctx.arena, "%s%s", path, f->path).p;
-        if (!write_one(n, side, (struct str){f->text, f->size})) {
+        if (!file_write_atomic(side, (struct str){f->text, f->size}, OUTPUT_MODE)) {
             return io_error(n, "write", side, errno);
         }
     }
-    if (!write_one(n, path, (struct str){out->text, out->size})) {
+    if (!file_write_atomic(path, (struct str){out->text, out->size}, OUTPUT_MODE)) {
         return io_error(n, "write", path, errno);
     }
     return true;
@@ -174,10 +146,26 @@ enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc
     return ok ? NPC_OK : NPC_FAULT;
 }
 
+/* A source that is rewritten keeps its mode, and a link to it stays a link. */
+static bool rewrite_file(struct npc *n, const char *path, struct str text)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return file_write_atomic(path, text, OUTPUT_MODE);
+    }
+    char *target = realpath(path, NULL);
+    if (target == NULL) {
+        return false;
+    }
+    arena_defer(&n->ctx.arena, free_deferred, target);
+    const mode_t mode = st.st_mode & 0777;
+    return file_write_atomic(target, text, mode) && chmod(target, mode) == 0;
+}
+
 enum npc_status npc_write_file(struct npc *n, const char *path, const char *text, size_t size)
 {
     GUARD(n);
-    if (!write_one(n, path, (struct str){text, size})) {
+    if (!rewrite_file(n, path, (struct str){text, size})) {
         io_error(n, "write", path, errno);
         return NPC_FAULT;
     }

@@ -73,10 +73,10 @@ struct step {
 
 struct net_entries nets_cover(struct arena *a, enum family f, struct ipset set)
 {
-    struct arena scratch;
-    arena_init_scratch(&scratch, a);
+    struct arena *scratch = ARENA_NEW(a, struct arena); /* lives as long as a knows of it */
+    arena_init_scratch(scratch, a);
     node_vec nodes = {0};
-    vec_push(&scratch, &nodes, node_of(set, (struct cidr){.family = f}, 0, set.n));
+    vec_push(scratch, &nodes, node_of(set, (struct cidr){.family = f}, 0, set.n));
     nodes.v[0].leaf = false;
     for (size_t i = 0; i < nodes.n; i++) {
         if (nodes.v[i].leaf) {
@@ -85,7 +85,7 @@ struct net_entries nets_cover(struct arena *a, enum family f, struct ipset set)
         for (unsigned upper = 0; upper < 2; upper++) {
             struct net_node whole = nodes.v[i];
             nodes.v[i].half[upper] = nodes.n;
-            vec_push(&scratch, &nodes,
+            vec_push(scratch, &nodes,
                      node_of(set, cidr_half(whole.at, upper), whole.from, whole.to));
         }
     }
@@ -93,7 +93,7 @@ struct net_entries nets_cover(struct arena *a, enum family f, struct ipset set)
 
     VEC(struct net_entry) entries = {0};
     VEC(struct step) todo = {0};
-    vec_push(&scratch, &todo, (struct step){0, 0});
+    vec_push(scratch, &todo, (struct step){0, 0});
     while (todo.n > 0) {
         struct step s = todo.v[--todo.n];
         const struct net_node *n = &nodes.v[s.node];
@@ -104,10 +104,10 @@ struct net_entries nets_cover(struct arena *a, enum family f, struct ipset set)
             vec_push(a, &entries, (struct net_entry){n->at, s.inherited == 0});
         }
         if (!n->leaf) {
-            vec_push(&scratch, &todo, (struct step){n->half[1], s.inherited});
-            vec_push(&scratch, &todo, (struct step){n->half[0], s.inherited});
+            vec_push(scratch, &todo, (struct step){n->half[1], s.inherited});
+            vec_push(scratch, &todo, (struct step){n->half[0], s.inherited});
         }
     }
-    arena_free(&scratch);
+    arena_free(scratch);
     return (struct net_entries){entries.v, entries.n};
 }

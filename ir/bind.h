@@ -12,6 +12,7 @@
 #ifndef NPC_IR_BIND_H
 #define NPC_IR_BIND_H
 
+#include "ir/intern.h"
 #include "ir/normal.h"
 
 enum bind_scope {
@@ -30,11 +31,6 @@ struct bind_options {
 
 struct addr_list { /* rising */
     struct ip *v;
-    size_t n;
-};
-
-struct id_list { /* rising */
-    uint32_t *v;
     size_t n;
 };
 

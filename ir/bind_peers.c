@@ -5,8 +5,8 @@
  * class.
  */
 #include "ir/bind_priv.h"
+#include "ir/sweep.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct names { /* the named ports of a rule, for one peer set */
@@ -177,82 +177,6 @@ static void use_rule(struct peers *p, const struct brule *br, struct use *u, uin
     }
 }
 
-/* ---- which CIDRs an address is in ---- */
-
-struct edge { /* a net begins or ends here */
-    struct ip at;
-    uint32_t net;
-    bool begins;
-};
-
-static int compare_edges(const void *x, const void *y)
-{
-    const struct edge *a = x, *b = y;
-    int c = ip_cmp(a->at, b->at);
-    return c != 0 ? c : (a->net > b->net) - (a->net < b->net);
-}
-
-struct sweep {
-    struct edge *edges;
-    size_t n, next;
-    struct id_vec active;
-    uint32_t *place; /* by net: where it is in active */
-    struct intern lists;
-    bool changed;
-    uint32_t current; /* number of the list of nets that hold the address */
-};
-
-static void sweep_init(struct sweep *s, struct peers *p)
-{
-    struct arena *a = p->b->scratch;
-    VEC(struct edge) edges = {0};
-    /* Where CIDRs mean the outside only, no address of a pod is in one. */
-    size_t nnets = p->b->options->ipblock_external ? 0 : p->nets.n;
-    for (uint32_t net = 0; net < nnets; net++) {
-        for (size_t i = 0; i < p->nets.v[net].outside.n; i++) {
-            struct ip_range r = p->nets.v[net].outside.v[i];
-            vec_push(a, &edges, (struct edge){r.first, net, true});
-            if (ip_cmp(r.last, ip_max(p->family)) != 0) {
-                vec_push(a, &edges, (struct edge){ip_next(r.last), net, false});
-            }
-        }
-    }
-    if (edges.n > 1) {
-        qsort(edges.v, edges.n, sizeof *edges.v, compare_edges);
-    }
-    *s = (struct sweep){.edges = edges.v, .n = edges.n, .changed = true};
-    s->place = ARENA_NEW_ARRAY(a, p->nets.n, uint32_t);
-    intern_init(&s->lists, a);
-}
-
-static void sweep_pass(struct sweep *s, struct arena *a, struct edge e)
-{
-    if (e.begins) {
-        s->place[e.net] = (uint32_t)s->active.n;
-        vec_push(a, &s->active, e.net);
-    } else {
-        uint32_t moved = s->active.v[--s->active.n];
-        s->active.v[s->place[e.net]] = moved;
-        s->place[moved] = s->place[e.net];
-    }
-    s->changed = true;
-}
-
-/* The number of the list of nets that hold this address; addresses come rising. */
-static uint32_t sweep_to(struct sweep *s, struct arena *a, struct ip ip)
-{
-    while (s->next < s->n && ip_cmp(s->edges[s->next].at, ip) <= 0) {
-        sweep_pass(s, a, s->edges[s->next++]);
-    }
-    if (s->changed) {
-        struct id_list now = ids_copy(a, s->active.v, s->active.n);
-        ids_sort(now.v, now.n);
-        s->current = intern_ids(&s->lists, now.v, now.n);
-        s->changed = false;
-    }
-    return s->current;
-}
-
 /* ---- classes ---- */
 
 static void push_all(struct arena *a, struct id_vec *to, const struct id_vec *from)
@@ -319,35 +243,44 @@ static uint32_t class_of(struct peers *p, struct id_list traits)
     return id;
 }
 
+/* Where CIDRs mean the outside only, no address of a pod is in one. */
+static void start_sweep(struct peers *p, struct sweep *s)
+{
+    size_t n = p->b->options->ipblock_external ? 0 : p->nets.n;
+    struct ipset *sets = ARENA_NEW_ARRAY(p->b->scratch, n, struct ipset);
+    for (size_t i = 0; i < n; i++) {
+        sets[i] = p->nets.v[i].outside;
+    }
+    sweep_start(s, p->b->scratch, p->family, sets, n);
+}
+
 /* Puts every address into its class, in rising order, so that classes come out in the order of
  * their lowest address. False if there would be too many to list. */
 static bool classify(struct peers *p)
 {
     struct binding *b = p->b;
     struct sweep sweep;
-    sweep_init(&sweep, p);
+    start_sweep(p, &sweep);
     struct intern pairs; /* group and nets: what decides the class */
     intern_init(&pairs, b->scratch);
     struct id_vec class_of_pair = {0};
     for (size_t i = 0; i < b->endpoints[p->family].n; i++) {
         const struct endpoint *e = &b->endpoints[p->family].v[i];
-        uint32_t group = b->live[e->live].group;
-        uint32_t nets = sweep_to(&sweep, b->scratch, e->ip);
+        while (ip_cmp(sweep.range.last, e->ip) < 0) {
+            sweep_next(&sweep);
+        }
+        uint32_t group = b->live[e->live].group, nets = sweep_sets(&sweep);
         uint32_t pair = intern_ids(&pairs, (uint32_t[]){group, nets}, 2);
         if (pair == class_of_pair.n) {
-            struct str list = sweep.lists.keys.v[nets].bytes;
-            uint32_t *ids = ARENA_NEW_ARRAY(b->scratch, list.n / sizeof(uint32_t), uint32_t);
-            memcpy(ids, list.p, list.n);
-            struct id_list held = {ids, list.n / sizeof(uint32_t)};
+            struct id_list in = intern_list(&sweep.lists, nets);
             vec_push(b->scratch, &class_of_pair,
-                     class_of(p, traits_of(p, &b->groups.v[group], held)));
+                     class_of(p, traits_of(p, &b->groups.v[group], in)));
             if (p->memberships > b->max_elements) {
                 return bind_explodes(b, (struct span){0}, p->memberships);
             }
         }
-        uint32_t class = class_of_pair.v[pair];
-        if (class != ID_NONE) {
-            vec_push(b->scratch, &p->classes.v[class], e->ip);
+        if (class_of_pair.v[pair] != ID_NONE) {
+            vec_push(b->scratch, &p->classes.v[class_of_pair.v[pair]], e->ip);
         }
     }
     return true;

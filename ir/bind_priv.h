@@ -11,12 +11,7 @@
 #define NPC_IR_BIND_PRIV_H
 
 #include "ir/bind.h"
-#include "ir/bind_intern.h"
-
-struct id_vec { /* a growing list; vec_push() takes it */
-    uint32_t *v;
-    size_t n, cap;
-};
+#include "ir/intern.h"
 
 /* A live workload that is not on the host's network. */
 struct live {

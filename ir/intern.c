@@ -1,5 +1,5 @@
 /* A table from byte strings to small numbers: open addressing, at most half full. */
-#include "ir/bind_intern.h"
+#include "ir/intern.h"
 
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ static size_t find_slot(const struct intern *t, struct str bytes, uint64_t hash)
     size_t i = slot_of(hash, t->nslots);
     while (t->slots[i] != 0) {
         const struct intern_key *k = &t->keys.v[t->slots[i] - 1];
-        if (k->hash == hash && str_eq(k->bytes, bytes)) {
+        if (k->hash == hash && str_eq((struct str){k->p, k->n}, bytes)) {
             break;
         }
         i = (i + 1) & (t->nslots - 1);
@@ -58,7 +58,7 @@ uint32_t intern_add(struct intern *t, struct str bytes)
     uint64_t hash = str_hash(bytes);
     size_t i = find_slot(t, bytes, hash);
     if (t->slots[i] == 0) {
-        struct intern_key key = {{arena_copy(t->arena, bytes.p, bytes.n), bytes.n}, hash};
+        struct intern_key key = {arena_copy(t->arena, bytes.p, bytes.n), bytes.n, hash};
         vec_push(t->arena, &t->keys, key);
         t->slots[i] = (uint32_t)t->keys.n;
     }
@@ -68,6 +68,12 @@ uint32_t intern_add(struct intern *t, struct str bytes)
 uint32_t intern_ids(struct intern *t, const uint32_t *v, size_t n)
 {
     return intern_add(t, (struct str){(const char *)v, n * sizeof *v});
+}
+
+struct id_list intern_list(const struct intern *t, uint32_t id)
+{
+    const struct intern_key *k = &t->keys.v[id];
+    return (struct id_list){(uint32_t *)(void *)k->p, k->n / sizeof(uint32_t)};
 }
 
 static int compare_ids(const void *x, const void *y)

@@ -1,17 +1,28 @@
 /*
- * Equal byte strings get equal small numbers, rising from 0 in order of first appearance. Binding
- * uses it for everything that is compared by content: selectors, label sets, lists of ids.
+ * Equal byte strings get equal small numbers, rising from 0 in order of first appearance: for what
+ * is compared by content, such as label sets and lists of numbers. Lookup only.
  */
-#ifndef NPC_IR_BIND_INTERN_H
-#define NPC_IR_BIND_INTERN_H
+#ifndef NPC_IR_INTERN_H
+#define NPC_IR_INTERN_H
 
 #include "base/str.h"
 #include "base/vec.h"
 
 #define ID_NONE UINT32_MAX
 
+struct id_list { /* rising */
+    uint32_t *v;
+    size_t n;
+};
+
+struct id_vec { /* a growing list; vec_push() takes it */
+    uint32_t *v;
+    size_t n, cap;
+};
+
 struct intern_key {
-    struct str bytes;
+    char *p; /* a copy, aligned for any type */
+    size_t n;
     uint64_t hash;
 };
 
@@ -30,6 +41,9 @@ uint32_t intern_find(const struct intern *t, struct str bytes);
 uint32_t intern_add(struct intern *t, struct str bytes);
 /* The same for a list of numbers. */
 uint32_t intern_ids(struct intern *t, const uint32_t *v, size_t n);
+
+/* The list of numbers that was given as number `id`. */
+struct id_list intern_list(const struct intern *t, uint32_t id);
 
 /* Sorts numbers in place, keeps each once, and returns how many are left. */
 size_t ids_sort(uint32_t *v, size_t n);

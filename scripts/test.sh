@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds npc several ways, runs every test program (docs/testing.md),
+# and ends with "N passed, N failed, N skipped". An argument runs only the tests whose path holds it.
+. "$(dirname "$0")/common.sh"
+only=${1-}
+
+install_packages "${build_packages[@]}" clang clang-format iproute2 ipset iptables libcunit1-dev \
+    mandoc nftables python3 python3-yaml shellcheck valgrind
+
+dir=build/test
+logs=$SRC/$dir/logs
+rm -rf "$logs"
+mkdir -p "$logs"
+
+build $dir/gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo
+build $dir/asan -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DNPC_SANITIZE=address,undefined
+build $dir/o0 -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF
+build $dir/clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+# Other builds of the same source, for the test of equal bytes.
+export NPC_OTHERS="$SRC/$dir/o0/npc $SRC/$dir/clang/npc $SRC/$dir/asan/npc"
+export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
+
+# ---- running ----
+
+# run_script LOG COMMAND...: runs one test script; its lines and its exit status go to LOG.
+run_script()
+{
+    local log=$1
+    shift
+    local status=0
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    if ! grep -qE '^(ok|FAIL|SKIP) ' "$log"; then
+        echo "FAIL none: no test ran (exit status $status)" >>"$log"
+    elif [ "$status" -ne 0 ] && ! grep -q '^FAIL ' "$log"; then
+        echo "FAIL died: exit status $status" >>"$log"
+    fi
+}
+
+# run_unit LOG PROGRAM: runs one CUnit program and says what it says in lines of docs/testing.md.
+run_unit()
+{
+    # shellcheck disable=SC2016 # for the inner shell
+    run_script "$1" bash -c '
+        set -o pipefail
+        "$1" | sed -E "s/^ *Test: (.*) \.\.\.passed$/ok \1/; s/^ *Test: (.*) \.\.\.FAILED$/FAIL \1: see below/"
+    ' unit "$2"
+}
+
+# At most as many at once as there are processors.
+limit_jobs()
+{
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+        wait -n || true
+    done
+}
+
+# run_variant NAME EFFORT: all tests with the build in $dir/NAME.
+run_variant()
+{
+    local name=$1 effort=$2 program script log
+    echo "== testing $dir/$name"
+    mkdir -p "$logs/$name"
+    for program in "$dir/$name"/tests/test_*; do
+        if [ -x "$program" ] && [[ $program == *"$only"* ]]; then
+            limit_jobs
+            run_unit "$logs/$name/unit.$(basename "$program").log" "$program" &
+        fi
+    done
+    while read -r script; do
+        # A script that looks at the source tree only says so.
+        if { [ "$effort" = short ] && grep -q '^# test: once' "$script"; } ||
+            [[ $script != *"$only"* ]]; then
+            continue
+        fi
+        log=$logs/$name/$(echo "${script#tests/}" | tr / .).log
+        limit_jobs
+        NPC=$SRC/$dir/$name/npc NPC_BUILD=$SRC/$dir/$name TEST_EFFORT=$effort \
+            run_script "$log" "./$script" &
+    done < <(find tests -type f -perm -u+x \( -name '*.sh' -o -name '*.py' \) | LC_ALL=C sort)
+    wait
+}
+
+run_variant gcc full
+run_variant asan short
+
+# ---- summing up ----
+
+count()
+{
+    cat "$logs"/*/*.log | grep -c "^$1 " || true
+}
+
+echo "== results"
+for log in "$logs"/*/*.log; do
+    [ -e "$log" ] || break
+    printf '%-44s %5d ok %4d failed %4d skipped\n' "$(basename "$(dirname "$log")")/$(basename "$log" .log)" \
+        "$(grep -c '^ok ' "$log" || true)" "$(grep -c '^FAIL ' "$log" || true)" \
+        "$(grep -c '^SKIP ' "$log" || true)"
+    grep '^SKIP ' "$log" | sed 's/^/    /' || true
+    if grep -q '^FAIL ' "$log"; then
+        grep -v '^ok ' "$log" | head -60 | sed 's/^/    /'
+    fi
+done
+passed=$(count ok) failed=$(count FAIL) skipped=$(count SKIP)
+for variant in gcc asan; do
+    if ! cat "$logs/$variant"/*.log 2>/dev/null | grep -q '^ok '; then
+        echo "no test ran with $dir/$variant"
+        failed=$((failed + 1))
+    fi
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

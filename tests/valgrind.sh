@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# A few runs under valgrind: no invalid access, no leak, no use of bytes that were never written.
+# test: once
+. "$(dirname "$0")/lib.sh"
+test_begin valgrind
+if ! command -v valgrind >/dev/null; then
+    skip valgrind 'not installed'
+    test_end
+fi
+
+# clean NAME STATUS ARGUMENT...
+clean()
+{
+    local name=$1 wanted=$2
+    shift 2
+    run valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=all \
+        "$NPC" "$@"
+    if [ "$status" = "$wanted" ]; then
+        ok "$name"
+    else
+        fail "$name" "status $status: $(grep '^==' "$TMP/err" | head -5)"
+    fi
+}
+
+clean k8s 0 compile "$SRC/examples/shop"
+clean npc 0 compile -t npc "$SRC/examples/shop"
+clean json 0 compile -t json "$SRC/examples/shop"
+clean nft 0 compile -t nft --node node-1 "$SRC/examples/shop"
+clean host 0 compile -t nft --host shop/db-1 "$SRC/examples/shop"
+clean iptables 0 compile -t iptables -o ipt "$SRC/examples/shop"
+clean fmt 0 fmt "$SRC/examples/shop/shop.npc"
+echo 'policy p for pods a=b { allow from anywhere on 80 }' >bad.npc
+clean error 2 compile bad.npc
+clean usage 2 compile --nose
+test_end

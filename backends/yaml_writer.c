@@ -51,14 +51,15 @@ static bool needs_escapes(struct str s)
 }
 
 /* Whether YAML syntax, 1.1 or 1.2, lets the text stand without quotes in block style. Narrower than
- * the standard: no indicator may come first, but for a colon before something (as in ::/0). */
+ * the standard: no indicator may come first, but for a colon before something (as in ::/0), and
+ * nothing that begins like a number without a digit: readers differ on +_8 and on a lone dot. */
 static bool fits_plain_syntax(struct str s)
 {
     if (s.n == 0 || s.p[0] == ' ' || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == ':') {
         return false;
     }
-    static const char indicators[] = "-?,[]{}#&*!|>'\"%@`=<";
-    if (memchr(indicators, s.p[0], sizeof indicators - 1) != NULL || str_starts(s, "...")) {
+    static const char indicators[] = "-?,[]{}#&*!|>'\"%@`=<+.";
+    if (memchr(indicators, s.p[0], sizeof indicators - 1) != NULL) {
         return false;
     }
     for (size_t i = 0; i + 1 < s.n; i++) {
@@ -69,12 +70,26 @@ static bool fits_plain_syntax(struct str s)
     return true;
 }
 
+/* Words that the standards know in three spellings each (no, No, NO), and some readers in all. */
+static bool is_word(struct str s)
+{
+    static const char *const words[] = {"y",   "n",    "yes",   "no",  "on",
+                                        "off", "true", "false", "null"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (str_eq_nocase(s, str_of(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum yaml_style yaml_style_of(struct str s)
 {
     if (needs_escapes(s)) {
         return YAML_DOUBLE;
     }
-    return fits_plain_syntax(s) && yaml_plain_is_string(s) ? YAML_PLAIN : YAML_SINGLE;
+    bool plain = fits_plain_syntax(s) && !is_word(s) && yaml_plain_is_string(s);
+    return plain ? YAML_PLAIN : YAML_SINGLE;
 }
 
 static void put_single(struct buf *out, struct str s)
@@ -238,7 +253,8 @@ void yaml_end(struct yaml *y)
 void yaml_key_str(struct yaml *y, struct str key)
 {
     struct yaml_level *level = top(y);
-    assert(level != NULL && !level->is_seq && y->place != YAML_AFTER_KEY);
+    assert(level != NULL && !level->is_seq);
+    assert(level->is_empty || y->place == YAML_LINE_START); /* every key has its value */
     begin_entry(y, level);
     put_string(y->out, key);
     buf_putc(y->out, ':');

@@ -8,10 +8,10 @@
  */
 #include "base/file.h"
 #include "frontend/feed.h"
+#include "frontend/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,6 @@ struct loader {
     struct str root; /* directory of the current INPUT as shown: "" or with a slash at its end */
     /* Held while in use and released by loader_release(), also when memory is exhausted. */
     int root_fd, file_fd;
-    FTS *walk;
 };
 
 /* What is to be loaded: an open file, or text. */
@@ -70,10 +69,6 @@ static void loader_release(void *arg)
     struct loader *l = arg;
     close_fd(&l->root_fd);
     close_fd(&l->file_fd);
-    if (l->walk != NULL) {
-        fts_close(l->walk);
-        l->walk = NULL;
-    }
 }
 
 static struct arena *arena(const struct loader *l)
@@ -457,74 +452,16 @@ static bool open_root(struct loader *l, struct str directory, struct str *below)
     return true;
 }
 
-static int name_cmp(const void *x, const void *y)
+static void walk_fault(void *arg, struct str path, int error)
 {
-    return str_cmp(*(const struct str *)x, *(const struct str *)y);
-}
-
-struct names {
-    VEC(struct str) list;
-};
-
-/* Notes one entry of a directory walk: regular files of the known kinds. */
-static void walk_entry(struct loader *l, FTSENT *e, size_t prefix, struct names *names)
-{
-    bool hidden = e->fts_level > 0 && e->fts_name[0] == '.';
-    if (hidden) {
-        fts_set(l->walk, e, FTS_SKIP);
-        return;
-    }
-    switch (e->fts_info) {
-    case FTS_DNR:
-    case FTS_ERR:
-    case FTS_NS:
-        input_error(l, str_dup(arena(l), str_of(e->fts_path)), e->fts_errno);
-        return;
-    case FTS_F:
-        if (syntax_of_name(str_of(e->fts_name)) != SYNTAX_UNKNOWN) {
-            const char *name = e->fts_path + prefix;
-            name += strspn(name, "/");
-            vec_push(arena(l), &names->list, str_dup(arena(l), str_of(name)));
-        }
-        return;
-    default: /* directories, links, devices */
-        return;
-    }
-}
-
-/* The input files below a directory, in byte order. False if reading the directory failed. */
-static bool walk(struct loader *l, struct str directory, struct names *names)
-{
-    struct str trimmed = without_slashes(directory);
-    char *start =
-        arena_copy(arena(l), trimmed.n == 0 ? "/" : trimmed.p, trimmed.n == 0 ? 1 : trimmed.n);
-    char *const roots[] = {start, NULL};
-    size_t errors = diags(l)->errors;
-    /* Only the INPUT itself may be a link. */
-    l->walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
-    if (l->walk == NULL) {
-        arena_fail(arena(l));
-    }
-    FTSENT *e;
-    while ((errno = 0, e = fts_read(l->walk)) != NULL) {
-        walk_entry(l, e, trimmed.n, names);
-    }
-    if (errno != 0) {
-        input_error(l, directory, errno);
-    }
-    fts_close(l->walk);
-    l->walk = NULL;
-    if (names->list.n > 0) {
-        qsort(names->list.v, names->list.n, sizeof names->list.v[0], name_cmp);
-    }
-    return diags(l)->errors == errors;
+    input_error(arg, path, error);
 }
 
 static void load_directory(struct loader *l, struct str path)
 {
-    struct names names = {0};
+    struct file_names names = {0};
     struct str below;
-    if (!walk(l, path, &names) || !open_root(l, path, &below)) {
+    if (!walk_directory(l->c, path, &names, walk_fault, l) || !open_root(l, path, &below)) {
         return;
     }
     if (names.list.n == 0) {

@@ -4,14 +4,13 @@
  *   node NAME ADDR…              a node that routes
  *   pod NAME NODE ADDR…          a pod behind it
  *   host NAME ADDR…              a machine beside the nodes
- *   listen NAME PROTO PORT       both families; PROTO: tcp udp udp-silent sctp icmp
- *   run NAME COMMAND…            a shell command inside a namespace; must succeed
- *   fails NAME COMMAND…          … must fail
- *   probe FROM TO 4|6 PROTO PORT allow|deny [at ADDR]
- *                                queues one packet; PORT of icmp is TYPE.CODE; `at` sends to
- * another address, which something on the way translates go LABEL                     sends all
- * queued probes at once; prints "ok LABEL" or "FAIL LABEL: …" open FLOW FROM TO 4|6 PROTO PORT    a
- * flow that stays open say FLOW allow|deny LABEL    sends over it
+ *   listen NAME PROTO PORT       both families; PROTO: tcp udp udp-silent sctp icmp. Probes do it
+ * by themselves; flows want it run NAME COMMAND…            a shell command inside a namespace;
+ * must succeed fails NAME COMMAND…          … must fail probe FROM TO 4|6 PROTO PORT allow|deny [at
+ * ADDR] queues one packet; PORT of icmp is TYPE.CODE; `at` sends to another address, which
+ * something on the way translates go LABEL                     sends all queued probes at once;
+ * prints "ok LABEL" or "FAIL LABEL: …" open FLOW FROM TO 4|6 PROTO PORT    a flow that stays open
+ * say FLOW allow|deny LABEL    sends over it
  *
  * Exit status: 0 all as expected, 1 some verdict was not, 2 the script is wrong, 3 no namespaces.
  */
@@ -140,10 +139,8 @@ static void do_probe(struct script *s, char **rest)
     if (q.dest.family == 0) {
         bad(s, "the destination has no address of that family");
     }
-    if (q.proto == PROBE_SCTP || q.proto == PROBE_ICMP) {
-        if (!prober_listen(&s->prober, q.to, q.family, q.proto, q.port, true)) {
-            bad(s, strerror(errno));
-        }
+    if (!prober_listen(&s->prober, q.to, q.family, q.proto, q.port, false)) {
+        bad(s, strerror(errno));
     }
     prober_add(&s->prober, q);
 }

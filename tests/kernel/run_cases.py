@@ -92,15 +92,6 @@ def probe_lines(text, addrs):
         raise ValueError(f"a probe that sends nothing: {text}")
 
 
-def listeners(case, names):
-    for text in case["probes"]:
-        target, what = text.split()[2:4]
-        proto, port = what.split("/")
-        for t in expand(target, names):
-            if proto in ("tcp", "udp"):
-                yield f"listen {t} {proto} {port}"
-
-
 def script_of(path, loader, tmp):
     with open(path, encoding="utf-8") as f:
         case, *policies = [d for d in yaml.safe_load_all(f) if d]
@@ -115,7 +106,6 @@ def script_of(path, loader, tmp):
     script = [f"node {n} {' '.join(NODES[n])}" for n in nodes]
     script += [f"pod {k} {p.node} {' '.join(p.addresses())}" for k, p in live.items()]
     script += [f"host {n} {' '.join(a)}" for n, a in case.get("hosts", {}).items()]
-    script += dict.fromkeys(listeners(case, addrs))
     namespaces = {p.ns: {} for p in pods.values()}
     namespaces.update(case.get("namespaces", {}))
     objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]

@@ -77,10 +77,6 @@ def script_of(case, model, npc, loader, tmp):
     world = World(model, case["served"])
     script = ["node n1 192.168.77.1 fd00:77::1"]
     script += [f"pod {k} n1 {' '.join(p.addresses())}" for k, p in world.pods.items()]
-    for key in world.pods:
-        script += [
-            f"listen {key} {p.lower()} {n}" for p, n in world.served if p in ("TCP", "UDP")
-        ]
     labels = []
     for i, step in enumerate(case["steps"]):
         for action in step["do"]:

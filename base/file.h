@@ -18,6 +18,11 @@ struct out_file {
  * old file stays, the temporary one is removed, errno is set and false returned. */
 bool file_write_atomic(const char *path, struct str text, unsigned mode);
 
+/* The same for a file and the few that go with it, at paths of their own (with a NUL after them):
+ * all are written and synced before the first is renamed, so that a full disk changes none. */
+#define FILES_WRITE_MOST 4
+bool files_write_atomic(const struct out_file *files, size_t n, unsigned mode);
+
 /* Writes several files as the directory `dir`: a new temporary directory beside it, every file
  * synced, then one exchange (renameat2 RENAME_EXCHANGE) or rename; the old directory is removed
  * afterwards. Refuses (errno EEXIST) to replace a directory that holds anything but files named in

@@ -197,41 +197,96 @@ static bool file_write_through(const char *path, struct str text)
     return done;
 }
 
-bool file_write_atomic(const char *path, struct str text, unsigned mode)
+/* A file on its way: written and synced under a temporary name, then renamed. */
+struct staged {
+    const char *path;
+    struct str text;
+    bool through; /* there is no file to replace: it is written to in its turn */
+    struct place place;
+    char temp[TEMP_NAME]; /* empty: there is none (any more) */
+};
+
+/* Writes and syncs the temporary file. */
+static bool stage(struct staged *s, unsigned mode)
 {
     struct stat st;
-    bool exists = stat(path, &st) == 0;
-    if (exists && S_ISDIR(st.st_mode)) {
+    bool exists = stat(s->path, &st) == 0;
+    size_t n = strlen(s->path);
+    if ((exists && S_ISDIR(st.st_mode)) || (n > 0 && s->path[n - 1] == '/')) {
         errno = EISDIR;
         return false;
     }
-    if (is_descriptor_path(path) || (exists && !S_ISREG(st.st_mode))) {
-        return file_write_through(path, text);
+    s->through = is_descriptor_path(s->path) || (exists && !S_ISREG(st.st_mode));
+    if (s->through) {
+        return true;
     }
-    size_t n = strlen(path);
-    if (n > 0 && path[n - 1] == '/') {
-        errno = EISDIR;
+    if (!place_open(&s->place, s->path)) {
         return false;
     }
-    struct place place;
-    if (!place_open(&place, path)) {
+    if (!file_create_temp(s->place.dir, s->temp, s->text, mode)) {
+        s->temp[0] = '\0';
         return false;
     }
-    char temp[TEMP_NAME];
-    bool done = file_create_temp(place.dir, temp, text, mode);
-    if (done) {
-        /* A link with this name is replaced; what it leads to stays as it is. */
-        done = renameat(place.dir, temp, place.dir, place.name) == 0;
-        if (done) {
-            place_sync(&place);
-        } else {
-            int fault = errno;
-            unlinkat(place.dir, temp, 0);
-            errno = fault;
-        }
+    return true;
+}
+
+/* Puts the file in its place. A link with this name is replaced; what it leads to stays. */
+static bool unstage(struct staged *s)
+{
+    if (s->through) {
+        return file_write_through(s->path, s->text);
     }
-    close_quietly(place.dir);
+    if (renameat(s->place.dir, s->temp, s->place.dir, s->place.name) != 0) {
+        return false;
+    }
+    s->temp[0] = '\0';
+    place_sync(&s->place);
+    return true;
+}
+
+static void staged_drop(struct staged *s)
+{
+    int fault = errno;
+    if (s->temp[0] != '\0') {
+        unlinkat(s->place.dir, s->temp, 0);
+    }
+    errno = fault;
+    close_quietly(s->place.dir);
+}
+
+static bool write_staged(struct staged *files, size_t n, unsigned mode)
+{
+    bool done = true;
+    for (size_t i = 0; i < n && done; i++) {
+        done = stage(&files[i], mode);
+    }
+    for (size_t i = 0; i < n && done; i++) {
+        done = unstage(&files[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        staged_drop(&files[i]);
+    }
     return done;
+}
+
+bool file_write_atomic(const char *path, struct str text, unsigned mode)
+{
+    struct staged file = {.path = path, .text = text, .place = {.dir = -1}};
+    return write_staged(&file, 1, mode);
+}
+
+bool files_write_atomic(const struct out_file *files, size_t n, unsigned mode)
+{
+    struct staged staged[FILES_WRITE_MOST];
+    if (n > FILES_WRITE_MOST) {
+        errno = EINVAL;
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        staged[i] = (struct staged){
+            .path = files[i].path.p, .text = buf_text(files[i].text), .place = {.dir = -1}};
+    }
+    return write_staged(staged, n, mode);
 }
 
 /* ---- a directory of files ---- */

@@ -169,7 +169,8 @@ static void hand_out(struct npc *n, const struct backend *b, const struct emit *
                                .size = text.n,
                                .files = files,
                                .nfiles = e->files.n,
-                               .directory = (b->flags & BACKEND_DIRECTORY) != 0};
+                               .directory = (b->flags & BACKEND_DIRECTORY) != 0,
+                               .internal = e};
 }
 
 static bool compile(struct npc *n, struct str backend, struct npc_output *out)

@@ -102,15 +102,9 @@ enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out
     return NPC_FAULT;
 }
 
-static bool write_directory(struct npc *n, const char *path, const struct npc_output *out)
+static bool write_directory(struct npc *n, const char *path, const struct emit *e)
 {
-    struct out_file *files = ARENA_NEW_ARRAY(&n->ctx.arena, out->nfiles, struct out_file);
-    for (size_t i = 0; i < out->nfiles; i++) {
-        files[i].path = str_of(out->files[i].path);
-        files[i].text = buf_new(&n->ctx.arena);
-        buf_put(files[i].text, out->files[i].text, out->files[i].size);
-    }
-    if (dir_write_atomic(path, files, out->nfiles, OUTPUT_MODE)) {
+    if (dir_write_atomic(path, e->files.v, e->files.n, OUTPUT_MODE)) {
         return true;
     }
     if (errno == EEXIST) {
@@ -123,26 +117,26 @@ static bool write_directory(struct npc *n, const char *path, const struct npc_ou
     return io_error(n, "write", path, errno);
 }
 
-/* Side files first: the main file is what others wait for. */
-static bool write_files(struct npc *n, const char *path, const struct npc_output *out)
+/* The main file and its side files, whose paths are suffixes to its own. Side files come first: the
+ * main file is what others wait for. */
+static bool write_files(struct npc *n, const char *path, const struct emit *e)
 {
-    for (size_t i = 0; i < out->nfiles; i++) {
-        const struct npc_file *f = &out->files[i];
-        const char *side = str_printf(&n->ctx.arena, "%s%s", path, f->path).p;
-        if (!file_write_atomic(side, (struct str){f->text, f->size}, OUTPUT_MODE)) {
-            return io_error(n, "write", side, errno);
-        }
+    struct arena *a = &n->ctx.arena;
+    struct out_file *files = ARENA_NEW_ARRAY(a, e->files.n + 1, struct out_file);
+    for (size_t i = 0; i < e->files.n; i++) {
+        files[i].path = str_printf(a, "%s" STR_FMT, path, STR_ARG(e->files.v[i].path));
+        files[i].text = e->files.v[i].text;
     }
-    if (!file_write_atomic(path, (struct str){out->text, out->size}, OUTPUT_MODE)) {
-        return io_error(n, "write", path, errno);
-    }
-    return true;
+    files[e->files.n] = (struct out_file){str_dup(a, str_of(path)), e->out};
+    return files_write_atomic(files, e->files.n + 1, OUTPUT_MODE) ||
+           io_error(n, "write", path, errno);
 }
 
 enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc_output *out)
 {
     GUARD(n);
-    bool ok = out->directory ? write_directory(n, path, out) : write_files(n, path, out);
+    const struct emit *e = out->internal;
+    bool ok = out->directory ? write_directory(n, path, e) : write_files(n, path, e);
     return ok ? NPC_OK : NPC_FAULT;
 }
 

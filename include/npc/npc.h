@@ -75,7 +75,8 @@ struct npc_output {
     size_t size;
     const struct npc_file *files; /* further files, see the backend */
     size_t nfiles;
-    bool directory; /* the backend writes a directory: everything is in files */
+    bool directory;       /* the backend writes a directory: everything is in files */
+    const void *internal; /* the library's */
 };
 
 /* Compiles the loaded program with one backend ("k8s", "calico", …). On NPC_OK *out is set. */

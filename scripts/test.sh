@@ -18,7 +18,7 @@ build $dir/asan -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 build $dir/o0 -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF
 build $dir/clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
 # Other builds of the same source, for the test of equal bytes.
-export NPC_OTHERS="$SRC/$dir/o0/npc $SRC/$dir/clang/npc $SRC/$dir/asan/npc"
+export NPC_VARIANTS="$SRC/$dir/o0/npc $SRC/$dir/clang/npc $SRC/$dir/asan/npc"
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 
 # ---- running ----

@@ -62,6 +62,15 @@ run "$NPC" compile -t iptables -o ipt/ "$shop"
 check directory-slash test "$status" = 0
 check directory-no-temporary test -z "$(find . -name '.*' ! -name .)"
 
+# The place of a checkout is in no output.
+for backend in k8s calico npc json nft; do
+    "$NPC" compile -t $backend "$shop" >../absolute
+    (cd "$shop/.." && "$NPC" compile -t $backend shop) >../relative
+    (cd "$shop" && "$NPC" compile -t $backend .) >../here
+    check "T43_place_$backend" cmp -s ../absolute ../relative
+    check "T43_place_dot_$backend" cmp -s ../absolute ../here
+done
+
 # Nothing is touched by an error of any kind.
 mkdir foreign
 echo mine >foreign/precious

@@ -1,0 +1,169 @@
+/* The registry and the driver: every backend is complete, and what one cannot say is refused once,
+ * at the first place. */
+#include "compile.h"
+
+static void test_every_backend_is_complete(void)
+{
+    static const char *const names[] = {
+#define BACKEND(name) #name,
+#include "backends/backends.def"
+#undef BACKEND
+    };
+    const struct backend *const *all = backends_all();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct backend *b = all[i];
+        CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+        CU_ASSERT_STRING_EQUAL(b->name, names[i]);
+        CU_ASSERT(b->extension != NULL && b->summary != NULL && b->emit != NULL);
+        CU_ASSERT_PTR_EQUAL(backend_find(str_of(names[i])), b);
+    }
+    CU_ASSERT_PTR_NULL(all[sizeof names / sizeof names[0]]);
+    CU_ASSERT_PTR_NULL(backend_find(STR("K8s")));
+    CU_ASSERT_PTR_NULL(backend_find(STR("k8s2")));
+    CU_ASSERT_PTR_NULL(backend_find(STR("")));
+}
+
+static void test_every_feature_has_a_text(void)
+{
+    unsigned seen = 0;
+#define FEATURE(id, bit, text)                                                                     \
+    CU_ASSERT((seen & FEAT_##id) == 0);                                                            \
+    seen |= FEAT_##id;                                                                             \
+    CU_ASSERT_STRING_EQUAL(feature_text(FEAT_##id), text);
+#include "backends/features.def"
+#undef FEATURE
+    CU_ASSERT_NOT_EQUAL(seen, 0);
+}
+
+/* threats.md 34: each construct that a backend cannot say, where it stands */
+static void test_T34_refused_at_first_use(void)
+{
+    static const struct {
+        const char *backend, *text, *message;
+    } cases[] = {
+        {"k8s", "policy p for all pods {\n  allow from anywhere on {tcp/1, icmp/8}\n}\n",
+         "p.npc:2:34: error: the k8s backend cannot say ICMP in a namespaced policy"},
+        {"k8s", "policy p for all pods {\n  allow to nodes a=b on tcp/1\n}\n",
+         "p.npc:2:12: error: the k8s backend cannot say nodes as peers of a namespaced policy"},
+        {"calico", "policy p for all pods {\n  allow to domain \"x.example.com\" on tcp/1\n}\n",
+         "p.npc:2:12: error: the calico backend cannot say domain names as peers"},
+        {"calico",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny from anywhere on icmp/*\n}\n",
+         "p.npc:1:16: error: the calico backend cannot say cluster policies"},
+        {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to anywhere on tcp/1\n}\n",
+         "p.npc:2:3: error: the k8s backend cannot say 'anywhere' as a peer of a cluster policy"},
+        {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny from cidr 10.0.0.0/8 on tcp/1\n}\n",
+         "p.npc:2:13: error: the k8s backend cannot say addresses, nodes or domains as ingress"},
+        {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to cidr 10.0.0.0/8 except {10.1.0.0/16} on tcp/1\n}\n",
+         "p.npc:2:35: error: the k8s backend cannot say 'except' in a cluster policy"},
+        {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to all namespaces on icmp/8\n}\n",
+         "p.npc:2:29: error: the k8s backend cannot say ICMP in a cluster policy"},
+        {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to all namespaces on tcp/web\n}\n",
+         "p.npc:2:29: error: the k8s backend cannot say a named port with a protocol in a cluster"},
+        {"k8s",
+         "tier gold order 5\n"
+         "cluster policy p in tier gold priority 1 for all namespaces {\n"
+         "  deny to all namespaces on tcp/1\n}\n",
+         "p.npc:2:16: error: the k8s backend cannot say tiers other than admin and baseline"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        check_refused(cases[i].backend, "p.npc", str_of(cases[i].text), DIAG_NPC406,
+                      cases[i].message);
+    }
+}
+
+static void test_once_for_each_kind_and_policy(void)
+{
+    struct compiled c;
+    compile_load(&c, "p.npc",
+                 STR("policy a for all pods {\n"
+                     "  allow to nodes x=y on icmp/8\n"
+                     "  allow from anywhere on icmp/0\n"
+                     "}\n"
+                     "policy b for all pods { allow from anywhere on {icmp/8, icmp6/1} }\n"));
+    compile_run(&c, "k8s");
+    CU_ASSERT(c.loaded && !c.ok);
+    CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), 3);
+    struct str messages = compile_messages(&c);
+    CU_ASSERT(str_holds(messages, "p.npc:2:12: error: the k8s backend cannot say nodes"));
+    CU_ASSERT(str_holds(messages, "p.npc:2:25: error: the k8s backend cannot say ICMP"));
+    CU_ASSERT(str_holds(messages, "p.npc:5:49: error: the k8s backend cannot say ICMP"));
+    CU_ASSERT(str_holds(messages, "backends that can: "));
+    CU_ASSERT_EQUAL(buf_text(c.out).n, 0);
+    compile_free(&c);
+}
+
+struct found {
+    size_t n;
+    uint32_t lines[8];
+};
+
+static void collect(void *arg, enum feature f, struct span at)
+{
+    struct found *found = arg;
+    CU_ASSERT_EQUAL(f, FEAT_ICMP);
+    found->lines[found->n++] = at.line;
+}
+
+static void test_features_in_source_order(void)
+{
+    struct compiled c;
+    compile_load(&c, "p.npc",
+                 STR("policy a for all pods {\n"
+                     "  allow to anywhere on icmp/8\n"
+                     "  allow from anywhere on icmp/8\n"
+                     "  allow to anywhere on icmp/0\n"
+                     "  allow from anywhere on icmp/0\n"
+                     "}\n"));
+    CU_ASSERT_FATAL(c.loaded);
+    struct found found = {0};
+    program_features(&c.program, collect, &found);
+    CU_ASSERT_EQUAL_FATAL(found.n, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(found.lines[i], i + 2);
+    }
+    compile_free(&c);
+}
+
+static void test_T37_raw_for_nobody(void)
+{
+    static const char *const texts[] = {
+        "policy p for all pods {\n  raw calico \"\"\"x\"\"\"\n  default deny ingress\n}\n",
+        "raw ipchains \"\"\"x\"\"\"\npolicy p for all pods { default deny ingress }\n",
+    };
+    check_refused("null", "p.npc", str_of(texts[0]), DIAG_NPC042,
+                  "the calico backend takes no raw text");
+    check_refused("null", "p.npc", str_of(texts[1]), DIAG_NPC042,
+                  "'ipchains' is no backend that takes raw text");
+    check_refused("null", "p.npc", str_of(texts[1]), DIAG_NPC042,
+                  "backends that take raw text: k8s, nft");
+}
+
+static void test_null(void)
+{
+    check_output("null", "p.npc",
+                 "policy a for all pods {\n"
+                 "  allow to anywhere on icmp/8\n"
+                 "  allow from anywhere on icmp/8\n"
+                 "  allow to anywhere on icmp/0\n"
+                 "}\n"
+                 "namespace n { policy b for all pods { default deny ingress } }\n",
+                 "a: 1 ingress rules, 2 egress rules\n"
+                 "n/b: 0 ingress rules, 0 egress rules\n");
+}
+
+UNIT_MAIN("backend_registry", TEST(test_every_backend_is_complete),
+          TEST(test_every_feature_has_a_text), TEST(test_T34_refused_at_first_use),
+          TEST(test_once_for_each_kind_and_policy), TEST(test_features_in_source_order),
+          TEST(test_T37_raw_for_nobody), TEST(test_null))

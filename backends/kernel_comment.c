@@ -21,8 +21,7 @@ void kernel_comment_filter(struct buf *b, struct str s)
     }
 }
 
-/* The policy's own namespace, or the one that stands in for it. */
-static struct str policy_ns(const struct npolicy *p)
+struct str kernel_policy_ns(const struct npolicy *p)
 {
     const struct sel_req *names = selector_ns_names(p->target_ns);
     return p->origin->ns.n > 0 || names == NULL ? p->origin->ns : names->values[0];
@@ -30,7 +29,7 @@ static struct str policy_ns(const struct npolicy *p)
 
 void kernel_comment_policy(struct buf *b, const struct npolicy *p)
 {
-    kernel_comment_filter(b, policy_ns(p));
+    kernel_comment_filter(b, kernel_policy_ns(p));
     buf_putc(b, '/');
     kernel_comment_filter(b, p->origin->name);
 }

@@ -16,6 +16,9 @@
 /* Appends s in the alphabet [A-Za-z0-9 ._/:@+,()[]-]; every other character becomes one '?'. */
 void kernel_comment_filter(struct buf *b, struct str s);
 
+/* The namespace of a policy: its own, or the one that stands in for it. */
+struct str kernel_policy_ns(const struct npolicy *p);
+
 /* Appends "NAMESPACE/NAME" of a policy, filtered. */
 void kernel_comment_policy(struct buf *b, const struct npolicy *p);
 

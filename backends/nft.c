@@ -1,0 +1,395 @@
+/*
+ * The nft backend: one file for `nft -f` that replaces npc's own tables in one transaction.
+ *
+ * A table for each family, `ip npc` and `ip6 npc` (one `inet` table costs 20-60 ns more per
+ * packet).
+ *
+ *   npc_forward   replies; then the source's egress and the destination's ingress, each by a
+ * look-up of the pod's address that leads to the chain of its class: a connection needs both i1,
+ * e1, …     what a class allows (nft_class.c; nft_global.c when there are very many) npc_deny what
+ * is never filtered, then drop: only denied packets pay for looking npc_input, npc_output   with
+ * --host: the one class, at the hooks of the machine
+ *
+ * Replies are what conntrack calls established or related. `ct status confirmed` would be cheaper
+ * for flows that are never answered, and is a bypass: a packet that came before the rules would let
+ * all later ones through.
+ */
+#include "backends/nft_priv.h"
+
+#include <stdlib.h>
+
+struct side_parts { /* of one family */
+    struct nft_part of[DIRECTIONS];
+};
+
+static const char *const table_family[FAMILIES] = {"ip", "ip6"};
+
+/* ---- header ---- */
+
+static void put_scope(struct buf *out, const struct bind_options *o)
+{
+    switch (o->scope) {
+    case BIND_ALL:
+        buf_puts(out, "# Scope: all pods of the inventory, at the forward hook.\n");
+        break;
+    case BIND_NODE:
+        buf_puts(out, "# Scope: the pods of node ");
+        kernel_comment_filter(out, o->node);
+        buf_puts(out, ", at the forward hook.\n");
+        break;
+    case BIND_HOST:
+        buf_puts(out, "# Scope: the machine that is ");
+        kernel_comment_filter(out, o->host_ns);
+        buf_putc(out, '/');
+        kernel_comment_filter(out, o->host);
+        buf_puts(out, ", at its input and output hooks.\n");
+        break;
+    }
+}
+
+static void put_header(struct buf *out, const struct bind_options *o)
+{
+    buf_puts(out, "# Network policy, compiled by npc. Load with: nft -f FILE\n"
+                  "# It replaces npc's own tables in one transaction and touches nothing else.\n");
+    put_scope(out, o);
+    if (o->scope != BIND_HOST) {
+        buf_puts(out, "# Traffic between two pods of one bridge comes here only with br_netfilter "
+                      "loaded and both\n"
+                      "# net.bridge.bridge-nf-call-iptables and -ip6tables = 1. Routed pods do not "
+                      "need it.\n");
+    }
+    /* `add` makes the `delete` safe; `inet npc` is where other layouts would stand. */
+    static const char *const tables[] = {"ip npc", "ip6 npc", "inet npc"};
+    buf_putc(out, '\n');
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        buf_printf(out, "add table %s\ndelete table %s\n", tables[i], tables[i]);
+    }
+}
+
+/* ---- gates ---- */
+
+enum { GATES = 4 };
+
+struct gates {
+    struct cidr v[GATES];
+    size_t n;
+};
+
+/* The smallest prefix that covers both. */
+static struct cidr cover(enum family f, struct ip first, struct ip last)
+{
+    struct cidr c = {f, first, f == FAM_IP4 ? 32 : 128};
+    for (;; c.len--) {
+        struct ip host = cidr_last((struct cidr){f, {0, 0}, c.len});
+        c.first = (struct ip){first.hi & ~host.hi, first.lo & ~host.lo};
+        if (cidr_has(c, f, last)) {
+            return c;
+        }
+    }
+}
+
+/* Where the prefix that covers v[from] to v[to] would be cut: before the first address of its upper
+ * half. */
+static size_t upper_half(const struct addr_list *l, size_t from, size_t to, struct cidr c)
+{
+    struct ip last = cidr_last((struct cidr){c.family, c.first, (uint8_t)(c.len + 1)});
+    size_t i = from;
+    while (i < to && ip_cmp(l->v[i], last) <= 0) {
+        i++;
+    }
+    return i;
+}
+
+/* Up to four disjoint prefixes that cover all addresses (never copied from a node's podCIDR: that
+ * need not cover them). The widest is cut in two until it is as narrow as pods' networks are. */
+static struct gates gates_of(enum family f, const struct addr_list *l)
+{
+    const uint8_t narrow = f == FAM_IP4 ? 16 : 48;
+    size_t from[GATES + 1] = {0, l->n};
+    struct gates g = {.n = 1};
+    g.v[0] = cover(f, l->v[0], l->v[l->n - 1]);
+    while (g.n < GATES) {
+        size_t widest = 0;
+        for (size_t i = 1; i < g.n; i++) {
+            widest = g.v[i].len < g.v[widest].len ? i : widest;
+        }
+        if (g.v[widest].len >= narrow) {
+            break;
+        }
+        size_t cut = upper_half(l, from[widest], from[widest + 1], g.v[widest]);
+        for (size_t i = g.n; i > widest; i--) {
+            from[i + 1] = from[i];
+            g.v[i] = g.v[i - 1];
+        }
+        from[widest + 1] = cut;
+        g.v[widest] = cover(f, l->v[from[widest]], l->v[cut - 1]);
+        g.v[widest + 1] = cover(f, l->v[cut], l->v[from[widest + 2] - 1]);
+        g.n++;
+    }
+    return g;
+}
+
+static int compare_ips(const void *x, const void *y)
+{
+    return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
+}
+
+static struct addr_list target_addresses(const struct nft_part *p)
+{
+    VEC(struct ip) all = {0};
+    for (size_t i = 0; i < p->side->ntargets; i++) {
+        const struct addr_list *l = &p->side->targets[i].addrs;
+        for (size_t k = 0; k < l->n; k++) {
+            vec_push(p->arena, &all, l->v[k]);
+        }
+    }
+    if (all.n > 1) {
+        qsort(all.v, all.n, sizeof *all.v, compare_ips);
+    }
+    return (struct addr_list){all.v, all.n};
+}
+
+/* ---- a node ---- */
+
+static void put_established(struct buf *out)
+{
+    buf_puts(out, "\t\tct state established,related accept\n");
+}
+
+/* An address compare is a tenth of a look-up: most packets of other traffic end there. */
+static void put_dispatch(struct buf *out, const struct nft_part *p)
+{
+    if (p->side->ntargets == 0) {
+        return;
+    }
+    bool global = p->chains.v[0].class == NULL;
+    struct addr_list targets = target_addresses(p);
+    struct gates g = gates_of(p->family, &targets);
+    for (size_t i = 0; i < g.n; i++) {
+        buf_puts(out, "\t\t");
+        if (g.v[i].len > 0) {
+            buf_printf(out, "%s ", p->local);
+            cidr_print(out, g.v[i]);
+            buf_putc(out, ' ');
+        }
+        struct str name = nft_dispatch_name(p);
+        if (global) {
+            buf_printf(out, "%s @" STR_FMT " %s %s_all\n", p->local, STR_ARG(name),
+                       p->direction == DIR_INGRESS ? "goto" : "jump", p->prefix);
+        } else {
+            buf_printf(out, "%s vmap @" STR_FMT "\n", p->local, STR_ARG(name));
+        }
+    }
+}
+
+static void put_forward(struct buf *out, const struct side_parts *s)
+{
+    buf_puts(out, "\n\tchain npc_forward {\n"
+                  "\t\ttype filter hook forward priority 0; policy accept;\n");
+    put_established(out);
+    put_dispatch(out, &s->of[DIR_EGRESS]);
+    put_dispatch(out, &s->of[DIR_INGRESS]);
+    buf_puts(out, "\t}\n");
+}
+
+/* A path-MTU message may belong to a flow that conntrack does not know; neighbour discovery crosses
+ * the forward hook on a bridge with br_netfilter; a pod may reach itself through a Service. */
+static const char *const node_keeps[FAMILIES] = {
+    [FAM_IP4] = "\t\ticmp type 3 icmp code 4 accept\n",
+    [FAM_IP6] = "\t\ticmpv6 type 2 accept\n"
+                "\t\ticmpv6 type 135 accept\n"
+                "\t\ticmpv6 type 136 accept\n",
+};
+
+static void put_deny(struct buf *out, enum family f)
+{
+    buf_puts(out, "\n\tchain npc_deny {\n");
+    buf_puts(out, node_keeps[f]);
+    buf_printf(out, "\t\t%s saddr . %s daddr @self accept\n", table_family[f], table_family[f]);
+    buf_puts(out, "\t\tdrop\n\t}\n");
+}
+
+/* Every local pod with itself, in the part of ingress for want of a better place. */
+static bool self_set(struct nft_part *p, const struct addr_list *local)
+{
+    struct nft_set *s =
+        nft_set_new(p, str_printf(p->arena, "%s . %s", p->addr_type, p->addr_type).p);
+    for (size_t i = 0; i < local->n; i++) {
+        struct buf *b = nft_set_element(s);
+        ip_print(b, p->family, local->v[i]);
+        buf_puts(b, " . ");
+        ip_print(b, p->family, local->v[i]);
+    }
+    nft_set_named(p, s, STR("self"));
+    return nft_part_reserve(p, local->n, (struct span){0});
+}
+
+static bool write_part(const struct emit *e, struct nft_part *p, enum family f, enum direction d)
+{
+    bool too_many;
+    nft_part_init(p, e, f, d);
+    if (p->side->ntargets == 0) {
+        return true;
+    }
+    if (!nft_classes(p, &too_many)) {
+        return false;
+    }
+    if (too_many) {
+        nft_part_init(p, e, f, d);
+        return nft_global(p);
+    }
+    return true;
+}
+
+static bool write_node(const struct emit *e, enum family f, struct side_parts *s, struct buf *text)
+{
+    bool ok = true, any = false;
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        ok = write_part(e, &s->of[d], f, (enum direction)d) && ok;
+        any |= s->of[d].side->ntargets > 0;
+    }
+    if (!any) {
+        return ok;
+    }
+    ok = ok && self_set(&s->of[DIR_INGRESS], &e->bound->local[f]);
+    if (ok) {
+        put_forward(text, s);
+        put_deny(text, f);
+    }
+    return ok;
+}
+
+/* ---- a host ---- */
+
+/* What a machine needs to have an address at all, and to hear that a packet was too big. */
+static const char *const host_keeps[FAMILIES][DIRECTIONS] = {
+    [FAM_IP4] = {[DIR_INGRESS] = "\t\ticmp type 3 icmp code 4 accept\n"
+                                 "\t\tudp sport 67 udp dport 68 accept comment \"DHCP\"\n",
+                 [DIR_EGRESS] = "\t\ticmp type 3 icmp code 4 accept\n"
+                                "\t\tudp sport 68 udp dport 67 accept comment \"DHCP\"\n"},
+    [FAM_IP6] = {[DIR_INGRESS] = "\t\tudp sport 547 udp dport 546 accept comment \"DHCPv6\"\n",
+                 [DIR_EGRESS] = "\t\tudp sport 546 udp dport 547 accept comment \"DHCPv6\"\n"},
+};
+
+static void put_icmp6_keeps(struct buf *out)
+{
+    static const struct {
+        unsigned type;
+        const char *name;
+    } keeps[] = {{2, "packet too big"},
+                 {130, "MLD query"},
+                 {131, "MLD report"},
+                 {132, "MLD done"},
+                 {133, "router solicitation"},
+                 {134, "router advertisement"},
+                 {135, "neighbour solicitation"},
+                 {136, "neighbour advertisement"},
+                 {143, "MLDv2 report"}};
+    for (size_t i = 0; i < sizeof keeps / sizeof *keeps; i++) {
+        buf_printf(out, "\t\ticmpv6 type %u accept comment \"%s\"\n", keeps[i].type, keeps[i].name);
+    }
+}
+
+static void put_host_deny(struct buf *out, const struct emit *e, enum family f, enum direction d)
+{
+    buf_printf(out, "\n\tchain npc_deny_%s {\n", d == DIR_INGRESS ? "in" : "out");
+    if (f == FAM_IP6) {
+        put_icmp6_keeps(out);
+    }
+    buf_puts(out, host_keeps[f][d]);
+    for (size_t i = 0; d == DIR_INGRESS && i < e->options->nfailsafe; i++) {
+        const struct named_port *p = &e->options->failsafe[i];
+        struct nft_item item = {
+            .kind = NFT_PORT, .proto = p->proto, .first = p->number, .last = p->number};
+        buf_puts(out, "\t\t");
+        nft_item_match(out, f, item);
+        buf_puts(out, "accept comment \"failsafe\"\n");
+    }
+    buf_puts(out, "\t\tdrop\n\t}\n");
+}
+
+/* The hook is the match, whatever addresses the machine has. */
+static bool write_hook(const struct emit *e, enum family f, enum direction d, struct nft_part *p,
+                       struct buf *text)
+{
+    static const char *const hook[DIRECTIONS] = {"input", "output"};
+    static const char *const device[DIRECTIONS] = {"iifname", "oifname"};
+    nft_part_init(p, e, f, d);
+    if (p->side->ntargets == 0) {
+        return true;
+    }
+    const struct target_class *t = &p->side->targets[0];
+    nft_chain_begin(p, str_printf(p->arena, "npc_%s", hook[d]), t, (struct str){NULL, 0});
+    buf_printf(p->text, "\t\ttype filter hook %s priority 0; policy accept;\n", hook[d]);
+    buf_printf(p->text, "\t\t%s \"lo\" accept\n", device[d]);
+    put_established(p->text);
+    bool ok = nft_host_rules(p, t);
+    nft_chain_end(p);
+    put_host_deny(text, e, f, d);
+    return ok;
+}
+
+static bool write_host(const struct emit *e, enum family f, struct side_parts *s, struct buf *text)
+{
+    bool ok = true;
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        ok = write_hook(e, f, (enum direction)d, &s->of[d], text) && ok;
+    }
+    return ok;
+}
+
+/* ---- the file ---- */
+
+static bool write_table(const struct emit *e, enum family f, struct side_parts *s)
+{
+    struct buf *text = buf_new(&e->ctx->arena); /* hooks and deny */
+    bool host = e->bound->host != NULL;
+    if (!(host ? write_host(e, f, s, text) : write_node(e, f, s, text))) {
+        return false;
+    }
+    struct buf *out = e->out;
+    buf_printf(out, "\ntable %s npc {", table_family[f]);
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        nft_part_sets(&s->of[d], out);
+    }
+    buf_str(out, buf_text(text));
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        buf_str(out, buf_text(s->of[d].text));
+    }
+    buf_puts(out, "}\n");
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        nft_part_chunks(&s->of[d], out);
+    }
+    return true;
+}
+
+static bool emit_nft(struct emit *e)
+{
+    struct arena *a = &e->ctx->arena;
+    struct side_parts *parts = ARENA_NEW_ARRAY(a, FAMILIES, struct side_parts);
+    const struct nft_part *list[FAMILIES * DIRECTIONS];
+    put_header(e->out, &e->options->bind);
+    bool ok = true;
+    for (size_t f = 0; f < FAMILIES; f++) {
+        ok = write_table(e, (enum family)f, &parts[f]) && ok;
+        for (size_t d = 0; d < DIRECTIONS; d++) {
+            list[f * DIRECTIONS + d] = &parts[f].of[d];
+        }
+    }
+    if (!nft_raw_write(e, e->out) || !ok) {
+        return false;
+    }
+    struct out_file map = {STR(".map"), buf_new(a)};
+    nft_map_write(e, list, FAMILIES * DIRECTIONS, map.text);
+    vec_push(a, &e->files, map);
+    return true;
+}
+
+const struct backend backend_nft = {
+    .name = "nft",
+    .extension = "nft",
+    .summary = "nftables rules for the pods of a node or for one host, for nft -f",
+    .flags = BACKEND_BINDS | BACKEND_RAW,
+    .features = FEAT_ICMP | FEAT_NAMED_ANY,
+    .emit = emit_nft,
+};

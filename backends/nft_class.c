@@ -1,0 +1,581 @@
+/*
+ * A chain per target class, in one of three forms:
+ *
+ *   direct   tcp dport 80 ip saddr @addrs accept           few rules over few addresses
+ *   classed  meta priority set ip saddr map @peers goto …v  the packet's peer class goes to the one
+ *            meta priority . meta l4proto . th dport @…     scratch register that concatenations
+ * can read, and hashes decide host     ip saddr . meta l4proto . th dport @…          the same
+ * without classes: one target only
+ *
+ * nft 1.0.6 cannot put the result of a map into a concatenation; hence the register. It is the
+ * packet's priority and not its mark, because kube-proxy keeps state in the mark. Only first
+ * packets of flows come here. A class is its number << 4, so that it is no queue's handle while
+ * there are fewer than 4,096, and the priority is set back to none before a packet is let through:
+ * it cannot steer the packet into another queue (datapath notes, docs/datapath.md). A packet that
+ * is in no map never reaches a check of classes, so a priority cannot be forged.
+ */
+#include "backends/nft_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct plan {        /* how one target class is written */
+    bool open;       /* some grant allows everything */
+    bool direct;     /* pods by sets of addresses */
+    bool nets_plain; /* CIDRs by rules, else by the map of nets */
+    bool any_class;  /* some grant has peer classes */
+    bool any_nets;
+};
+
+struct classes {
+    struct nft_part *part;
+    struct nft_portsets ports;
+    struct nft_nets nets;
+    uint32_t *union_of; /* by class: port set of the target at hand, or ID_NONE */
+    const struct target_class *target;
+    struct str self; /* comment at the end of a chain */
+    struct span at;  /* what NPC605 names */
+};
+
+/* ---- addresses of a grant ---- */
+
+struct ip_vec {
+    struct ip *v;
+    size_t n, cap;
+};
+
+static int compare_ips(const void *x, const void *y)
+{
+    return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
+}
+
+/* The addresses of the grant's classes that its own CIDRs do not cover anyway; at most `most`, else
+ * one more than that. */
+static struct ip_vec grant_addresses(const struct nft_part *p, const struct grant *g, size_t most)
+{
+    struct ip_vec found = {0};
+    for (size_t i = 0; i < g->classes.n; i++) {
+        const struct addr_list *l = &p->side->peers[g->classes.v[i] - 1].addrs;
+        for (size_t k = 0; k < l->n && found.n <= most; k++) {
+            if (!ipset_has(g->nets, l->v[k])) {
+                vec_push(p->arena, &found, l->v[k]);
+            }
+        }
+    }
+    if (found.n > 1) {
+        qsort(found.v, found.n, sizeof *found.v, compare_ips);
+    }
+    return found;
+}
+
+/* ---- the plan ---- */
+
+static struct plan make_plan(struct classes *c, const struct target_class *t)
+{
+    const struct nft_part *p = c->part;
+    size_t rules = 0, addrs = 0, nets = 0;
+    struct plan plan = {0};
+    for (size_t i = 0; i < t->ngrants; i++) {
+        const struct grant *g = t->grants[i];
+        if (g->any_peer) {
+            plan.open |= bind_ports_are_all(p->family, g->ports);
+            continue;
+        }
+        size_t items = nft_portsets_plain(&c->ports, g->ports)->n;
+        plan.any_class |= g->classes.n > 0;
+        plan.any_nets |= g->nets.n > 0;
+        nets += items * g->nets.n;
+        if (rules <= NFT_HOST_RULES && addrs <= NFT_DIRECT_ADDRS) {
+            size_t n = grant_addresses(p, g, NFT_DIRECT_ADDRS).n;
+            addrs += n;
+            rules += n > 0 ? items : 0;
+        }
+    }
+    plan.nets_plain = nets <= NFT_PLAIN_NETS;
+    plan.direct = p->host
+                      ? rules <= NFT_HOST_RULES
+                      : plan.nets_plain && rules <= NFT_DIRECT_RULES && addrs <= NFT_DIRECT_ADDRS;
+    return plan;
+}
+
+/* ---- rules that need no class ---- */
+
+static void plain_rule(struct classes *c, const struct grant *g, struct nft_item item,
+                       const struct ip_range *net)
+{
+    struct buf *b = nft_rule(c->part);
+    nft_item_match(b, c->part->family, item);
+    if (net != NULL) {
+        nft_range_match(b, c->part, *net);
+    }
+    nft_rule_end(c->part, c->part->allow, nft_comment(c->part, &g, 1));
+}
+
+static void net_rules(struct classes *c)
+{
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        for (size_t k = 0; !g->any_peer && k < g->nets.n; k++) {
+            for (size_t j = 0; j < items.n; j++) {
+                plain_rule(c, g, items.v[j], &g->nets.v[k]);
+            }
+        }
+    }
+}
+
+/* Grants to any peer: a rule each while they are few, else a set of ports. */
+static bool open_rules(struct classes *c)
+{
+    struct nft_part *p = c->part;
+    size_t rules = 0, grants = 0;
+    const struct grant *first = NULL;
+    uint32_t ports = ID_NONE;
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        if (g->any_peer) {
+            rules += nft_portsets_plain(&c->ports, g->ports)->n;
+            first = grants++ == 0 ? g : first;
+            ports = nft_portsets_union(&c->ports, ports, nft_portsets_add(&c->ports, g->ports));
+        }
+    }
+    if (rules > NFT_PLAIN_OPEN) {
+        struct nft_keyed all = {.key = {NULL, 0}, .ports = ports};
+        struct str comment = kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule,
+                                                 grants - 1, KERNEL_COMMENT_NFT);
+        return nft_union(p, &c->ports, (struct nft_key){.expr = "", .type = ""}, &all, 1, p->allow,
+                         comment, c->at);
+    }
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        for (size_t k = 0; g->any_peer && k < items.n; k++) {
+            plain_rule(c, g, items.v[k], NULL);
+        }
+    }
+    return true;
+}
+
+static void put_address_set(struct nft_part *p, struct buf *b, const struct ip_vec *addrs)
+{
+    struct nft_set *s = nft_set_new(p, p->addr_type);
+    for (size_t i = 0; i < addrs->n; i++) {
+        ip_print(nft_set_element(s), p->family, addrs->v[i]);
+    }
+    struct str name = nft_set_end(p, s, "addrs");
+    buf_printf(b, "%s @" STR_FMT " ", p->peer, STR_ARG(name));
+}
+
+/* The port first: a compare, where the address is a hash look-up. */
+static bool direct_rules(struct classes *c)
+{
+    struct nft_part *p = c->part;
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        struct ip_vec addrs = {0};
+        if (!g->any_peer) {
+            addrs = grant_addresses(p, g, SIZE_MAX - 1);
+        }
+        if (!nft_part_reserve(p, addrs.n, g->rule->origin->at)) {
+            return false;
+        }
+        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        for (size_t k = 0; addrs.n > 0 && k < items.n; k++) {
+            struct buf *b = nft_rule(p);
+            nft_item_match(b, p->family, items.v[k]);
+            if (addrs.n == 1) {
+                nft_range_match(b, p, (struct ip_range){addrs.v[0], addrs.v[0]});
+            } else {
+                put_address_set(p, b, &addrs);
+            }
+            nft_rule_end(p, p->allow, nft_comment(p, &g, 1));
+        }
+    }
+    return true;
+}
+
+/* ---- rules over classes ---- */
+
+static void unite(struct classes *c, struct id_vec *touched, struct id_list classes, uint32_t ports)
+{
+    for (size_t i = 0; i < classes.n; i++) {
+        uint32_t class = classes.v[i];
+        if (c->union_of[class] == ID_NONE) {
+            vec_push(c->part->arena, touched, class);
+        }
+        c->union_of[class] = nft_portsets_union(&c->ports, c->union_of[class], ports);
+    }
+}
+
+/* What each class may use on the target; the classes rising. */
+static struct id_list unite_grants(struct classes *c, bool with_nets)
+{
+    struct id_vec touched = {0};
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        if (g->any_peer) {
+            continue; /* stands before the maps */
+        }
+        uint32_t ports = nft_portsets_add(&c->ports, g->ports);
+        unite(c, &touched, g->classes, ports);
+        if (with_nets && g->nets.n > 0) {
+            unite(c, &touched, nft_nets_classes(&c->nets, g->nets), ports);
+        }
+    }
+    return (struct id_list){touched.v, ids_sort(touched.v, touched.n)};
+}
+
+static struct nft_keyed *class_entries(struct classes *c, struct id_list classes)
+{
+    struct nft_keyed *entries = ARENA_NEW_ARRAY(c->part->arena, classes.n, struct nft_keyed);
+    for (size_t i = 0; i < classes.n; i++) {
+        uint32_t class = classes.v[i];
+        entries[i].key = nft_class_text(c->part->arena, class);
+        entries[i].ports = c->union_of[class];
+        c->union_of[class] = ID_NONE;
+    }
+    return entries;
+}
+
+/* The grants that are not to any peer, for a comment. */
+static struct str peers_comment(const struct nft_part *p, const struct target_class *t)
+{
+    const struct grant *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < t->ngrants; i++) {
+        if (!t->grants[i]->any_peer) {
+            first = n++ == 0 ? t->grants[i] : first;
+        }
+    }
+    return first == NULL ? (struct str){NULL, 0}
+                         : kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule, n - 1,
+                                               KERNEL_COMMENT_NFT);
+}
+
+static void deny_rule(struct classes *c)
+{
+    nft_rule(c->part);
+    nft_rule_end(c->part, c->part->deny, c->self);
+}
+
+/* The chain that decides by class; entered by goto only. */
+static bool verdict_chain(struct classes *c, struct str name, bool with_nets)
+{
+    struct nft_part *p = c->part;
+    const char *allow = str_printf(p->arena, "meta priority set none %s", p->allow).p;
+    struct id_list classes = unite_grants(c, with_nets);
+    nft_chain_begin(p, name, c->target, (struct str){NULL, 0});
+    struct nft_key key = {.expr = "meta priority", .type = "classid", .host_endian = true};
+    bool ok = nft_union(p, &c->ports, key, class_entries(c, classes), classes.n, allow,
+                        peers_comment(p, c->target), c->at);
+    deny_rule(c);
+    nft_chain_end(p);
+    return ok;
+}
+
+/* ---- chains ---- */
+
+static struct str about_class(const struct classes *c)
+{
+    struct nft_part *p = c->part;
+    const struct target_class *t = c->target;
+    struct buf *b = buf_new(p->arena);
+    buf_puts(b, direction_name(p->direction));
+    buf_puts(b, p->direction == DIR_INGRESS ? " to " : " from ");
+    kernel_comment_filter(b, t->example->ns);
+    buf_putc(b, '/');
+    kernel_comment_filter(b, t->example->name);
+    if (t->addrs.n > 1) {
+        buf_printf(b, " and %zu more addresses", t->addrs.n - 1);
+    }
+    return buf_text(b);
+}
+
+static void set_target(struct classes *c, const struct target_class *t)
+{
+    const struct nft_part *p = c->part;
+    c->target = t;
+    c->self = kernel_comment_isolation(p->ctx, p->arena, t->policies[0], p->direction,
+                                       t->npolicies - 1, KERNEL_COMMENT_NFT);
+    c->at = t->policies[0]->origin->at;
+}
+
+static void map_rule(struct nft_part *p, const char *more_key, struct str map, struct str chain)
+{
+    struct buf *b = nft_rule(p);
+    buf_printf(b, "meta priority set %s%s map @" STR_FMT " goto " STR_FMT, p->peer, more_key,
+               STR_ARG(map), STR_ARG(chain));
+    nft_rule_end(p, "", (struct str){NULL, 0});
+}
+
+static struct str map_name(const struct nft_part *p, const char *what)
+{
+    return str_printf(p->arena, "%s_%s", p->prefix, what);
+}
+
+static bool class_chain(struct classes *c, const struct target_class *t, struct plan plan)
+{
+    struct nft_part *p = c->part;
+    set_target(c, t);
+    struct str name = str_printf(p->arena, "%s%u", p->prefix, (unsigned)t->id);
+    struct str verdict = str_printf(p->arena, STR_FMT "v", STR_ARG(name));
+    bool by_net = plan.any_nets && !plan.nets_plain;
+    bool by_class = !plan.open && ((plan.any_class && !plan.direct) || by_net);
+
+    nft_chain_begin(p, name, t, about_class(c));
+    bool ok = open_rules(c);
+    if (!plan.open && plan.direct) {
+        ok = ok && direct_rules(c);
+    }
+    if (by_class && plan.any_class) {
+        map_rule(p, "", map_name(p, "pod"), verdict);
+    }
+    if (!plan.open && plan.nets_plain) {
+        net_rules(c);
+    }
+    if (by_class && by_net) {
+        map_rule(p, " . meta l4proto", map_name(p, "net"), verdict);
+    }
+    if (!plan.open) {
+        deny_rule(c);
+    }
+    nft_chain_end(p);
+    return ok && (!by_class || verdict_chain(c, verdict, by_net));
+}
+
+/* ---- dispatch ---- */
+
+struct dispatch { /* a target's address and its chain */
+    struct ip ip;
+    uint32_t id;
+};
+
+static int compare_dispatch(const void *x, const void *y)
+{
+    return ip_cmp(((const struct dispatch *)x)->ip, ((const struct dispatch *)y)->ip);
+}
+
+/* The map from a target's address to the chain of its class. Ingress is the last decision and goes
+ * there for good; egress comes back where it allows. */
+static bool dispatch_map(struct nft_part *p)
+{
+    VEC(struct dispatch) all = {0};
+    for (size_t i = 0; i < p->side->ntargets; i++) {
+        const struct target_class *t = &p->side->targets[i];
+        for (size_t k = 0; k < t->addrs.n; k++) {
+            vec_push(p->arena, &all, (struct dispatch){t->addrs.v[k], t->id});
+        }
+    }
+    if (all.n > 1) {
+        qsort(all.v, all.n, sizeof *all.v, compare_dispatch);
+    }
+    struct nft_set *map = nft_set_new(p, str_printf(p->arena, "%s : verdict", p->addr_type).p);
+    map->map = true;
+    for (size_t i = 0; i < all.n; i++) {
+        struct buf *b = nft_set_element(map);
+        ip_print(b, p->family, all.v[i].ip);
+        buf_printf(b, " : %s %s%u", p->direction == DIR_INGRESS ? "goto" : "jump", p->prefix,
+                   (unsigned)all.v[i].id);
+    }
+    nft_set_named(p, map, nft_dispatch_name(p));
+    return nft_part_reserve(p, all.n, (struct span){0});
+}
+
+struct peer_address {
+    struct ip ip;
+    uint32_t class;
+};
+
+static int compare_peers(const void *x, const void *y)
+{
+    return ip_cmp(((const struct peer_address *)x)->ip, ((const struct peer_address *)y)->ip);
+}
+
+bool nft_pod_map(struct nft_part *p, struct str name)
+{
+    VEC(struct peer_address) all = {0};
+    for (size_t i = 0; i < p->side->npeers; i++) {
+        const struct peer_class *c = &p->side->peers[i];
+        for (size_t k = 0; k < c->addrs.n; k++) {
+            vec_push(p->arena, &all, (struct peer_address){c->addrs.v[k], c->id});
+        }
+    }
+    if (all.n > 1) {
+        qsort(all.v, all.n, sizeof *all.v, compare_peers);
+    }
+    struct nft_set *map = nft_set_new(p, str_printf(p->arena, "%s : classid", p->addr_type).p);
+    map->map = true;
+    for (size_t i = 0; i < all.n; i++) {
+        struct buf *b = nft_set_element(map);
+        ip_print(b, p->family, all.v[i].ip);
+        buf_puts(b, " : ");
+        buf_str(b, nft_class_text(p->arena, all.v[i].class));
+    }
+    nft_set_named(p, map, name);
+    return nft_part_reserve(p, all.n, (struct span){0});
+}
+
+/* ---- entry points ---- */
+
+static void classes_init(struct classes *c, struct nft_part *p)
+{
+    *c = (struct classes){.part = p};
+    nft_portsets_init(&c->ports, p->arena, p->family);
+    nft_nets_init(&c->nets, p);
+}
+
+/* Which CIDRs go to the map: it is one for all targets. */
+static bool build_nets(struct classes *c, const struct plan *plans)
+{
+    const struct bound_side *side = c->part->side;
+    bool any = false;
+    for (size_t i = 0; i < side->ntargets; i++) {
+        const struct target_class *t = &side->targets[i];
+        for (size_t k = 0; !plans[i].nets_plain && !plans[i].open && k < t->ngrants; k++) {
+            if (!t->grants[k]->any_peer && t->grants[k]->nets.n > 0) {
+                nft_nets_add(&c->nets, t->grants[k]->nets);
+                any = true;
+            }
+        }
+    }
+    bool ok = !any || nft_nets_build(&c->nets, map_name(c->part, "net"));
+    size_t n = side->npeers + c->nets.nclasses + 1;
+    c->union_of = ARENA_NEW_ARRAY(c->part->arena, n, uint32_t);
+    memset(c->union_of, 0xff, n * sizeof *c->union_of); /* ID_NONE */
+    return ok;
+}
+
+bool nft_classes(struct nft_part *p, bool *too_many)
+{
+    struct classes c;
+    classes_init(&c, p);
+    const struct bound_side *side = p->side;
+    struct plan *plans = ARENA_NEW_ARRAY(p->arena, side->ntargets, struct plan);
+    bool classed = false, ok = true;
+    *too_many = false;
+    for (size_t i = 0; i < side->ntargets; i++) {
+        plans[i] = make_plan(&c, &side->targets[i]);
+        classed |= !plans[i].open && !plans[i].direct && plans[i].any_class;
+    }
+    ok = dispatch_map(p) && (!classed || nft_pod_map(p, map_name(p, "pod"))) &&
+         build_nets(&c, plans);
+    for (size_t i = 0; i < side->ntargets && ok && !*too_many; i++) {
+        ok = class_chain(&c, &side->targets[i], plans[i]);
+        *too_many = p->sets.n > NFT_PART_SETS;
+    }
+    return ok;
+}
+
+/* ---- hosts ---- */
+
+struct item_nets { /* the networks that may use an item */
+    struct nft_item item;
+    struct ipset nets;
+};
+
+static int compare_item_nets(const void *x, const void *y)
+{
+    return nft_item_cmp(((const struct item_nets *)x)->item, ((const struct item_nets *)y)->item);
+}
+
+static bool put_net_set(struct classes *c, struct buf *b, struct ipset nets)
+{
+    struct nft_part *p = c->part;
+    if (ipset_is_all(nets, p->family)) {
+        return true;
+    }
+    struct nft_set *s = nft_set_new(p, p->addr_type);
+    s->interval = true;
+    for (size_t i = 0; i < nets.n; i++) {
+        nft_range_text(nft_set_element(s), p->family, nets.v[i]);
+    }
+    struct str name = nft_set_end(p, s, "nets");
+    buf_printf(b, "%s @" STR_FMT " ", p->peer, STR_ARG(name));
+    return nft_part_reserve(p, nets.n, c->at);
+}
+
+/* Many CIDRs on a host: an interval set for each item. */
+static bool net_set_rules(struct classes *c)
+{
+    struct nft_part *p = c->part;
+    VEC(struct item_nets) all = {0};
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        for (size_t k = 0; !g->any_peer && g->nets.n > 0 && k < items.n; k++) {
+            vec_push(p->arena, &all, (struct item_nets){items.v[k], g->nets});
+        }
+    }
+    qsort(all.v, all.n, sizeof *all.v, compare_item_nets);
+    bool ok = true;
+    for (size_t i = 0; i < all.n;) {
+        struct ipset nets = {NULL, 0};
+        size_t k = i;
+        for (; k < all.n && compare_item_nets(&all.v[i], &all.v[k]) == 0; k++) {
+            nets = ipset_union(p->arena, nets, all.v[k].nets);
+        }
+        struct buf *b = nft_rule(p);
+        nft_item_match(b, p->family, all.v[i].item);
+        ok = put_net_set(c, b, nets) && ok;
+        nft_rule_end(p, p->allow, peers_comment(p, c->target));
+        i = k;
+    }
+    return ok;
+}
+
+struct host_entry {
+    struct ip ip;
+    uint32_t ports;
+};
+
+static int compare_host_entries(const void *x, const void *y)
+{
+    return ip_cmp(((const struct host_entry *)x)->ip, ((const struct host_entry *)y)->ip);
+}
+
+/* Many pods or ports on a host: hashes over the peer's address. */
+static bool address_rules(struct classes *c)
+{
+    struct nft_part *p = c->part;
+    struct id_list classes = unite_grants(c, false);
+    VEC(struct host_entry) all = {0};
+    for (size_t i = 0; i < classes.n; i++) {
+        const struct addr_list *l = &p->side->peers[classes.v[i] - 1].addrs;
+        for (size_t k = 0; k < l->n; k++) {
+            vec_push(p->arena, &all, (struct host_entry){l->v[k], c->union_of[classes.v[i]]});
+        }
+    }
+    if (all.n > 1) {
+        qsort(all.v, all.n, sizeof *all.v, compare_host_entries);
+    }
+    struct nft_keyed *entries = ARENA_NEW_ARRAY(p->arena, all.n, struct nft_keyed);
+    for (size_t i = 0; i < all.n; i++) {
+        entries[i] = (struct nft_keyed){ip_text(p->arena, p->family, all.v[i].ip), all.v[i].ports};
+    }
+    struct nft_key key = {.expr = p->peer, .type = p->addr_type};
+    return nft_union(p, &c->ports, key, entries, all.n, p->allow, peers_comment(p, c->target),
+                     c->at);
+}
+
+bool nft_host_rules(struct nft_part *p, const struct target_class *t)
+{
+    struct classes c;
+    classes_init(&c, p);
+    set_target(&c, t);
+    struct plan plan = make_plan(&c, t);
+    size_t n = p->side->npeers + 1;
+    c.union_of = ARENA_NEW_ARRAY(p->arena, n, uint32_t);
+    memset(c.union_of, 0xff, n * sizeof *c.union_of);
+
+    bool ok = open_rules(&c);
+    if (!plan.open) {
+        ok = ok && (plan.direct ? direct_rules(&c) : address_rules(&c));
+        if (plan.nets_plain) {
+            net_rules(&c);
+        } else {
+            ok = ok && net_set_rules(&c);
+        }
+        deny_rule(&c);
+    }
+    return ok;
+}

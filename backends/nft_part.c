@@ -1,0 +1,248 @@
+/*
+ * The text of chains and sets while they are written. Equal sets are written once: the kernel's
+ * cost of a transaction is quadratic in its sets. Knows nothing of policies but for comments.
+ */
+#include "backends/nft_priv.h"
+
+void nft_part_init(struct nft_part *p, const struct emit *e, enum family f, enum direction d)
+{
+    static const char *const source[FAMILIES] = {"ip saddr", "ip6 saddr"};
+    static const char *const target[FAMILIES] = {"ip daddr", "ip6 daddr"};
+    bool ingress = d == DIR_INGRESS, host = e->bound->host != NULL;
+    size_t limit = e->options->bind.max_elements;
+    *p = (struct nft_part){
+        .ctx = e->ctx,
+        .arena = &e->ctx->arena,
+        .side = &e->bound->side[f][d],
+        .family = f,
+        .direction = d,
+        .host = host,
+        .peer = ingress ? source[f] : target[f],
+        .local = ingress ? target[f] : source[f],
+        .addr_type = f == FAM_IP4 ? "ipv4_addr" : "ipv6_addr",
+        .prefix = ingress ? "i" : "e",
+        /* Egress of a pod is decided before ingress of the other: it goes on where it is allowed.
+         */
+        .allow = ingress || host ? "accept" : "return",
+        .deny = !host     ? "goto npc_deny"
+                : ingress ? "goto npc_deny_in"
+                          : "goto npc_deny_out",
+        .max_elements = limit > 0 ? limit : e->ctx->limits.elements,
+    };
+    p->text = buf_new(p->arena);
+    intern_init(&p->set_ids, p->arena);
+    strmap_init(&p->set_counts, p->arena);
+}
+
+struct str nft_dispatch_name(const struct nft_part *p)
+{
+    return p->direction == DIR_INGRESS ? STR("ing") : STR("egr");
+}
+
+/* ---- sets ---- */
+
+struct nft_set *nft_set_new(struct nft_part *p, const char *type)
+{
+    struct nft_set *s = ARENA_NEW(p->arena, struct nft_set);
+    s->type = str_dup(p->arena, str_of(type));
+    s->elements = buf_new(p->arena);
+    return s;
+}
+
+struct buf *nft_set_element(struct nft_set *s)
+{
+    enum { WIDTH = 88 };
+    struct buf *b = s->elements;
+    bool cut = s->chunked && s->in_chunk == NFT_CHUNK;
+    if (cut) {
+        buf_putc(b, '\f'); /* nft_part_chunks() begins a new command here */
+        s->in_chunk = 0;
+        s->line = b->n;
+    } else if (s->n > 0 && b->n - s->line > WIDTH) {
+        buf_puts(b, ",\n\t\t\t");
+        s->line = b->n;
+    } else if (s->n > 0) {
+        buf_puts(b, ", ");
+    }
+    s->n++;
+    s->in_chunk++;
+    return b;
+}
+
+static void use_set(struct nft_part *p, struct nft_set *s)
+{
+    if (p->chains.n > 0) {
+        vec_push(p->arena, &s->chains, (uint32_t)p->chains.n - 1);
+    }
+}
+
+struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind)
+{
+    struct str content = buf_text(s->elements);
+    struct str key = str_printf(p->arena, STR_FMT " %d " STR_FMT, STR_ARG(s->type), s->interval,
+                                STR_ARG(content));
+    uint32_t id = intern_add(&p->set_ids, key);
+    if (id < p->sets.n) {
+        use_set(p, p->sets.v[id]);
+        return p->sets.v[id]->name;
+    }
+    size_t *count = strmap_get(&p->set_counts, str_of(kind));
+    if (count == NULL) {
+        count = ARENA_NEW(p->arena, size_t);
+        strmap_put(&p->set_counts, str_of(kind), count);
+    }
+    s->name = str_printf(p->arena, "%s_%s%zu", p->prefix, kind, ++*count);
+    vec_push(p->arena, &p->sets, s);
+    use_set(p, s);
+    return s->name;
+}
+
+void nft_set_named(struct nft_part *p, struct nft_set *s, struct str name)
+{
+    s->name = name;
+    intern_add(&p->set_ids, name); /* keeps the numbers of set_ids those of sets */
+    vec_push(p->arena, &p->sets, s);
+}
+
+bool nft_part_reserve(struct nft_part *p, size_t n, struct span at)
+{
+    if (!__builtin_add_overflow(p->elements, n, &p->elements) && p->elements <= p->max_elements) {
+        return true;
+    }
+    struct diags *d = &p->ctx->diags;
+    struct diag *rec =
+        diag_error(d, NPC605, at, "the rules expand to %zu set elements or more; the limit is %zu",
+                   p->elements, p->max_elements);
+    diag_hint(d, rec, "compile for one node (--node), or raise --max-elements");
+    return false;
+}
+
+/* Twice the elements that are there, for those to come; an interval counts as two in some kernels.
+ * Without a size sets are slower by half, and beyond it the error is misleading. */
+static size_t room(const struct nft_set *s)
+{
+    return s->n * (s->interval ? 4 : 2);
+}
+
+void nft_part_sets(const struct nft_part *p, struct buf *out)
+{
+    for (size_t i = 0; i < p->sets.n; i++) {
+        const struct nft_set *s = p->sets.v[i];
+        buf_printf(out, "\n\t%s " STR_FMT " {\n\t\ttype " STR_FMT "\n", s->map ? "map" : "set",
+                   STR_ARG(s->name), STR_ARG(s->type));
+        buf_printf(out, "\t\tsize %zu\n", room(s));
+        buf_puts(out, s->interval ? "\t\tflags interval\n" : "");
+        if (!s->chunked) {
+            buf_puts(out, "\t\telements = {\n\t\t\t");
+            buf_str(out, buf_text(s->elements));
+            buf_puts(out, "\n\t\t}\n");
+        }
+        buf_puts(out, "\t}\n");
+    }
+}
+
+static void put_chunk(const struct nft_part *p, const struct nft_set *s, struct str chunk,
+                      struct buf *out)
+{
+    buf_printf(out, "add element %s npc " STR_FMT " { ", p->family == FAM_IP4 ? "ip" : "ip6",
+               STR_ARG(s->name));
+    buf_str(out, chunk);
+    buf_puts(out, " }\n");
+}
+
+void nft_part_chunks(const struct nft_part *p, struct buf *out)
+{
+    for (size_t i = 0; i < p->sets.n; i++) {
+        const struct nft_set *s = p->sets.v[i];
+        struct str text = buf_text(s->elements);
+        size_t from = 0;
+        for (size_t k = 0; s->chunked && k <= text.n; k++) {
+            if (k == text.n || text.p[k] == '\f') {
+                put_chunk(p, s, (struct str){text.p + from, k - from}, out);
+                from = k + 1;
+            }
+        }
+    }
+}
+
+/* ---- chains and rules ---- */
+
+void nft_chain_begin(struct nft_part *p, struct str name, const struct target_class *class,
+                     struct str about)
+{
+    vec_push(p->arena, &p->chains, (struct nft_chain){.name = name, .class = class});
+    buf_putc(p->text, '\n');
+    if (about.n > 0) {
+        buf_printf(p->text, "\t# " STR_FMT "\n", STR_ARG(about));
+    }
+    buf_printf(p->text, "\tchain " STR_FMT " {\n", STR_ARG(name));
+}
+
+void nft_chain_end(struct nft_part *p)
+{
+    buf_puts(p->text, "\t}\n");
+}
+
+struct buf *nft_rule(struct nft_part *p)
+{
+    buf_puts(p->text, "\t\t");
+    return p->text;
+}
+
+void nft_rule_end(struct nft_part *p, const char *verdict, struct str comment)
+{
+    buf_puts(p->text, verdict);
+    if (comment.n > 0) {
+        buf_printf(p->text, " comment \"" STR_FMT "\"", STR_ARG(comment));
+    }
+    buf_putc(p->text, '\n');
+}
+
+struct str nft_comment(const struct nft_part *p, const struct grant *const *grants, size_t n)
+{
+    if (n == 0) {
+        return (struct str){NULL, 0};
+    }
+    return kernel_comment_rule(p->ctx, p->arena, grants[0]->policy, grants[0]->rule, n - 1,
+                               KERNEL_COMMENT_NFT);
+}
+
+/* ---- addresses ---- */
+
+/* The length of the prefix that is exactly the range, or -1. */
+static int prefix_length(enum family f, struct ip_range r)
+{
+    struct ip differ = {r.first.hi ^ r.last.hi, r.first.lo ^ r.last.lo};
+    for (int len = f == FAM_IP4 ? 32 : 128; len >= 0; len--) {
+        struct ip host = cidr_last((struct cidr){f, {0, 0}, (uint8_t)len});
+        if (ip_cmp(host, differ) == 0) {
+            return (r.first.hi & host.hi) == 0 && (r.first.lo & host.lo) == 0 ? len : -1;
+        }
+    }
+    return -1;
+}
+
+void nft_range_text(struct buf *b, enum family f, struct ip_range r)
+{
+    int len = prefix_length(f, r);
+    if (ip_cmp(r.first, r.last) == 0) {
+        ip_print(b, f, r.first);
+    } else if (len >= 0) {
+        cidr_print(b, (struct cidr){f, r.first, (uint8_t)len});
+    } else {
+        ip_print(b, f, r.first);
+        buf_putc(b, '-');
+        ip_print(b, f, r.last);
+    }
+}
+
+void nft_range_match(struct buf *b, const struct nft_part *p, struct ip_range r)
+{
+    if (ip_cmp(r.first, (struct ip){0, 0}) == 0 && ip_cmp(r.last, ip_max(p->family)) == 0) {
+        return;
+    }
+    buf_puts(b, p->peer);
+    buf_putc(b, ' ');
+    nft_range_text(b, p->family, r);
+    buf_putc(b, ' ');
+}

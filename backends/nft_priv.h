@@ -1,0 +1,185 @@
+/*
+ * Between the parts of the nft backend:
+ *   nft.c         the file: header, tables, hooks, what is always let through
+ *   nft_part.c    chains and sets of one side while they are written, and their text
+ *   nft_union.c   sets and rules for "these keys may use those ports"
+ *   nft_class.c   a chain per target class
+ *   nft_global.c  one chain for all target classes, for very many of them
+ *   nft_nets.c    CIDRs as classes of addresses
+ *   nft_map.c     the side file that says where everything comes from
+ *   nft_raw.c     text that the user wants at the end
+ *   nft_ports.c   ports as matches and elements
+ *
+ * A *part* is what one family and direction puts into its table.
+ */
+#ifndef NPC_BACKENDS_NFT_PRIV_H
+#define NPC_BACKENDS_NFT_PRIV_H
+
+#include "backends/backend.h"
+#include "backends/kernel_comment.h"
+#include "backends/nft_ports.h"
+
+enum {
+    NFT_EXPAND = 32,      /* port ranges up to this size become elements of a hash */
+    NFT_PLAIN_NETS = 24,  /* CIDR rules of a chain beyond which they become a map */
+    NFT_PLAIN_OPEN = 4,   /* rules for any peer beyond which they become a set */
+    NFT_PLAIN_RANGES = 8, /* wide port ranges beyond which they become an interval set */
+    NFT_DIRECT_RULES = 4, /* rules over sets of addresses that beat the class look-up */
+    NFT_DIRECT_ADDRS = 256,
+    NFT_HOST_RULES = 8, /* the same for a host, which has no class look-up */
+    NFT_PART_SETS =
+        480,        /* sets of a part: the kernel's cost is quadratic in a transaction's sets */
+    NFT_CHUNK = 250 /* elements of one command where the key is interval and host-endian */
+};
+
+struct nft_set {
+    struct str name, type; /* type as nft writes it: "ipv4_addr . inet_service" */
+    bool map, interval, chunked;
+    size_t n;
+    struct buf *elements;
+    size_t line, in_chunk; /* where the line began; elements of the chunk */
+    struct id_vec chains;  /* that use it, for the side file */
+};
+
+struct nft_chain {
+    struct str name;
+    const struct target_class *class; /* NULL: a chain for all */
+};
+
+struct nft_part {
+    struct ctx *ctx;
+    struct arena *arena;
+    const struct bound_side *side;
+    enum family family;
+    enum direction direction;
+    bool host;         /* input or output hook of one machine */
+    const char *peer;  /* "ip saddr": where the peer's address is in a packet */
+    const char *local; /* "ip daddr" */
+    const char *addr_type;
+    const char *prefix; /* of all names: "i" or "e" */
+    const char *allow;  /* verdict */
+    const char *deny;   /* goto of where denied packets end */
+    size_t max_elements, elements;
+
+    struct buf *text; /* chains */
+    VEC(struct nft_chain) chains;
+    VEC(struct nft_set *) sets;
+    struct intern set_ids;    /* by content */
+    struct strmap set_counts; /* by kind: how many have a name */
+};
+
+void nft_part_init(struct nft_part *p, const struct emit *e, enum family f, enum direction d);
+
+/* ---- sets ---- */
+
+/* A new set; add elements, then end it. */
+struct nft_set *nft_set_new(struct nft_part *p, const char *type);
+/* Where to append the text of one more element; elements must come in a fixed order. */
+struct buf *nft_set_element(struct nft_set *s);
+/* Names the set after its kind, or finds one of equal content, and returns the name. */
+struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind);
+/* The same for a set with a name of its own, such as a dispatch map. */
+void nft_set_named(struct nft_part *p, struct nft_set *s, struct str name);
+/* Makes sure that n more elements are within the limit: else NPC605 at `at`, and false. */
+bool nft_part_reserve(struct nft_part *p, size_t n, struct span at);
+/* Prints all sets; what has to be added in chunks goes to nft_part_chunks(), after the table. */
+void nft_part_sets(const struct nft_part *p, struct buf *out);
+void nft_part_chunks(const struct nft_part *p, struct buf *out);
+
+/* ---- chains and rules ---- */
+
+/* Begins a chain; `about` follows as a comment line (filtered already). */
+void nft_chain_begin(struct nft_part *p, struct str name, const struct target_class *class,
+                     struct str about);
+void nft_chain_end(struct nft_part *p);
+/* Begins a rule (indentation only); the caller appends matches, each with a blank behind it. */
+struct buf *nft_rule(struct nft_part *p);
+/* Ends a rule with the verdict and a comment (may be empty). */
+void nft_rule_end(struct nft_part *p, const char *verdict, struct str comment);
+/* The comment of a rule that comes from these grants. */
+struct str nft_comment(const struct nft_part *p, const struct grant *const *grants, size_t n);
+
+/* ---- what a chain is made of ---- */
+
+struct nft_keyed {  /* whoever has this key may use these ports */
+    struct str key; /* text of an element: "10.0.0.1", "0:10", "10.0.0.7 . 0:10" */
+    uint32_t ports; /* in struct nft_portsets */
+};
+
+/* Port sets by number, with their union and items kept. */
+struct nft_portsets {
+    struct arena *arena;
+    enum family family;
+    struct intern ids;
+    VEC(struct portset) sets;
+    VEC(struct nft_items) items; /* with ranges expanded */
+    VEC(struct nft_items) plain; /* with ranges as they are */
+    struct buf *key;             /* reused */
+    struct intern unions;        /* pairs; the number is an index in union_of */
+    struct id_vec union_of;
+};
+void nft_portsets_init(struct nft_portsets *s, struct arena *a, enum family f);
+uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports);
+/* The items of a port set with ranges as they are; valid until the next set is added. */
+const struct nft_items *nft_portsets_plain(struct nft_portsets *s, struct portset ports);
+uint32_t nft_portsets_union(struct nft_portsets *s, uint32_t x, uint32_t y); /* ID_NONE is empty */
+
+/* How the key of the packet at hand is found and compared. */
+struct nft_key {
+    const char *expr; /* "meta priority"; "" if there is no key: then one entry with key "" */
+    const char *type; /* "classid" */
+    bool host_endian; /* the key has a field of that kind */
+};
+
+/* Rules for entries that are sorted by key. False: NPC605 was reported at `at`. */
+bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key key,
+               const struct nft_keyed *entries, size_t n, const char *verdict, struct str comment,
+               struct span at);
+
+/* Appends the match of a range of addresses with a blank behind it; nothing if it is all. */
+void nft_range_match(struct buf *b, const struct nft_part *p, struct ip_range r);
+/* Appends a range as an element: "10.0.0.0-10.0.0.9", or as a prefix or an address if it is one. */
+void nft_range_text(struct buf *b, enum family f, struct ip_range r);
+
+/* Addresses that no CIDR of the grants can tell apart, numbered behind the peer classes. */
+struct nft_nets {
+    struct nft_part *part;
+    VEC(struct ipset) sets; /* as given */
+    struct intern ids;
+    struct id_vec *classes; /* by set; after nft_nets_build() */
+    size_t nclasses;
+};
+void nft_nets_init(struct nft_nets *n, struct nft_part *p);
+uint32_t nft_nets_add(struct nft_nets *n, struct ipset nets);
+/* Writes the map from addresses to classes. False: NPC605 was reported. */
+bool nft_nets_build(struct nft_nets *n, struct str map_name);
+struct id_list nft_nets_classes(const struct nft_nets *n, struct ipset nets);
+
+/* The text of a class as a priority: its number shifted by four bits, so that the bands of a
+ * priority queue see best effort. */
+struct str nft_class_text(struct arena *a, uint32_t id);
+
+/* ---- layouts ---- */
+
+/* The map or set of the targets' addresses, where a part begins: "ing" or "egr". */
+struct str nft_dispatch_name(const struct nft_part *p);
+/* Writes the map from the peers' addresses to their classes. False: NPC605 was reported. */
+bool nft_pod_map(struct nft_part *p, struct str name);
+
+/* A chain per target class. False: an error was reported; *too_many: nothing was, but there are
+ * too many sets for one transaction. */
+bool nft_classes(struct nft_part *p, bool *too_many);
+/* One chain for all classes. */
+bool nft_global(struct nft_part *p);
+/* The rules of a host in one direction, in a chain that the caller has begun; the last one goes to
+ * npc_deny_in or npc_deny_out, unless everything is allowed. */
+bool nft_host_rules(struct nft_part *p, const struct target_class *t);
+
+/* ---- the side file and raw text ---- */
+
+void nft_map_write(const struct emit *e, const struct nft_part *const *parts, size_t n,
+                   struct buf *out);
+/* Appends the `raw nft` texts of the program. False: NPC042 was reported. */
+bool nft_raw_write(const struct emit *e, struct buf *out);
+
+#endif

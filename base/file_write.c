@@ -420,28 +420,26 @@ static bool dir_create_temp(int parent, char name[TEMP_NAME], struct file_set fi
     return true;
 }
 
-/* Puts the new directory in the place of the old one, which then has the name `fresh`. Where the
- * file system cannot exchange (ENOSYS, EINVAL: for example NFS), in two steps, undone on failure.
- */
-static bool dir_exchange(int parent, const char *fresh, const char *name)
+/* Puts the directory `temp` in the place of the old one, and the name that the old one then has in
+ * `temp`. Where the file system cannot exchange (ENOSYS, EINVAL: NFS, for example) it takes two
+ * steps, the first of which is undone if the second fails. */
+static bool dir_exchange(int parent, char temp[TEMP_NAME], const char *name)
 {
-    if (renameat2(parent, fresh, parent, name, RENAME_EXCHANGE) == 0) {
+    if (renameat2(parent, temp, parent, name, RENAME_EXCHANGE) == 0) {
         return true;
     }
-    if (errno != ENOSYS && errno != EINVAL) {
-        return false;
-    }
     char aside[TEMP_NAME];
-    if (!temp_name(aside) || renameat2(parent, name, parent, aside, 0) != 0) {
+    if ((errno != ENOSYS && errno != EINVAL) || !temp_name(aside) ||
+        renameat(parent, name, parent, aside) != 0) {
         return false;
     }
-    if (renameat(parent, fresh, parent, name) != 0) {
+    if (renameat(parent, temp, parent, name) != 0) {
         int fault = errno;
         renameat(parent, aside, parent, name);
         errno = fault;
         return false;
     }
-    renameat(parent, aside, parent, fresh);
+    memcpy(temp, aside, TEMP_NAME);
     return true;
 }
 

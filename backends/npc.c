@@ -1,0 +1,570 @@
+/*
+ * The npc backend: any program as source of the language, without loss. What it prints is formatted
+ * and parses to the same program. It prints policies, tiers, tests and what the language can say of
+ * an inventory if it was said in the language; objects of a cluster stay where they are.
+ */
+#include "backends/backend.h"
+#include "backends/npc_writer.h"
+
+struct printer {
+    struct emit *e;
+    struct npc_writer w;
+    struct str block;       /* the namespace whose block is open, or empty */
+    struct strmap labelled; /* namespaces whose labels are printed */
+};
+
+/* ---- selectors ---- */
+
+static void put_words(struct npc_writer *w, const struct str *words, size_t n)
+{
+    npc_open(w);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) {
+            npc_next(w);
+        }
+        npc_word(w, words[i]);
+    }
+    npc_close(w);
+}
+
+static void put_req(struct npc_writer *w, const struct sel_req *req)
+{
+    npc_word(w, req->key);
+    switch (req->op) {
+    case SEL_EQ:
+        npc_put(w, "=");
+        npc_word(w, req->values[0]);
+        break;
+    case SEL_IN:
+        npc_put(w, " in ");
+        put_words(w, req->values, req->nvalues);
+        break;
+    case SEL_NOTIN:
+        npc_put(w, " notin ");
+        put_words(w, req->values, req->nvalues);
+        break;
+    case SEL_EXISTS:
+        npc_put(w, " exists");
+        break;
+    case SEL_ABSENT:
+        npc_put(w, " !exists");
+        break;
+    }
+}
+
+static void put_selector(struct npc_writer *w, const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        npc_put(w, i > 0 ? " & " : "");
+        put_req(w, &s->v[i]);
+    }
+}
+
+/* The requirement that `namespace NAME` and `namespace {…}` stand for, if the selector is just that
+ * and its values can be names: a label value need not be one. */
+static const struct sel_req *ns_by_name(const struct selector *s)
+{
+    const struct sel_req *req = selector_ns_names(s);
+    for (size_t i = 0; req != NULL && i < req->nvalues; i++) {
+        if (name_check_dns_label(req->values[i]) != NULL) {
+            return NULL;
+        }
+    }
+    return req;
+}
+
+static void put_namespaces(struct npc_writer *w, const struct selector *s)
+{
+    const struct sel_req *by_name = ns_by_name(s);
+    if (s->n == 0) {
+        npc_put(w, "all namespaces");
+    } else if (by_name == NULL) {
+        npc_put(w, "namespaces ");
+        put_selector(w, s);
+    } else if (by_name->op == SEL_EQ) {
+        npc_put(w, "namespace ");
+        npc_word(w, by_name->values[0]);
+    } else {
+        npc_put(w, "namespace ");
+        put_words(w, by_name->values, by_name->nvalues);
+    }
+}
+
+static void put_pods(struct npc_writer *w, const struct selector *pods)
+{
+    npc_put(w, pods->n == 0 ? "all pods" : "pods ");
+    put_selector(w, pods);
+}
+
+/* ---- peers and ports ---- */
+
+static void put_cidr(struct npc_writer *w, const struct peer *peer)
+{
+    struct arena *a = w->line->arena;
+    npc_put(w, "cidr ");
+    npc_put_str(w, cidr_text(a, peer->cidr));
+    if (peer->nexcept == 0) {
+        return;
+    }
+    npc_put(w, " except ");
+    npc_open(w);
+    for (size_t i = 0; i < peer->nexcept; i++) {
+        if (i > 0) {
+            npc_next(w);
+        }
+        npc_put_str(w, cidr_text(a, peer->except[i]));
+    }
+    npc_close(w);
+}
+
+static void put_peer(struct npc_writer *w, const struct peer *peer)
+{
+    switch (peer->kind) {
+    case PEER_PODS:
+        if (peer->pods == NULL) {
+            put_namespaces(w, peer->ns);
+            break;
+        }
+        put_pods(w, peer->pods);
+        if (peer->ns != NULL) {
+            npc_put(w, " in ");
+            put_namespaces(w, peer->ns);
+        } else if (peer->pods->n == 0) {
+            npc_put(w, " in this namespace");
+        }
+        break;
+    case PEER_CIDR:
+        put_cidr(w, peer);
+        break;
+    case PEER_NODES:
+        npc_put(w, peer->nodes->n == 0 ? "all nodes" : "nodes ");
+        put_selector(w, peer->nodes);
+        break;
+    case PEER_DOMAIN:
+        npc_put(w, "domain ");
+        npc_string(w, peer->domain);
+        break;
+    }
+}
+
+static void put_peers(struct npc_writer *w, bool any, const struct peer *peers, size_t n)
+{
+    if (any) {
+        npc_put(w, "anywhere");
+        return;
+    }
+    if (n == 1) {
+        put_peer(w, peers);
+        return;
+    }
+    npc_open(w);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) {
+            npc_next(w);
+        }
+        put_peer(w, &peers[i]);
+    }
+    npc_close(w);
+}
+
+static void put_icmp(struct npc_writer *w, const struct port *port)
+{
+    npc_put_u64(w, port->first >> 8);
+    if (port->form == PORT_ONE) {
+        npc_put(w, ".");
+        npc_put_u64(w, port->first & 0xff);
+    }
+}
+
+static void put_port(struct npc_writer *w, const struct port *port)
+{
+    bool icmp = port->proto == PROTO_ICMP || port->proto == PROTO_ICMP6;
+    npc_put(w, proto_name(port->proto));
+    npc_put(w, "/");
+    switch (port->form) {
+    case PORT_ONE:
+    case PORT_RANGE:
+        if (icmp) {
+            put_icmp(w, port);
+            break;
+        }
+        npc_put_u64(w, port->first);
+        if (port->form == PORT_RANGE) {
+            npc_put(w, "-");
+            npc_put_u64(w, port->last);
+        }
+        break;
+    case PORT_NAMED:
+        npc_put_str(w, port->name);
+        break;
+    case PORT_WHOLE:
+        npc_put(w, "*");
+        break;
+    }
+}
+
+static void put_ports(struct npc_writer *w, bool any, const struct port *ports, size_t n)
+{
+    npc_put(w, " on ");
+    if (any) {
+        npc_put(w, "all ports");
+        return;
+    }
+    if (n == 1) {
+        put_port(w, ports);
+        return;
+    }
+    npc_open(w);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) {
+            npc_next(w);
+        }
+        put_port(w, &ports[i]);
+    }
+    npc_close(w);
+}
+
+/* ---- statements of a policy ---- */
+
+static void print_labels(struct npc_writer *w, const char *keyword, const struct label *labels,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        npc_put(w, keyword);
+        npc_put(w, " ");
+        npc_word(w, labels[i].key);
+        npc_put(w, " = ");
+        npc_word(w, labels[i].value);
+        npc_end(w);
+    }
+}
+
+/* `desc` is an annotation that stands first. */
+static void print_annotations(struct npc_writer *w, const struct policy *p)
+{
+    const struct labels *a = &p->annotations;
+    bool described = a->n > 0 && str_is(a->v[0].key, "kubernetes.io/description");
+    if (described) {
+        npc_put(w, "desc ");
+        npc_string(w, a->v[0].value);
+        npc_end(w);
+    }
+    print_labels(w, "label", p->labels.v, p->labels.n);
+    print_labels(w, "annotation", a->v + described, a->n - described);
+}
+
+/* A raw text has no escapes, and its end is three quotes. */
+static bool print_raw(struct printer *p, const struct raw *raw)
+{
+    bool ends = raw->text.n > 0 && raw->text.p[raw->text.n - 1] == '"';
+    for (size_t i = 0; i + 2 < raw->text.n; i++) {
+        const char *at = raw->text.p + i;
+        ends = ends || (at[0] == '"' && at[1] == '"' && at[2] == '"');
+    }
+    if (ends) {
+        diag_error(&p->e->ctx->diags, NPC406, raw->at,
+                   "the npc backend cannot say raw text that holds three quotes or ends in one");
+        return false;
+    }
+    npc_put(&p->w, "raw ");
+    npc_word(&p->w, raw->backend);
+    npc_put(&p->w, " \"\"\"");
+    npc_put_str(&p->w, raw->text);
+    npc_put(&p->w, "\"\"\"");
+    npc_end(&p->w);
+    return true;
+}
+
+static void print_default(struct npc_writer *w, const char *verb, const bool *of)
+{
+    if (!of[DIR_INGRESS] && !of[DIR_EGRESS]) {
+        return;
+    }
+    npc_put(w, "default ");
+    npc_put(w, verb);
+    npc_put(w, " ");
+    if (of[DIR_INGRESS] && of[DIR_EGRESS]) {
+        npc_open(w);
+        npc_put(w, "ingress");
+        npc_next(w);
+        npc_put(w, "egress");
+        npc_close(w);
+    } else {
+        npc_put(w, direction_name(of[DIR_INGRESS] ? DIR_INGRESS : DIR_EGRESS));
+    }
+    npc_end(w);
+}
+
+/* Rules isolate their direction; `default` says where that is not so, or where there are none. */
+static void print_isolation(struct npc_writer *w, const struct policy *p)
+{
+    bool deny[DIRECTIONS], allow[DIRECTIONS];
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        deny[d] = p->isolates[d] && p->nrules[d] == 0;
+        allow[d] = !p->isolates[d] && p->nrules[d] > 0;
+    }
+    print_default(w, "deny", deny);
+    print_default(w, "allow", allow);
+}
+
+static void print_rule(struct npc_writer *w, const struct rule *r)
+{
+    npc_put(w, action_name(r->action));
+    npc_put(w, r->direction == DIR_INGRESS ? " from " : " to ");
+    put_peers(w, r->any_peer, r->peers, r->npeers);
+    put_ports(w, r->any_port, r->ports, r->nports);
+    if (r->name.n > 0) {
+        npc_put(w, " as ");
+        npc_string(w, r->name);
+    }
+    npc_end(w);
+}
+
+static void print_head(struct npc_writer *w, const struct policy *p)
+{
+    bool cluster = policy_is_cluster(p);
+    npc_put(w, cluster ? "cluster policy " : "policy ");
+    npc_word(w, p->name);
+    if (cluster) {
+        npc_put(w, " in tier ");
+        npc_word(w, p->tier);
+        npc_put(w, " priority ");
+        npc_put_u64(w, p->priority);
+    }
+    npc_put(w, " for ");
+    if (p->target_pods != NULL) {
+        put_pods(w, p->target_pods);
+    }
+    if (cluster) {
+        npc_put(w, p->target_pods != NULL ? " in " : "");
+        put_namespaces(w, p->target_ns);
+    }
+    npc_block(w);
+}
+
+static bool print_policy(struct printer *pr, const struct policy *p)
+{
+    struct npc_writer *w = &pr->w;
+    bool ok = true;
+    npc_item(w);
+    print_head(w, p);
+    print_annotations(w, p);
+    for (size_t i = 0; i < p->nraws; i++) {
+        ok = print_raw(pr, &p->raws[i]) && ok;
+    }
+    if (!policy_is_cluster(p)) {
+        print_isolation(w, p);
+    }
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        for (size_t i = 0; i < p->nrules[d]; i++) {
+            print_rule(w, &p->rules[d][i]);
+        }
+    }
+    npc_block_end(w);
+    return ok;
+}
+
+/* ---- inventory ---- */
+
+/* Whether a thing was said in the language, and not by an object of a cluster. */
+static bool is_source(const struct printer *p, struct span at)
+{
+    return at.file != 0 && str_ends(sources_get(&p->e->ctx->sources, at.file)->path, ".npc");
+}
+
+static void print_addresses(struct npc_writer *w, const struct address *addrs, size_t n)
+{
+    struct arena *a = w->line->arena;
+    if (n == 0) {
+        return;
+    }
+    npc_put(w, "addr ");
+    if (n == 1) {
+        npc_put_str(w, ip_text(a, addrs->family, addrs->ip));
+    } else {
+        npc_open(w);
+        for (size_t i = 0; i < n; i++) {
+            if (i > 0) {
+                npc_next(w);
+            }
+            npc_put_str(w, ip_text(a, addrs[i].family, addrs[i].ip));
+        }
+        npc_close(w);
+    }
+    npc_end(w);
+}
+
+static void print_node(struct npc_writer *w, const struct node_object *n)
+{
+    npc_item(w);
+    npc_put(w, "node ");
+    npc_word(w, n->name);
+    npc_block(w);
+    print_addresses(w, n->addrs, n->naddrs);
+    print_labels(w, "label", n->labels.v, n->labels.n);
+    npc_block_end(w);
+}
+
+static void print_workload(struct npc_writer *w, const struct workload *l)
+{
+    npc_item(w);
+    npc_put(w, "workload ");
+    npc_word(w, l->name);
+    npc_block(w);
+    print_addresses(w, l->addrs, l->naddrs);
+    print_labels(w, "label", l->labels.v, l->labels.n);
+    for (size_t i = 0; i < l->nports; i++) {
+        npc_put(w, "port ");
+        npc_word(w, l->ports[i].name);
+        npc_put(w, " = ");
+        npc_put(w, proto_name(l->ports[i].proto));
+        npc_put(w, "/");
+        npc_put_u64(w, l->ports[i].number);
+        npc_end(w);
+    }
+    npc_block_end(w);
+}
+
+/* ---- tests ---- */
+
+static void put_end(struct npc_writer *w, const struct test_end *end)
+{
+    if (end->workload.n > 0) {
+        npc_put(w, "workload ");
+        npc_word(w, end->workload);
+    } else {
+        put_peers(w, end->any, end->peers, end->npeers);
+    }
+}
+
+static void print_test(struct npc_writer *w, const struct test *t)
+{
+    npc_item(w);
+    npc_put(w, "test ");
+    npc_string(w, t->name);
+    npc_block(w);
+    for (size_t i = 0; i < t->n; i++) {
+        const struct expectation *x = &t->v[i];
+        npc_put(w, x->allow ? "expect allow " : "expect deny ");
+        put_end(w, &x->from);
+        npc_put(w, " -> ");
+        put_end(w, &x->to);
+        put_ports(w, x->any_port, x->ports, x->nports);
+        npc_end(w);
+    }
+    npc_block_end(w);
+}
+
+/* ---- the program ---- */
+
+/* The `label` lines of a namespace, in its first block. Its name is no such label. */
+static void print_namespace_labels(struct printer *p, struct str name)
+{
+    const struct ns_object *ns = inventory_find_ns(&p->e->program->inv, name);
+    if (ns == NULL || !ns->declared || !is_source(p, ns->at) ||
+        strmap_put(&p->labelled, name, p) != NULL) {
+        return;
+    }
+    for (size_t i = 0; i < ns->labels.n; i++) {
+        if (!str_is(ns->labels.v[i].key, LABEL_NS_NAME)) {
+            print_labels(&p->w, "label", &ns->labels.v[i], 1);
+        }
+    }
+}
+
+/* Goes into the block of a namespace, or out of all if ns is empty. */
+static void enter(struct printer *p, struct str ns)
+{
+    if (str_eq(p->block, ns)) {
+        return;
+    }
+    if (p->block.n > 0) {
+        npc_block_end(&p->w);
+    }
+    p->block = ns;
+    if (ns.n > 0) {
+        npc_item(&p->w);
+        npc_put(&p->w, "namespace ");
+        npc_word(&p->w, ns);
+        npc_block(&p->w);
+        print_namespace_labels(p, ns);
+    }
+}
+
+static bool has_labels(const struct ns_object *ns)
+{
+    return ns->declared && ns->labels.n > 1;
+}
+
+/* What the language said of it: namespaces by name, each with its workloads. */
+static void print_inventory(struct printer *p)
+{
+    const struct inventory *inv = &p->e->program->inv;
+    size_t next = 0;
+    for (size_t i = 0; i <= inv->namespaces.n; i++) {
+        const struct ns_object *ns = i < inv->namespaces.n ? inv->namespaces.v[i] : NULL;
+        if (ns != NULL && has_labels(ns) && is_source(p, ns->at) &&
+            strmap_get(&p->labelled, ns->name) == NULL) {
+            enter(p, ns->name);
+        }
+        for (; next < inv->workloads.n &&
+               (ns == NULL || str_cmp(inv->workloads.v[next]->ns, ns->name) <= 0);
+             next++) {
+            if (inv->workloads.v[next]->kind == WL_WORKLOAD) {
+                enter(p, inv->workloads.v[next]->ns);
+                print_workload(&p->w, inv->workloads.v[next]);
+            }
+        }
+    }
+}
+
+static void print_top(struct printer *p)
+{
+    const struct program *program = p->e->program;
+    for (size_t i = 0; i < program->tiers.n; i++) {
+        npc_item(&p->w);
+        npc_put(&p->w, "tier ");
+        npc_word(&p->w, program->tiers.v[i].name);
+        npc_put(&p->w, " order ");
+        npc_put_u64(&p->w, program->tiers.v[i].order);
+        npc_end(&p->w);
+    }
+    for (size_t i = 0; i < program->inv.nodes.n; i++) {
+        if (is_source(p, program->inv.nodes.v[i]->at)) {
+            print_node(&p->w, program->inv.nodes.v[i]);
+        }
+    }
+}
+
+static bool emit_npc(struct emit *e)
+{
+    const struct program *program = e->program;
+    struct printer p = {.e = e};
+    npc_writer_init(&p.w, &e->ctx->arena, e->out);
+    strmap_init(&p.labelled, &e->ctx->arena);
+    bool ok = true;
+    print_top(&p);
+    for (size_t i = 0; i < program->policies.n; i++) {
+        enter(&p, program->policies.v[i]->ns);
+        ok = print_policy(&p, program->policies.v[i]) && ok;
+    }
+    print_inventory(&p);
+    for (size_t i = 0; i < program->tests.n; i++) {
+        enter(&p, program->tests.v[i].ns);
+        print_test(&p.w, &program->tests.v[i]);
+    }
+    enter(&p, STR(""));
+    for (size_t i = 0; i < program->raws.n; i++) {
+        npc_item(&p.w);
+        ok = print_raw(&p, &program->raws.v[i]) && ok;
+    }
+    return ok;
+}
+
+const struct backend backend_npc = {
+    .name = "npc",
+    .extension = "npc",
+    .summary = "the npc language: decompiles anything, without loss",
+    .features = FEATURES_ALL,
+    .emit = emit_npc,
+};

@@ -1,0 +1,231 @@
+/*
+ * The layout and the words of npc source. The formatter of the frontend lays out what people wrote;
+ * this writes what never was text, and must agree with it to the byte.
+ */
+#include "backends/npc_writer.h"
+
+#include "base/utf8.h"
+
+#include <assert.h>
+
+enum { MOST_COLUMNS = 80, MOST_WORD_BYTES = 4096, MOST_NESTED_SETS = 4 };
+
+void npc_writer_init(struct npc_writer *w, struct arena *a, struct buf *out)
+{
+    *w = (struct npc_writer){.out = out, .first = true, .line = buf_new(a)};
+}
+
+/* ---- words and strings ---- */
+
+static bool is_outer(char c)
+{
+    return ch_is_alnum((unsigned char)c) || c == '_';
+}
+
+/* Would be scanned as a port, which is no word. */
+static bool looks_like_port(struct str s)
+{
+    static const char *const protocols[] = {"tcp/", "udp/", "sctp/", "icmp/", "icmp6/"};
+    for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
+        if (str_starts(s, protocols[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* [A-Za-z0-9_]([A-Za-z0-9._/-]*[A-Za-z0-9_])? */
+static bool is_word(struct str s)
+{
+    if (s.n == 0 || s.n > MOST_WORD_BYTES || !is_outer(s.p[0]) || !is_outer(s.p[s.n - 1])) {
+        return false;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        if (!is_outer(s.p[i]) && s.p[i] != '.' && s.p[i] != '/' && s.p[i] != '-') {
+            return false;
+        }
+    }
+    return !looks_like_port(s);
+}
+
+/* Characters that may not stand in source as they are, or that no one would see there. */
+static bool needs_escape(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+           utf8_is_bidi_control(c);
+}
+
+static void put_character(struct buf *out, uint32_t c, struct str bytes)
+{
+    static const char plain[] = "\"\\\n\t\r", letter[] = "\"\\ntr";
+    for (size_t i = 0; i < sizeof plain - 1; i++) {
+        if (c == (unsigned char)plain[i]) {
+            buf_putc(out, '\\');
+            buf_putc(out, letter[i]);
+            return;
+        }
+    }
+    if (needs_escape(c)) {
+        buf_printf(out, "\\u{%x}", (unsigned)c);
+    } else {
+        buf_str(out, bytes);
+    }
+}
+
+void npc_string(struct npc_writer *w, struct str text)
+{
+    buf_putc(w->line, '"');
+    while (text.n > 0) {
+        uint32_t c;
+        size_t n = utf8_decode(text, &c);
+        assert(n > 0); /* frontends let no other bytes pass */
+        if (n == 0) {
+            break;
+        }
+        put_character(w->line, c, (struct str){text.p, n});
+        text.p += n;
+        text.n -= n;
+    }
+    buf_putc(w->line, '"');
+}
+
+void npc_word(struct npc_writer *w, struct str word)
+{
+    if (is_word(word)) {
+        buf_str(w->line, word);
+    } else {
+        npc_string(w, word);
+    }
+}
+
+void npc_put(struct npc_writer *w, const char *text)
+{
+    buf_puts(w->line, text);
+}
+
+void npc_put_str(struct npc_writer *w, struct str text)
+{
+    buf_str(w->line, text);
+}
+
+void npc_put_u64(struct npc_writer *w, uint64_t v)
+{
+    buf_u64(w->line, v);
+}
+
+/* ---- sets ---- */
+
+static void mark(struct npc_writer *w, enum npc_mark_kind kind)
+{
+    struct npc_mark m = {kind, buf_text(w->line).n};
+    vec_push(w->line->arena, &w->marks, m);
+}
+
+/* The line holds the flat form; a mark stands before its text. */
+void npc_open(struct npc_writer *w)
+{
+    mark(w, NPC_OPEN);
+    buf_putc(w->line, '{');
+}
+
+void npc_next(struct npc_writer *w)
+{
+    mark(w, NPC_NEXT);
+    buf_puts(w->line, ", ");
+}
+
+void npc_close(struct npc_writer *w)
+{
+    mark(w, NPC_CLOSE);
+    buf_putc(w->line, '}');
+}
+
+/* ---- layout ---- */
+
+/* Where the set that opens at marks[i] ends, and how long it is with what must follow it on the
+ * line: the text up to the next place where a line may break. */
+static size_t set_width(const struct npc_writer *w, size_t i)
+{
+    size_t depth = 0, j = i;
+    for (; j < w->marks.n; j++) {
+        depth += w->marks.v[j].kind == NPC_OPEN;
+        depth -= w->marks.v[j].kind == NPC_CLOSE;
+        if (depth == 0) {
+            break;
+        }
+    }
+    size_t end = j + 1 < w->marks.n ? w->marks.v[j + 1].at + 1 : buf_text(w->line).n;
+    return end - w->marks.v[i].at;
+}
+
+void npc_end(struct npc_writer *w)
+{
+    buf_spaces(w->out, w->indent);
+    struct str line = buf_text(w->line);
+    bool broken[MOST_NESTED_SETS];
+    size_t depth = 0, from = 0, col = w->indent, indent = w->indent;
+    for (size_t i = 0; i < w->marks.n; i++) {
+        struct npc_mark m = w->marks.v[i];
+        struct str before = {line.p + from, m.at - from};
+        buf_str(w->out, before);
+        col += utf8_length(before);
+        from = m.at;
+        switch (m.kind) {
+        case NPC_OPEN:
+            assert(depth < MOST_NESTED_SETS);
+            broken[depth] = col + set_width(w, i) > MOST_COLUMNS;
+            if (broken[depth++]) {
+                indent += 2;
+                buf_puts(w->out, "{\n");
+                buf_spaces(w->out, indent);
+                col = indent;
+                from += 1;
+            }
+            break;
+        case NPC_NEXT:
+            if (broken[depth - 1]) {
+                buf_puts(w->out, ",\n");
+                buf_spaces(w->out, indent);
+                col = indent;
+                from += 2;
+            }
+            break;
+        case NPC_CLOSE:
+            if (broken[--depth]) {
+                indent -= 2;
+                buf_puts(w->out, ",\n");
+                buf_spaces(w->out, indent);
+                col = indent;
+            }
+            break;
+        }
+    }
+    buf_str(w->out, (struct str){line.p + from, line.n - from});
+    buf_putc(w->out, '\n');
+    buf_cut(w->line, 0);
+    w->marks.n = 0;
+}
+
+void npc_block(struct npc_writer *w)
+{
+    npc_put(w, " {");
+    npc_end(w);
+    w->indent += 2;
+    w->first = true;
+}
+
+void npc_block_end(struct npc_writer *w)
+{
+    w->indent -= 2;
+    buf_spaces(w->out, w->indent);
+    buf_puts(w->out, "}\n");
+    w->first = false;
+}
+
+void npc_item(struct npc_writer *w)
+{
+    if (!w->first) {
+        buf_putc(w->out, '\n');
+    }
+    w->first = false;
+}

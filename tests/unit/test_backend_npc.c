@@ -1,0 +1,281 @@
+/*
+ * The decompiler: what it prints is formatted, parses to the same program, and prints the same
+ * again. The judge of sameness is policy_equal(), and what the Kubernetes backend says of both.
+ */
+#include "compile.h"
+
+/* ---- there and back ---- */
+
+static void check_formatted(struct str text)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    bool ok;
+    uint32_t file = sources_add(&c.sources, STR("again.npc"));
+    const struct ast_file *ast = dsl_parse(&c, file, text, &ok);
+    struct buf *formatted = buf_new(&c.arena);
+    if (ok) {
+        dsl_format(ast, formatted);
+    }
+    bool same = ok && str_eq(buf_text(formatted), text);
+    CU_ASSERT(same);
+    if (!same) {
+        printf("\ndecompiled:\n" STR_FMT "\nformatted:\n" STR_FMT "\n", STR_ARG(text),
+               STR_ARG(buf_text(formatted)));
+    }
+    ctx_free(&c);
+}
+
+static void check_same_policies(const struct program *a, const struct program *b)
+{
+    CU_ASSERT_EQUAL_FATAL(a->policies.n, b->policies.n);
+    for (size_t i = 0; i < a->policies.n; i++) {
+        CU_ASSERT(policy_equal(a->policies.v[i], b->policies.v[i]));
+    }
+}
+
+static void check_same_output(struct compiled *a, struct compiled *b, const char *backend)
+{
+    buf_cut(a->out, 0);
+    buf_cut(b->out, 0);
+    compile_run(a, backend);
+    compile_run(b, backend);
+    CU_ASSERT_EQUAL(a->ok, b->ok);
+    CU_ASSERT(!a->ok || str_eq(buf_text(a->out), buf_text(b->out)));
+}
+
+static void check_round_trip(const char *name, struct str text)
+{
+    struct compiled a, b;
+    compile_load(&a, name, text);
+    compile_run(&a, "npc");
+    struct str once = str_dup(&a.ctx.arena, buf_text(a.out));
+    compile_load(&b, "again.npc", once);
+    compile_run(&b, "npc");
+    bool same = a.ok && b.ok && str_eq(buf_text(b.out), once);
+    CU_ASSERT(same);
+    if (!same) {
+        printf("\n" STR_FMT STR_FMT "once:\n" STR_FMT "\ntwice:\n" STR_FMT "\n",
+               STR_ARG(compile_messages(&a)), STR_ARG(compile_messages(&b)), STR_ARG(once),
+               STR_ARG(buf_text(b.out)));
+    } else {
+        check_formatted(once);
+        check_same_policies(&a.program, &b.program);
+        check_same_output(&a, &b, "k8s");
+        check_same_output(&a, &b, "calico");
+    }
+    compile_free(&a);
+    compile_free(&b);
+}
+
+static void test_round_trip_of_source(void)
+{
+    static const char *const texts[] = {
+        "",
+        "policy p for all pods { default deny {ingress, egress} }",
+        "policy p for pods a=b & c in {d} & e notin {f, g} & h exists & i !exists & j=\"\" {\n"
+        "  default deny egress\n"
+        "  default allow ingress\n"
+        "  allow from anywhere on all ports\n"
+        "}",
+        "namespace n { policy p for all pods {\n"
+        "  desc \"say \\\"hi\\\"\\n\\u{202e}\\\\\" label b = c label a = \"\"\n"
+        "  annotation x/y = \"two words\" annotation z = word\n"
+        "  raw k8s \"\"\"metadata: {finalizers: [a.b/c]}\"\"\"\n"
+        "  allow from {pods a=b, all pods in this namespace, all namespaces, namespace x,\n"
+        "    namespace {x}, namespace {x, y, x}, namespaces z=w, pods a=b in namespace x,\n"
+        "    all pods in namespaces z exists, pods a=b in all namespaces,\n"
+        "    cidr 10.0.0.0/8 except {10.0.0.0/24, 10.1.0.0/16}, cidr ::/0}\n"
+        "  on {tcp/80, tcp/80-80, tcp/80-90, udp/*, sctp/a-b, tcp/80a}\n"
+        "  allow to nodes a=b on icmp/8\n"
+        "  allow to {all nodes, domain \"*.example.com\"} on {icmp/8.0, icmp6/*, icmp6/128}\n"
+        "} }",
+        "tier gold order 12\n"
+        "cluster policy c in tier gold priority 7 for pods a=b in namespaces c=d {\n"
+        "  desc \"x\"\n"
+        "  pass to {cidr 10.0.0.0/8, domain \"a.example.com\"} on any/web as \"a \\\"name\\\"\"\n"
+        "  deny from anywhere on all ports\n"
+        "  allow from all pods in all namespaces on tcp/1\n"
+        "}\n"
+        "cluster policy d in tier baseline priority 0 for all namespaces { }\n"
+        "cluster policy e in tier admin priority 0 for all pods in namespace x { }\n",
+        /* words that are keywords, and words that are none */
+        "namespace all { policy for for pods in in {in, to} & tier=tier & pods exists\n"
+        "  & \"tcp/x\"=80 { allow from pods \"udp/y\" notin {this} in namespace in on tcp/1 } }",
+        "namespace a { policy p for all pods { default deny ingress } }\n"
+        "namespace b { policy p for all pods { default deny ingress } }\n"
+        "policy p for all pods { default deny ingress }\n"
+        "namespace a { policy q for all pods { default deny ingress } }\n",
+        "node n1 { addr {10.0.0.1, fd00::1} label role = gpu }\n"
+        "namespace shop {\n"
+        "  label env = prod\n"
+        "  workload db { addr 10.0.0.7 label tier = db port pg = tcp/5432 }\n"
+        "  workload bare { }\n"
+        "  policy p for all pods { default deny ingress }\n"
+        "  test \"a \\\"b\\\"\" {\n"
+        "    expect allow {pods a=b, cidr 10.0.0.0/8} -> workload db on {tcp/1, udp/*}\n"
+        "    expect deny anywhere -> all pods in this namespace on all ports\n"
+        "  }\n"
+        "}\n"
+        "namespace other { label x = y }\n"
+        "test \"top\" { expect deny anywhere -> all namespaces on tcp/1 }\n"
+        "raw k8s \"\"\"kind: X\n\"\"\"\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        check_round_trip("p.npc", str_of(texts[i]));
+    }
+}
+
+/* Sets at every length around the end of the line. */
+static void test_round_trip_around_80_columns(void)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    for (int n = 0; n < 60; n++) {
+        struct str text = str_printf(
+            &c.arena,
+            "namespace n { policy p for pods a in {b, x%.*s} {\n"
+            "  allow from {pods a=b, pods c=x%.*s} on {tcp/80, tcp/443}\n"
+            "  allow from pods c=x%.*s on {tcp/80, tcp/443, tcp/8000-8080, udp/53}\n"
+            "  allow from {pods a in {b, x%.*s}, pods c=d} on tcp/80\n"
+            "  allow from pods a in {b, x%.*s} & c notin {d, e} in namespace {f, g} on {tcp/1, "
+            "udp/1}\n"
+            "  allow to {cidr 10.0.0.0/8 except {10.0.0.0/24, 10.1.0.0/16}, pods a=x%.*s} on "
+            "{tcp/1, "
+            "tcp/2}\n"
+            "  allow to anywhere on {tcp/1, tcp/2, tcp/3, tcp/4, tcp/5, udp/1, udp/2, udp/x%.*s}\n"
+            "} }\n",
+            n, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", n,
+            "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", n,
+            "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", n,
+            "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww", n,
+            "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", n,
+            "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu", n > 13 ? 13 : n,
+            "ttttttttttttttttttttt");
+        check_round_trip("p.npc", text);
+    }
+    ctx_free(&c);
+}
+
+static void test_round_trip_of_objects(void)
+{
+    static const char *const texts[] = {
+        "apiVersion: networking.k8s.io/v1\n"
+        "kind: NetworkPolicy\n"
+        "metadata:\n"
+        "  name: p\n"
+        "  namespace: n\n"
+        "  finalizers: [example.com/guard]\n"
+        "  labels: {b: '1', a: ''}\n"
+        "  annotations:\n"
+        "    a.example.com/x: \"tab\\t nel\\x85 bell\\x07 \\u202e \\\"\\\"\\\"\"\n"
+        "    kubernetes.io/description: \"\"\n"
+        "spec:\n"
+        "  podSelector: {matchExpressions: [{key: a, operator: In, values: [b]}]}\n"
+        "  policyTypes: [Ingress]\n"
+        "  ingress:\n"
+        "  - {}\n"
+        "  - from:\n"
+        "    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: No_Name}}\n"
+        "    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: name, b: c}}\n"
+        "    - namespaceSelector:\n"
+        "        matchExpressions:\n"
+        "        - {key: kubernetes.io/metadata.name, operator: In, values: [a, 'B']}\n"
+        "    - namespaceSelector:\n"
+        "        matchExpressions:\n"
+        "        - {key: kubernetes.io/metadata.name, operator: NotIn, values: [a]}\n"
+        "    - podSelector: {}\n"
+        "      namespaceSelector: {}\n"
+        "    ports: [{}, {port: 80}, {port: 80, endPort: 80}, {protocol: UDP}, {port: a80}]\n"
+        "  egress:\n"
+        "  - to: [{ipBlock: {cidr: '::/0', except: ['fe80::/10']}}]\n",
+        "apiVersion: policy.networking.k8s.io/v1alpha2\n"
+        "kind: ClusterNetworkPolicy\n"
+        "metadata: {name: c}\n"
+        "spec:\n"
+        "  tier: Baseline\n"
+        "  priority: 1000\n"
+        "  subject: {pods: {podSelector: {matchLabels: {a: b}}}}\n"
+        "  ingress:\n"
+        "  - action: Pass\n"
+        "    from: [{namespaces: {}}, {pods: {podSelector: {}}}]\n"
+        "  egress:\n"
+        "  - name: 'all of it'\n"
+        "    action: Accept\n"
+        "    to: [{networks: [10.0.0.0/8, '::/0']}]\n"
+        "    protocols: [{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}]\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        check_round_trip("p.yaml", str_of(texts[i]));
+    }
+}
+
+/* ---- what is printed, and how ---- */
+
+static void test_layout(void)
+{
+    check_output("npc", "p.yaml",
+                 "apiVersion: networking.k8s.io/v1\n"
+                 "kind: NetworkPolicy\n"
+                 "metadata:\n"
+                 "  name: p\n"
+                 "  namespace: n\n"
+                 "  annotations: {kubernetes.io/description: Two words., a: b}\n"
+                 "  labels: {x: y}\n"
+                 "spec:\n"
+                 "  podSelector: {}\n"
+                 "  policyTypes: [Ingress, Egress]\n"
+                 "  ingress:\n"
+                 "  - from:\n"
+                 "    - podSelector: {matchLabels: {app: web}}\n"
+                 "    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: m}}\n"
+                 "      podSelector: {}\n"
+                 "    ports: [{port: 80}, {port: web, protocol: UDP}]\n",
+                 "namespace n {\n"
+                 "  policy p for all pods {\n"
+                 "    desc \"Two words.\"\n"
+                 "    label x = y\n"
+                 "    annotation a = b\n"
+                 "    default deny egress\n"
+                 "    allow from {pods app=web, all pods in namespace m} on {tcp/80, udp/web}\n"
+                 "  }\n"
+                 "}\n");
+}
+
+static void test_cluster_inventory_stays_away(void)
+{
+    check_output("npc", "p.yaml",
+                 "apiVersion: v1\n"
+                 "kind: Namespace\n"
+                 "metadata: {name: n, labels: {a: b}}\n"
+                 "---\n"
+                 "apiVersion: v1\n"
+                 "kind: Node\n"
+                 "metadata: {name: n1, labels: {a: b}}\n"
+                 "---\n"
+                 "apiVersion: v1\n"
+                 "kind: Pod\n"
+                 "metadata: {name: w, namespace: n, labels: {a: b}}\n"
+                 "status: {podIP: 10.0.0.1}\n",
+                 "");
+}
+
+static void test_raw_that_cannot_be_said(void)
+{
+    struct compiled c;
+    static const char *const texts[] = {"a: b\"", "a: '\"\"\"'", "\"\"\"", "\""};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        compile_load(&c, "p.npc", STR("raw k8s \"\"\"a: b\"\"\"\n"));
+        CU_ASSERT_EQUAL_FATAL(c.program.raws.n, 1);
+        c.program.raws.v[0].text = str_of(texts[i]);
+        compile_run(&c, "npc");
+        CU_ASSERT(!c.ok);
+        CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), 1);
+        compile_free(&c);
+    }
+    check_round_trip("p.npc", STR("raw k8s \"\"\"a: \"\"b\"\"\"\n"));
+}
+
+UNIT_MAIN("backend_npc", TEST(test_round_trip_of_source), TEST(test_round_trip_around_80_columns),
+          TEST(test_round_trip_of_objects), TEST(test_layout),
+          TEST(test_cluster_inventory_stays_away), TEST(test_raw_that_cannot_be_said))

@@ -210,18 +210,18 @@ static void put_deny(struct buf *out, enum family f)
 }
 
 /* Every local pod with itself, in the part of ingress for want of a better place. */
-static bool self_set(struct nft_part *p, const struct addr_list *local)
+static bool self_set(struct nft_part *p, const struct addr_pair *pairs, size_t n)
 {
     struct nft_set *s =
         nft_set_new(p, str_printf(p->arena, "%s . %s", p->addr_type, p->addr_type).p);
-    for (size_t i = 0; i < local->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct buf *b = nft_set_element(s);
-        ip_print(b, p->family, local->v[i]);
+        ip_print(b, p->family, pairs[i].source);
         buf_puts(b, " . ");
-        ip_print(b, p->family, local->v[i]);
+        ip_print(b, p->family, pairs[i].destination);
     }
     nft_set_named(p, s, STR("self"));
-    return nft_part_reserve(p, local->n, (struct span){0});
+    return nft_part_reserve(p, n, (struct span){0});
 }
 
 static bool write_part(const struct emit *e, struct nft_part *p, enum family f, enum direction d)
@@ -251,7 +251,7 @@ static bool write_node(const struct emit *e, enum family f, struct side_parts *s
     if (!any) {
         return ok;
     }
-    ok = ok && self_set(&s->of[DIR_INGRESS], &e->bound->local[f]);
+    ok = ok && self_set(&s->of[DIR_INGRESS], e->bound->self[f], e->bound->nself[f]);
     if (ok) {
         put_forward(text, s);
         put_deny(text, f);

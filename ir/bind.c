@@ -223,6 +223,37 @@ static struct addr_list local_addresses(const struct binding *b, enum family f)
     return l;
 }
 
+static int compare_pairs(const void *x, const void *y)
+{
+    const struct addr_pair *a = x, *b = y;
+    int c = ip_cmp(a->source, b->source);
+    return c != 0 ? c : ip_cmp(a->destination, b->destination);
+}
+
+/* A pod may reach itself through a Service, from any of its addresses at any of them. */
+static void pair_addresses(const struct binding *b, enum family f, struct bound *out)
+{
+    VEC(struct addr_pair) pairs = {0};
+    for (size_t i = 0; i < b->endpoints[f].n; i++) {
+        const struct endpoint *e = &b->endpoints[f].v[i];
+        const struct workload *w = b->live[e->live].w;
+        for (size_t k = 0; b->live[e->live].local && k < w->naddrs; k++) {
+            if (w->addrs[k].family == f) {
+                vec_push(b->arena, &pairs, (struct addr_pair){e->ip, w->addrs[k].ip});
+            }
+        }
+    }
+    if (pairs.n > 1) {
+        qsort(pairs.v, pairs.n, sizeof *pairs.v, compare_pairs);
+    }
+    for (size_t i = 0; i < pairs.n; i++) {
+        if (i == 0 || compare_pairs(&pairs.v[i - 1], &pairs.v[i]) != 0) {
+            pairs.v[out->nself[f]++] = pairs.v[i];
+        }
+    }
+    out->self[f] = pairs.v;
+}
+
 /* ---- what is said about targets and peers ---- */
 
 /* The first policy that selects each group, or NULL. */
@@ -345,6 +376,7 @@ static bool bind_all(struct binding *b, struct bound *out)
     warn_empty(b);
     for (size_t f = 0; f < FAMILIES && ok; f++) {
         out->local[f] = local_addresses(b, (enum family)f);
+        pair_addresses(b, (enum family)f, out);
         for (size_t d = 0; d < DIRECTIONS && ok; d++) {
             ok = bind_side(b, (enum family)f, (enum direction)d, &out->side[f][d]);
         }

@@ -64,14 +64,20 @@ struct peer_class {
 struct bound_side {
     struct target_class *targets;
     size_t ntargets;
-    struct peer_class *peers; /* peers.v[id - 1]; only addresses that some grant names */
+    struct peer_class *peers; /* peers.v[id - 1]; only addresses that a rule of the targets names */
     size_t npeers;
+};
+
+struct addr_pair {
+    struct ip source, destination;
 };
 
 struct bound {
     const struct bind_options *options;
     struct bound_side side[FAMILIES][DIRECTIONS];
     struct addr_list local[FAMILIES]; /* every local pod address, isolated or not */
+    struct addr_pair *self[FAMILIES]; /* of each local pod, all its addresses with each other and */
+    size_t nself[FAMILIES];           /* themselves, rising: traffic that is never filtered */
     const struct workload *host;      /* BIND_HOST */
     const struct npolicy **policies;  /* normalized, in program order */
     size_t npolicies;

@@ -23,8 +23,7 @@ struct granting {
     const struct nrule *most_of; /* … which came from this rule */
 };
 
-/* Packets of the other family's ICMP are no traffic of this one. */
-static struct portset family_ports(enum family f, struct portset s)
+struct portset bind_family_ports(enum family f, struct portset s)
 {
     s.keys[f == FAM_IP4 ? PROTO_ICMP6 : PROTO_ICMP] = (struct port_ranges){NULL, 0};
     return s;
@@ -44,7 +43,7 @@ bool bind_ports_are_all(enum family f, struct portset s)
 static struct portset numeric_ports(const struct granting *g, const struct nrule *r)
 {
     struct portset s = r->any_port ? portset_all(g->b->arena) : r->ports;
-    return family_ports(g->family, s);
+    return bind_family_ports(g->family, s);
 }
 
 /* A grant of rule number `rule`, or NULL if it would allow nothing. */
@@ -84,7 +83,7 @@ static const struct grants *egress_grants(struct granting *g, uint32_t rule)
         g->made[rule] = true;
         push_grant(g, list, make_grant(g, rule, p->classes, true, numeric_ports(g, r)));
         for (size_t i = 0; i < p->nnamed; i++) {
-            struct portset ports = family_ports(g->family, p->named[i].ports);
+            struct portset ports = bind_family_ports(g->family, p->named[i].ports);
             push_grant(g, list, make_grant(g, rule, p->named[i].classes, false, ports));
         }
     }
@@ -98,7 +97,7 @@ static const struct grant *ingress_grant(struct granting *g, uint32_t rule,
     const struct nrule *r = g->b->rules[g->direction].v[rule].rule;
     struct portset ports = numeric_ports(g, r);
     if (!r->any_port && r->nnames > 0) {
-        struct portset named = family_ports(g->family, bind_resolve(g->b, r, target));
+        struct portset named = bind_family_ports(g->family, bind_resolve(g->b, r, target));
         ports = portset_union(g->b->arena, ports, named);
     }
     uint32_t key[2] = {rule, bind_portset_id(g->b, ports)};

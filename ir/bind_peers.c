@@ -160,13 +160,19 @@ static void use_names(struct peers *p, struct use *u, const struct nrule *r)
     u->names = id;
 }
 
+/* Whether a rule lets its peers do anything that their own ports do not decide. */
+static bool is_numeric(const struct peers *p, const struct nrule *r)
+{
+    bool named = p->direction == DIR_INGRESS && r->nnames > 0; /* resolved on the target */
+    return r->any_port || named || !portset_is_empty(bind_family_ports(p->family, r->ports));
+}
+
 static void use_rule(struct peers *p, const struct brule *br, struct use *u, uint32_t nets)
 {
     const struct nrule *r = br->rule;
     uint32_t set = r->any_peer ? ID_NONE : set_id(p, br->matchers, nets);
     *u = (struct use){ID_NONE, ID_NONE, ID_NONE};
-    if (set != ID_NONE &&
-        (r->any_port || !portset_is_empty(r->ports) || p->direction == DIR_INGRESS)) {
+    if (set != ID_NONE && is_numeric(p, r)) {
         u->set = set;
         p->sets.v[set].numeric = true;
     }

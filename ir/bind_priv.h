@@ -86,6 +86,8 @@ void bind_match(struct binding *b, const struct npolicy *const *policies, size_t
 
 /* A set of numeric ports by number; equal sets have equal numbers. */
 uint32_t bind_portset_id(struct binding *b, struct portset s);
+/* The ports that packets of a family can have: the other family's ICMP is no traffic of it. */
+struct portset bind_family_ports(enum family f, struct portset s);
 /* What the named ports of a rule are on this workload. */
 struct portset bind_resolve(struct binding *b, const struct nrule *r, const struct workload *w);
 

@@ -41,7 +41,7 @@ static void match_expression(struct yaml *y, const struct sel_req *req)
     yaml_end(y);
 }
 
-void k8s_selector(struct yaml *y, const char *key, const struct selector *s)
+void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s)
 {
     size_t nlabels;
     const bool *is_label = k8s_match_labels(y->out->arena, s, &nlabels);
@@ -136,10 +136,10 @@ static void write_peer(struct yaml *y, const struct peer *peer)
         write_ip_block(y, peer);
     }
     if (peer->pods != NULL) {
-        k8s_selector(y, "podSelector", peer->pods);
+        k8s_put_selector(y, "podSelector", peer->pods);
     }
     if (peer->ns != NULL) {
-        k8s_selector(y, "namespaceSelector", peer->ns);
+        k8s_put_selector(y, "namespaceSelector", peer->ns);
     }
     yaml_end(y);
 }
@@ -211,7 +211,7 @@ static bool network_policy(struct emit *e, struct yaml *y, const struct policy *
     bool ok = k8s_head(e, y, p, "networking.k8s.io/v1", "NetworkPolicy");
     yaml_key(y, "spec");
     yaml_map(y);
-    k8s_selector(y, "podSelector", p->target_pods);
+    k8s_put_selector(y, "podSelector", p->target_pods);
     yaml_key(y, "policyTypes");
     yaml_seq(y);
     if (p->isolates[DIR_INGRESS]) {

@@ -13,7 +13,7 @@
  */
 const bool *k8s_match_labels(struct arena *a, const struct selector *s, size_t *count);
 /* The key and below it a LabelSelector ({} if it is empty). */
-void k8s_selector(struct yaml *y, const char *key, const struct selector *s);
+void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s);
 /* apiVersion, kind and metadata. False if raw text was refused. */
 bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char *api_version,
               const char *kind);

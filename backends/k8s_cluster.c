@@ -27,12 +27,12 @@ static void write_pods(struct yaml *y, const struct selector *ns, const struct s
 {
     yaml_map(y);
     if (pods == NULL) {
-        k8s_selector(y, "namespaces", ns);
+        k8s_put_selector(y, "namespaces", ns);
     } else {
         yaml_key(y, "pods");
         yaml_map(y);
-        k8s_selector(y, "podSelector", pods);
-        k8s_selector(y, "namespaceSelector", ns);
+        k8s_put_selector(y, "podSelector", pods);
+        k8s_put_selector(y, "namespaceSelector", ns);
         yaml_end(y);
     }
     yaml_end(y);
@@ -94,7 +94,7 @@ static void write_peers(struct yaml *y, const struct peer *peers, size_t n)
         break;
     case PEER_NODES:
         yaml_map(y);
-        k8s_selector(y, "nodes", peers->nodes);
+        k8s_put_selector(y, "nodes", peers->nodes);
         yaml_end(y);
         break;
     case PEER_CIDR:

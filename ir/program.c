@@ -1,0 +1,232 @@
+/* The whole program: what only all policies together can show. Knows no input and no output. */
+#include "ir/program.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+void program_init(struct program *p, struct ctx *c)
+{
+    *p = (struct program){0};
+    inventory_init(&p->inv, &c->arena);
+}
+
+/* ---- order ---- */
+
+struct slot { /* a policy, and where it stood, so that those of one place keep their order */
+    struct policy *policy;
+    size_t index;
+    const struct sources *sources;
+};
+
+static int slot_cmp(const void *pa, const void *pb)
+{
+    const struct slot *a = pa, *b = pb;
+    int order = span_cmp(a->sources, a->policy->at, b->policy->at);
+    if (order != 0) {
+        return order;
+    }
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void sort_policies(struct ctx *c, struct program *p)
+{
+    struct slot *slots = ARENA_NEW_ARRAY(&c->arena, p->policies.n, struct slot);
+    for (size_t i = 0; i < p->policies.n; i++) {
+        slots[i] = (struct slot){p->policies.v[i], i, &c->sources};
+    }
+    if (p->policies.n > 1) {
+        qsort(slots, p->policies.n, sizeof *slots, slot_cmp);
+    }
+    for (size_t i = 0; i < p->policies.n; i++) {
+        p->policies.v[i] = slots[i].policy;
+    }
+}
+
+/* ---- names ---- */
+
+static const char *const api_words[] = {
+    [API_NETWORK_POLICY] = "policy",
+    [API_CLUSTER_POLICY] = "cluster policy",
+    [API_ADMIN_POLICY] = "admin policy",
+    [API_BASELINE_POLICY] = "baseline policy",
+};
+
+/* Without --namespace nobody knows where a policy without namespace will land: it shares its name
+ * with others of the kind only. */
+static struct str effective_ns(const struct program *p, const struct policy *policy)
+{
+    bool is_elsewhere = policy->ns.n == 0 && !policy_is_cluster(policy) && p->has_default_ns;
+    return is_elsewhere ? p->default_ns : policy->ns;
+}
+
+static bool report_twice(struct ctx *c, const struct policy *first, const struct policy *again,
+                         bool equal)
+{
+    const char *slash = again->ns.n > 0 ? "/" : "";
+    struct diag *d = diag_report(
+        &c->diags, equal ? SEV_INFO : SEV_ERROR, DIAG_NPC502, again->at,
+        "%s " STR_FMT "%s" STR_FMT " is defined twice%s", api_words[again->api], STR_ARG(again->ns),
+        slash, STR_ARG(again->name),
+        equal ? ", in the same words" : ": the second definition would replace the first");
+    diag_also(&c->diags, d, first->at, "first defined here");
+    if (!equal) {
+        diag_hint(&c->diags, d, "give one of them another name, or leave it out");
+    }
+    return equal;
+}
+
+/* Drops repeats and reports policies that share a name and differ. */
+static bool check_names(struct ctx *c, struct program *p)
+{
+    bool ok = true;
+    size_t kept = 0;
+    struct strmap by_name;
+    strmap_init(&by_name, &c->arena);
+    for (size_t i = 0; i < p->policies.n; i++) {
+        struct policy *policy = p->policies.v[i];
+        /* neither name can hold a slash */
+        struct str key = str_printf(&c->arena, "%d/" STR_FMT "/" STR_FMT, (int)policy->api,
+                                    STR_ARG(effective_ns(p, policy)), STR_ARG(policy->name));
+        const struct policy *first = strmap_get(&by_name, key);
+        bool is_new = first == NULL;
+        if (is_new) {
+            strmap_put(&by_name, key, policy);
+        } else {
+            ok &= report_twice(c, first, policy, policy_equal(first, policy));
+        }
+        if (is_new) {
+            p->policies.v[kept++] = policy;
+        }
+    }
+    p->policies.n = kept;
+    return ok;
+}
+
+static void note_no_namespace(struct ctx *c, const struct program *p)
+{
+    for (size_t i = 0; i < p->policies.n && !p->has_default_ns; i++) {
+        const struct policy *policy = p->policies.v[i];
+        if (policy->ns.n == 0 && !policy_is_cluster(policy)) {
+            struct diag *d = diag_info(&c->diags, NPC501, policy->at,
+                                       "policy " STR_FMT " has no namespace: it lands wherever "
+                                       "kubectl points",
+                                       STR_ARG(policy->name));
+            diag_hint(&c->diags, d,
+                      "npc takes it to be in \"default\"; --namespace says otherwise");
+        }
+    }
+}
+
+/* ---- priorities ---- */
+
+/* Whether all rules of both policies do the same: then it is all one which comes first. */
+static bool have_one_action(const struct policy *a, const struct policy *b)
+{
+    const struct rule *first = NULL;
+    const struct policy *both[] = {a, b};
+    for (size_t i = 0; i < 2; i++) {
+        for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+            for (size_t r = 0; r < both[i]->nrules[d]; r++) {
+                const struct rule *rule = &both[i]->rules[d][r];
+                first = first != NULL ? first : rule;
+                if (rule->action != first->action) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+/* A warning, because the API allows it; `check` looks closer. */
+static void check_priorities(struct ctx *c, const struct program *p)
+{
+    struct strmap by_priority;
+    strmap_init(&by_priority, &c->arena);
+    for (size_t i = 0; i < p->policies.n; i++) {
+        struct policy *policy = p->policies.v[i];
+        if (!policy_is_cluster(policy)) {
+            continue;
+        }
+        struct str key =
+            str_printf(&c->arena, "%" PRIu32 "/" STR_FMT, policy->priority, STR_ARG(policy->tier));
+        const struct policy *first = strmap_get(&by_priority, key);
+        if (first == NULL) {
+            strmap_put(&by_priority, key, policy);
+            continue;
+        }
+        struct diag *d = diag_report(
+            &c->diags, have_one_action(first, policy) ? SEV_INFO : SEV_WARNING, DIAG_NPC401,
+            policy->at,
+            "cluster policies " STR_FMT " and " STR_FMT " have the same priority %" PRIu32
+            " in tier " STR_FMT ": which one wins is undefined",
+            STR_ARG(first->name), STR_ARG(policy->name), policy->priority, STR_ARG(policy->tier));
+        diag_also(&c->diags, d, first->at, "the other one is here");
+        diag_hint(&c->diags, d, "give them distinct priorities");
+    }
+}
+
+/* ---- limits ---- */
+
+static bool check_rule_limits(struct ctx *c, const struct rule *r)
+{
+    size_t most = c->limits.per_rule;
+    bool too_many_peers = r->npeers > most;
+    if (!too_many_peers && r->nports <= most) {
+        return true;
+    }
+    diag_error(&c->diags, NPC003, r->at, "a rule has %zu %s; the limit is %zu",
+               too_many_peers ? r->npeers : r->nports, too_many_peers ? "peers" : "ports", most);
+    return false;
+}
+
+static bool check_limits(struct ctx *c, const struct program *p)
+{
+    bool ok = true;
+    if (p->policies.n > c->limits.policies) {
+        diag_error(&c->diags, NPC003, p->policies.v[c->limits.policies]->at,
+                   "there are %zu policies; the limit is %zu", p->policies.n, c->limits.policies);
+        ok = false;
+    }
+    if (p->inv.workloads.n > c->limits.workloads) {
+        diag_error(&c->diags, NPC003, p->inv.workloads.v[c->limits.workloads]->at,
+                   "there are %zu workloads; the limit is %zu", p->inv.workloads.n,
+                   c->limits.workloads);
+        ok = false;
+    }
+    for (size_t i = 0; i < p->policies.n; i++) {
+        const struct policy *policy = p->policies.v[i];
+        for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+            for (size_t r = 0; r < policy->nrules[d]; r++) {
+                ok &= check_rule_limits(c, &policy->rules[d][r]);
+            }
+        }
+    }
+    return ok;
+}
+
+/* ---- all together ---- */
+
+static void name_namespaces(struct ctx *c, struct program *p)
+{
+    for (size_t i = 0; i < p->policies.n; i++) {
+        const struct policy *policy = p->policies.v[i];
+        if (!policy_is_cluster(policy)) {
+            inventory_ns(&p->inv, &c->arena, policy->ns.n > 0 ? policy->ns : p->default_ns);
+        }
+    }
+}
+
+bool program_finish(struct ctx *c, struct program *p)
+{
+    if (!p->has_default_ns) {
+        p->default_ns = STR("default");
+    }
+    sort_policies(c, p);
+    bool ok = check_names(c, p);
+    ok &= check_limits(c, p);
+    note_no_namespace(c, p);
+    check_priorities(c, p);
+    name_namespaces(c, p);
+    return inventory_finish(c, &p->inv) && ok;
+}

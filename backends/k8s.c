@@ -239,7 +239,7 @@ static bool emit_k8s(struct emit *e)
     for (size_t i = 0; i < p->policies.n; i++) {
         const struct policy *policy = p->policies.v[i];
         yaml_document(&y);
-        ok = (policy_is_cluster(policy) ? k8s_cluster_policy(e, &y, policy)
+        ok = (policy_is_cluster(policy) ? k8s_put_cluster_policy(e, &y, policy)
                                         : network_policy(e, &y, policy)) &&
              ok;
     }

@@ -20,7 +20,7 @@ bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char
 
 /* A cluster policy as one document. False if a limit of the API was reported (NPC404).
  * k8s_cluster.c */
-bool k8s_cluster_policy(struct emit *e, struct yaml *y, const struct policy *p);
+bool k8s_put_cluster_policy(struct emit *e, struct yaml *y, const struct policy *p);
 
 /* Writes the entries of `metadata: {…}` from the raw text of a policy that is meant for k8s, into
  * the metadata map at hand. False if the text was refused (NPC042). raw_yaml.c */

@@ -199,7 +199,7 @@ static bool write_direction(struct emit *e, struct yaml *y, const struct policy 
     return ok;
 }
 
-bool k8s_cluster_policy(struct emit *e, struct yaml *y, const struct policy *p)
+bool k8s_put_cluster_policy(struct emit *e, struct yaml *y, const struct policy *p)
 {
     yaml_map(y);
     bool ok = k8s_head(e, y, p, "policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy");

@@ -18,6 +18,11 @@
 
 #include <stdlib.h>
 
+struct job {
+    struct emit *emit;
+    const struct nft_tuning *tuning;
+};
+
 struct side_parts { /* of one family */
     struct nft_part of[DIRECTIONS];
 };
@@ -169,7 +174,7 @@ static void put_dispatch(struct buf *out, const struct nft_part *p)
         buf_puts(out, "\t\t");
         if (g.v[i].len > 0) {
             buf_printf(out, "%s ", p->local);
-            cidr_print(out, g.v[i]);
+            nft_range_text(out, p->family, (struct ip_range){g.v[i].first, cidr_last(g.v[i])});
             buf_putc(out, ' ');
         }
         struct str name = nft_dispatch_name(p);
@@ -224,10 +229,10 @@ static bool self_set(struct nft_part *p, const struct addr_pair *pairs, size_t n
     return nft_part_reserve(p, n, (struct span){0});
 }
 
-static bool write_part(const struct emit *e, struct nft_part *p, enum family f, enum direction d)
+static bool write_part(const struct job *j, struct nft_part *p, enum family f, enum direction d)
 {
     bool too_many;
-    nft_part_init(p, e, f, d);
+    nft_part_init(p, j->emit, j->tuning, f, d);
     if (p->side->ntargets == 0) {
         return true;
     }
@@ -235,23 +240,23 @@ static bool write_part(const struct emit *e, struct nft_part *p, enum family f, 
         return false;
     }
     if (too_many) {
-        nft_part_init(p, e, f, d);
+        nft_part_init(p, j->emit, j->tuning, f, d);
         return nft_global(p);
     }
     return true;
 }
 
-static bool write_node(const struct emit *e, enum family f, struct side_parts *s, struct buf *text)
+static bool write_node(const struct job *j, enum family f, struct side_parts *s, struct buf *text)
 {
     bool ok = true, any = false;
     for (size_t d = 0; d < DIRECTIONS; d++) {
-        ok = write_part(e, &s->of[d], f, (enum direction)d) && ok;
+        ok = write_part(j, &s->of[d], f, (enum direction)d) && ok;
         any |= s->of[d].side->ntargets > 0;
     }
     if (!any) {
         return ok;
     }
-    ok = ok && self_set(&s->of[DIR_INGRESS], e->bound->self[f], e->bound->nself[f]);
+    ok = ok && self_set(&s->of[DIR_INGRESS], j->emit->bound->self[f], j->emit->bound->nself[f]);
     if (ok) {
         put_forward(text, s);
         put_deny(text, f);
@@ -309,12 +314,12 @@ static void put_host_deny(struct buf *out, const struct emit *e, enum family f, 
 }
 
 /* The hook is the match, whatever addresses the machine has. */
-static bool write_hook(const struct emit *e, enum family f, enum direction d, struct nft_part *p,
+static bool write_hook(const struct job *j, enum family f, enum direction d, struct nft_part *p,
                        struct buf *text)
 {
     static const char *const hook[DIRECTIONS] = {"input", "output"};
     static const char *const device[DIRECTIONS] = {"iifname", "oifname"};
-    nft_part_init(p, e, f, d);
+    nft_part_init(p, j->emit, j->tuning, f, d);
     if (p->side->ntargets == 0) {
         return true;
     }
@@ -325,26 +330,27 @@ static bool write_hook(const struct emit *e, enum family f, enum direction d, st
     put_established(p->text);
     bool ok = nft_host_rules(p, t);
     nft_chain_end(p);
-    put_host_deny(text, e, f, d);
+    put_host_deny(text, j->emit, f, d);
     return ok;
 }
 
-static bool write_host(const struct emit *e, enum family f, struct side_parts *s, struct buf *text)
+static bool write_host(const struct job *j, enum family f, struct side_parts *s, struct buf *text)
 {
     bool ok = true;
     for (size_t d = 0; d < DIRECTIONS; d++) {
-        ok = write_hook(e, f, (enum direction)d, &s->of[d], text) && ok;
+        ok = write_hook(j, f, (enum direction)d, &s->of[d], text) && ok;
     }
     return ok;
 }
 
 /* ---- the file ---- */
 
-static bool write_table(const struct emit *e, enum family f, struct side_parts *s)
+static bool write_table(const struct job *j, enum family f, struct side_parts *s)
 {
+    const struct emit *e = j->emit;
     struct buf *text = buf_new(&e->ctx->arena); /* hooks and deny */
     bool host = e->bound->host != NULL;
-    if (!(host ? write_host(e, f, s, text) : write_node(e, f, s, text))) {
+    if (!(host ? write_host(j, f, s, text) : write_node(j, f, s, text))) {
         return false;
     }
     struct buf *out = e->out;
@@ -363,15 +369,16 @@ static bool write_table(const struct emit *e, enum family f, struct side_parts *
     return true;
 }
 
-static bool emit_nft(struct emit *e)
+bool nft_emit(struct emit *e, const struct nft_tuning *tuning)
 {
+    const struct job job = {e, tuning};
     struct arena *a = &e->ctx->arena;
     struct side_parts *parts = ARENA_NEW_ARRAY(a, FAMILIES, struct side_parts);
     const struct nft_part *list[FAMILIES * DIRECTIONS];
     put_header(e->out, &e->options->bind);
     bool ok = true;
     for (size_t f = 0; f < FAMILIES; f++) {
-        ok = write_table(e, (enum family)f, &parts[f]) && ok;
+        ok = write_table(&job, (enum family)f, &parts[f]) && ok;
         for (size_t d = 0; d < DIRECTIONS; d++) {
             list[f * DIRECTIONS + d] = &parts[f].of[d];
         }
@@ -383,6 +390,11 @@ static bool emit_nft(struct emit *e)
     nft_map_write(e, list, FAMILIES * DIRECTIONS, map.text);
     vec_push(a, &e->files, map);
     return true;
+}
+
+static bool emit_nft(struct emit *e)
+{
+    return nft_emit(e, &nft_tuning_default);
 }
 
 const struct backend backend_nft = {

@@ -73,6 +73,7 @@ static struct ip_vec grant_addresses(const struct nft_part *p, const struct gran
 static struct plan make_plan(struct classes *c, const struct target_class *t)
 {
     const struct nft_part *p = c->part;
+    size_t most = p->host ? p->tuning->host_rules : p->tuning->direct_rules;
     size_t rules = 0, addrs = 0, nets = 0;
     struct plan plan = {0};
     for (size_t i = 0; i < t->ngrants; i++) {
@@ -85,16 +86,17 @@ static struct plan make_plan(struct classes *c, const struct target_class *t)
         plan.any_class |= g->classes.n > 0;
         plan.any_nets |= g->nets.n > 0;
         nets += items * g->nets.n;
-        if (rules <= NFT_HOST_RULES && addrs <= NFT_DIRECT_ADDRS) {
-            size_t n = grant_addresses(p, g, NFT_DIRECT_ADDRS).n;
+        if (rules <= most && (p->host || addrs <= p->tuning->direct_addrs)) {
+            size_t n = grant_addresses(p, g, p->host ? 0 : p->tuning->direct_addrs).n;
             addrs += n;
             rules += n > 0 ? items : 0;
         }
     }
-    plan.nets_plain = nets <= NFT_PLAIN_NETS;
-    plan.direct = p->host
-                      ? rules <= NFT_HOST_RULES
-                      : plan.nets_plain && rules <= NFT_DIRECT_RULES && addrs <= NFT_DIRECT_ADDRS;
+    plan.nets_plain = nets <= p->tuning->plain_nets;
+    plan.direct = rules <= most;
+    if (!p->host) { /* without a class, pods and CIDRs are told apart by rules alone */
+        plan.direct = plan.direct && plan.nets_plain && addrs <= p->tuning->direct_addrs;
+    }
     return plan;
 }
 
@@ -139,7 +141,7 @@ static bool open_rules(struct classes *c)
             ports = nft_portsets_union(&c->ports, ports, nft_portsets_add(&c->ports, g->ports));
         }
     }
-    if (rules > NFT_PLAIN_OPEN) {
+    if (rules > p->tuning->plain_open) {
         struct nft_keyed all = {.key = {NULL, 0}, .ports = ports};
         struct str comment = kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule,
                                                  grants - 1, KERNEL_COMMENT_NFT);
@@ -420,7 +422,7 @@ bool nft_pod_map(struct nft_part *p, struct str name)
 static void classes_init(struct classes *c, struct nft_part *p)
 {
     *c = (struct classes){.part = p};
-    nft_portsets_init(&c->ports, p->arena, p->family);
+    nft_portsets_init(&c->ports, p);
     nft_nets_init(&c->nets, p);
 }
 
@@ -461,7 +463,7 @@ bool nft_classes(struct nft_part *p, bool *too_many)
          build_nets(&c, plans);
     for (size_t i = 0; i < side->ntargets && ok && !*too_many; i++) {
         ok = class_chain(&c, &side->targets[i], plans[i]);
-        *too_many = p->sets.n > NFT_PART_SETS;
+        *too_many = p->sets.n > p->tuning->part_sets;
     }
     return ok;
 }

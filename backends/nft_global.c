@@ -238,7 +238,7 @@ static bool write_chains(struct global *g, bool has_nets)
 bool nft_global(struct nft_part *p)
 {
     struct global g = {.part = p};
-    nft_portsets_init(&g.ports, p->arena, p->family);
+    nft_portsets_init(&g.ports, p);
     nft_nets_init(&g.nets, p);
     intern_init(&g.rules, p->arena);
     intern_init(&g.policies, p->arena);

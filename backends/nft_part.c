@@ -4,7 +4,19 @@
  */
 #include "backends/nft_priv.h"
 
-void nft_part_init(struct nft_part *p, const struct emit *e, enum family f, enum direction d)
+const struct nft_tuning nft_tuning_default = {
+    .expand = 32,
+    .plain_nets = 24,
+    .plain_open = 4,
+    .plain_ranges = 8,
+    .direct_rules = 4,
+    .direct_addrs = 256,
+    .host_rules = 8,
+    .part_sets = 480,
+};
+
+void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
+                   enum family f, enum direction d)
 {
     static const char *const source[FAMILIES] = {"ip saddr", "ip6 saddr"};
     static const char *const target[FAMILIES] = {"ip daddr", "ip6 daddr"};
@@ -27,6 +39,7 @@ void nft_part_init(struct nft_part *p, const struct emit *e, enum family f, enum
         .deny = !host     ? "goto npc_deny"
                 : ingress ? "goto npc_deny_in"
                           : "goto npc_deny_out",
+        .tuning = tuning,
         .max_elements = limit > 0 ? limit : e->ctx->limits.elements,
     };
     p->text = buf_new(p->arena);

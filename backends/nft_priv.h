@@ -19,18 +19,27 @@
 #include "backends/kernel_comment.h"
 #include "backends/nft_ports.h"
 
-enum {
-    NFT_EXPAND = 32,      /* port ranges up to this size become elements of a hash */
-    NFT_PLAIN_NETS = 24,  /* CIDR rules of a chain beyond which they become a map */
-    NFT_PLAIN_OPEN = 4,   /* rules for any peer beyond which they become a set */
-    NFT_PLAIN_RANGES = 8, /* wide port ranges beyond which they become an interval set */
-    NFT_DIRECT_RULES = 4, /* rules over sets of addresses that beat the class look-up */
-    NFT_DIRECT_ADDRS = 256,
-    NFT_HOST_RULES = 8, /* the same for a host, which has no class look-up */
-    NFT_PART_SETS =
-        480,        /* sets of a part: the kernel's cost is quadratic in a transaction's sets */
-    NFT_CHUNK = 250 /* elements of one command where the key is interval and host-endian */
+/* Where one way of writing rules begins to cost more than another. Measured; tests set other values
+ * to see every layout on small input. */
+struct nft_tuning {
+    unsigned expand;     /* port ranges up to this size become elements of a hash */
+    size_t plain_nets;   /* CIDR rules of a chain beyond which they become a map */
+    size_t plain_open;   /* rules for any peer beyond which they become a set */
+    size_t plain_ranges; /* wide port ranges beyond which they become an interval set */
+    size_t direct_rules; /* rules over sets of addresses that beat the class look-up … */
+    size_t direct_addrs; /* … over that many addresses */
+    size_t host_rules;   /* the same for a host, which has no class look-up */
+    size_t part_sets; /* sets of a part: the kernel's cost is quadratic in those of a transaction */
 };
+extern const struct nft_tuning nft_tuning_default;
+
+/* emit() of the backend, with other values. */
+bool nft_emit(struct emit *e, const struct nft_tuning *tuning);
+
+/* Elements of one command where the key is an interval and has a field in the host's byte order:
+ * nft 1.0.6 swaps one element of each netlink message twice, so that a set must not need a second.
+ */
+enum { NFT_CHUNK = 250 };
 
 struct nft_set {
     struct str name, type; /* type as nft writes it: "ipv4_addr . inet_service" */
@@ -59,6 +68,7 @@ struct nft_part {
     const char *prefix; /* of all names: "i" or "e" */
     const char *allow;  /* verdict */
     const char *deny;   /* goto of where denied packets end */
+    const struct nft_tuning *tuning;
     size_t max_elements, elements;
 
     struct buf *text; /* chains */
@@ -68,7 +78,8 @@ struct nft_part {
     struct strmap set_counts; /* by kind: how many have a name */
 };
 
-void nft_part_init(struct nft_part *p, const struct emit *e, enum family f, enum direction d);
+void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
+                   enum family f, enum direction d);
 
 /* ---- sets ---- */
 
@@ -110,6 +121,7 @@ struct nft_keyed {  /* whoever has this key may use these ports */
 struct nft_portsets {
     struct arena *arena;
     enum family family;
+    unsigned expand;
     struct intern ids;
     VEC(struct portset) sets;
     VEC(struct nft_items) items; /* with ranges expanded */
@@ -118,7 +130,7 @@ struct nft_portsets {
     struct intern unions;        /* pairs; the number is an index in union_of */
     struct id_vec union_of;
 };
-void nft_portsets_init(struct nft_portsets *s, struct arena *a, enum family f);
+void nft_portsets_init(struct nft_portsets *s, const struct nft_part *p);
 uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports);
 /* The items of a port set with ranges as they are; valid until the next set is added. */
 const struct nft_items *nft_portsets_plain(struct nft_portsets *s, struct portset ports);

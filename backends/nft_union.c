@@ -18,11 +18,14 @@
 
 /* ---- port sets by number ---- */
 
-void nft_portsets_init(struct nft_portsets *s, struct arena *a, enum family f)
+void nft_portsets_init(struct nft_portsets *s, const struct nft_part *p)
 {
-    *s = (struct nft_portsets){.arena = a, .family = f, .key = buf_new(a)};
-    intern_init(&s->ids, a);
-    intern_init(&s->unions, a);
+    *s = (struct nft_portsets){.arena = p->arena,
+                               .family = p->family,
+                               .expand = p->tuning->expand,
+                               .key = buf_new(p->arena)};
+    intern_init(&s->ids, p->arena);
+    intern_init(&s->unions, p->arena);
 }
 
 uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports)
@@ -36,7 +39,7 @@ uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports)
     uint32_t id = intern_add(&s->ids, buf_text(s->key));
     if (id == s->sets.n) {
         vec_push(s->arena, &s->sets, ports);
-        vec_push(s->arena, &s->items, nft_items_of(s->arena, s->family, ports, NFT_EXPAND));
+        vec_push(s->arena, &s->items, nft_items_of(s->arena, s->family, ports, s->expand));
         vec_push(s->arena, &s->plain, nft_items_of(s->arena, s->family, ports, 1));
     }
     return id;
@@ -134,7 +137,7 @@ static bool count(struct merge *m, struct span at)
         }
     }
     m->apart.n = kept;
-    m->ranges_in_set = ranges > NFT_PLAIN_RANGES;
+    m->ranges_in_set = ranges > m->part->tuning->plain_ranges;
     return nft_part_reserve(m->part, elements, at);
 }
 

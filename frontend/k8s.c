@@ -106,11 +106,7 @@ static void decode(struct stream *s, const struct node *object, const struct k8s
     if (kind == NULL) {
         return;
     }
-    /* what has a key twice has no one meaning to look at */
-    if (!doc_check(&s->doc, object, true, s->k->scratch)) {
-        s->k->ok = false;
-        return;
-    }
+    s->k->ok &= doc_check(&s->doc, object, true, s->k->scratch);
     s->k->kind = kind->name;
     kind->read(s->k, object);
 }

@@ -50,13 +50,15 @@ static bool take_port(struct k8s *k, const struct node *n, const struct path *p,
     return k8s_protocol(k, nodes.protocol, PATH_FIELD(p, "protocol"), &out->proto);
 }
 
+/* The most ports that a list of containers can have, whatever is wrong with it. */
 static size_t count_ports(const struct node *containers)
 {
     size_t count = 0;
-    for (const struct node *n = containers != NULL ? containers->first : NULL; n != NULL;
-         n = n->next) {
-        const struct node *ports = n->kind == NODE_MAP ? node_find(n, STR("ports")) : NULL;
-        count += ports != NULL ? ports->n : 0;
+    for (const struct node *c = containers != NULL ? containers->first : NULL; c != NULL;
+         c = c->next) {
+        for (const struct node *field = c->first; field != NULL; field = field->next) {
+            count += field->n;
+        }
     }
     return count;
 }

@@ -36,9 +36,9 @@ static struct str explain_under_rule(struct k8s *k, struct str name, const struc
 {
     return k8s_is_port_word(name) && !str_eq_nocase(name, STR("ports"))
                ? str_printf(k->scratch,
-                            "\"" STR_FMT "\" under " STR_FMT ": did you mean ports: [{" STR_FMT
+                            "\"" STR_FMT "\" under " STR_FMT "[%zu]: did you mean ports: [{" STR_FMT
                             ": …}]?",
-                            STR_ARG(name), STR_ARG(path_text(k->scratch, p)), STR_ARG(name))
+                            STR_ARG(name), STR_ARG(p->up->name), p->index, STR_ARG(name))
                : STR("");
 }
 

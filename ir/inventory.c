@@ -300,7 +300,11 @@ const struct node_object *inventory_find_node(const struct inventory *inv, struc
         if (order == 0) {
             return inv->nodes.v[middle];
         }
-        *(order < 0 ? &high : &low) = order < 0 ? middle : middle + 1;
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
     }
     return NULL;
 }
@@ -315,7 +319,11 @@ const struct workload *inventory_find_workload(const struct inventory *inv, stru
         const struct workload *w = inv->workloads.v[middle];
         int order = str_cmp(w->ns, ns);
         order = order != 0 ? order : str_cmp(w->name, name);
-        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
     const struct workload *first = low < inv->workloads.n ? inv->workloads.v[low] : NULL;
     return first != NULL && str_eq(first->ns, ns) && str_eq(first->name, name) ? first : NULL;

@@ -6,9 +6,7 @@
 #include "ir/addr.h"
 
 #define WIDTH(f) ((f) == FAM_IP4 ? 32u : 128u)
-/* Go's limit for a number in an address; anything at or above is no number. */
-#define NUMBER_MAX 0xFFFFFFu
-#define GROUPS     8
+#define GROUPS   8
 
 /* ---- numbers of 128 bits ---- */
 
@@ -106,12 +104,12 @@ static bool read_number(struct reader *r, unsigned base, uint32_t max, uint32_t 
             break;
         }
         value = value * base + digit;
-        if (value >= NUMBER_MAX) {
+        if (value > max) { /* max is small: no overflow before it */
             return false;
         }
         n++;
     }
-    if (n == 0 || value > max) {
+    if (n == 0) {
         return false;
     }
     r->zeros |= n > 1 && r->rest.p[0] == '0';

@@ -18,7 +18,7 @@ static inline struct rng rng_new(void)
 {
     const char *text = getenv("TEST_SEED");
     uint64_t seed = text ? strtoull(text, NULL, 10) : 20240229;
-    printf("(seed %llu) ", (unsigned long long)seed);
+    fprintf(stderr, "# seed %llu\n", (unsigned long long)seed); /* CUnit writes to stdout */
     return (struct rng){seed};
 }
 

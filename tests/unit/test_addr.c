@@ -103,7 +103,7 @@ static void print_as_inet_ntop(void)
         ip_print(b, f, ip_of(n));
         struct str text = ip_text(&arena, f, ip_of(n));
         if (!str_is(buf_text(b), want) || !str_is(text, want)) {
-            printf("%s printed as " STR_FMT "\n", want, STR_ARG(text));
+            fprintf(stderr, "%s printed as " STR_FMT "\n", want, STR_ARG(text));
             CU_FAIL_FATAL("printed differently");
         }
         enum family got;
@@ -183,7 +183,7 @@ static void parse_as_inet_pton(void)
         }
         enum ip_parse how = ip_parse(str_of(text), &got_family, &got);
         if (fine != (how != IP_BAD) || ip_cmp(got, want) != 0 || (fine && got_family != f)) {
-            printf("\"%s\" read as %d\n", text, (int)how);
+            fprintf(stderr, "\"%s\" read as %d\n", text, (int)how);
             CU_FAIL_FATAL("read differently");
         }
         taken += fine;
@@ -195,7 +195,6 @@ static void parse_as_inet_pton(void)
         enum ip_parse fault = f == FAM_IP4 ? IP_LEADING_ZERO : IP_NOT_CANONICAL;
         CU_ASSERT_EQUAL(how, same ? IP_OK : fault);
     }
-    printf("(%zu of %zu taken) ", taken, rounds);
     CU_ASSERT(taken > rounds / 20 && taken < rounds * 19 / 20); /* the texts are worth reading */
 }
 
@@ -266,6 +265,9 @@ static void parse_table(void)
         {"1:2:3:4:5:6:7:1.2.3.4", IP_BAD, NULL},
         {"1:2:3:1.2.3.4", IP_BAD, NULL},
         {"1.2.3.4::", IP_BAD, NULL},
+        {"::1:2:3:4:5:1.2.3.4", IP_NOT_CANONICAL, "0:1:2:3:4:5:102:304"},
+        {"::1:2:3:4:5:6:1.2.3.4", IP_BAD, NULL},
+        {"::1:2:3:4:5:6:7:1.2.3.4", IP_BAD, NULL},
         /* Threats 12 */
         {"::ffff:10.0.0.1", IP_MAPPED, "::ffff:10.0.0.1"},
         {"::FFFF:a00:1", IP_MAPPED, "::ffff:10.0.0.1"},
@@ -281,7 +283,7 @@ static void parse_table(void)
         struct str printed = ip_text(&arena, f, a);
         bool same = cases[i].printed ? str_is(printed, cases[i].printed) : a.hi == 9;
         if (how != cases[i].how || !same) {
-            printf("%s: %d, " STR_FMT "\n", cases[i].text, (int)how, STR_ARG(printed));
+            fprintf(stderr, "%s: %d, " STR_FMT "\n", cases[i].text, (int)how, STR_ARG(printed));
             CU_FAIL("misread");
         }
     }
@@ -360,7 +362,7 @@ static void T10_T11_T12_prefixes(void)
         CU_ASSERT_EQUAL(cidr_parse(str_of(cases[i].text), &c, NULL), how);
         bool same = cases[i].printed ? str_is(cidr_text(&arena, c), cases[i].printed) : c.len == 99;
         if (how != cases[i].how || host_bits != cases[i].host_bits || !same) {
-            printf("%s: %d\n", cases[i].text, (int)how);
+            fprintf(stderr, "%s: %d\n", cases[i].text, (int)how);
             CU_FAIL("misread");
         }
     }

@@ -34,7 +34,7 @@ static void check_shown(struct diag_style style, const char *want)
 {
     struct str got = show(style);
     if (!str_is(got, want)) {
-        printf("\n--- wanted\n%s--- got\n" STR_FMT "---\n", want, STR_ARG(got));
+        fprintf(stderr, "\n--- wanted\n%s--- got\n" STR_FMT "---\n", want, STR_ARG(got));
         CU_FAIL("shown differently");
     } else {
         CU_PASS("as written");

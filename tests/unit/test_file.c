@@ -353,7 +353,7 @@ static void T25_path_resolve(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct str got = path_resolve(&arena, str_of(cases[i].from), str_of(cases[i].rel));
         if (!str_is(got, cases[i].want)) {
-            printf("%s + %s: " STR_FMT "\n", cases[i].from, cases[i].rel, STR_ARG(got));
+            fprintf(stderr, "%s + %s: " STR_FMT "\n", cases[i].from, cases[i].rel, STR_ARG(got));
             CU_FAIL("resolved differently");
         }
         CU_ASSERT(got.n == 0 || got.p[got.n] == '\0');
@@ -415,7 +415,7 @@ static void file_refused(void)
         errno = 0;
         bool done = file_write_atomic(cases[i].path, STR("new"), 0644);
         if (done || errno != cases[i].error) {
-            printf("%.40s: errno %d\n", cases[i].path, errno);
+            fprintf(stderr, "%.40s: errno %d\n", cases[i].path, errno);
             CU_FAIL("not refused as it should");
         }
         CU_ASSERT_STRING_EQUAL(snapshot(), before);
@@ -699,7 +699,8 @@ static void dir_refused(void)
         errno = 0;
         bool done = dir_write_atomic(cases[i].dir, files, 2, 0644);
         if (done || errno != cases[i].error) {
-            printf("%s, " STR_FMT ": errno %d\n", cases[i].dir, STR_ARG(cases[i].name), errno);
+            fprintf(stderr, "%s, " STR_FMT ": errno %d\n", cases[i].dir, STR_ARG(cases[i].name),
+                    errno);
             CU_FAIL("not refused as it should");
         }
         CU_ASSERT_STRING_EQUAL(snapshot(), before);

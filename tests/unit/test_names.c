@@ -59,7 +59,8 @@ static void names_as_regular_expressions(void)
                 want = want && port_extras(text);
             }
             if ((rules[k].check((struct str){text, n}) == NULL) != want) {
-                printf("rule %zu: \"%s\" should be %s\n", k, text, want ? "fine" : "wrong");
+                fprintf(stderr, "rule %zu: \"%s\" should be %s\n", k, text,
+                        want ? "fine" : "wrong");
                 CU_FAIL_FATAL("a name was misjudged");
             }
             fine += want;
@@ -192,7 +193,7 @@ static void T22_table(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if ((cases[i].check(cases[i].text) == NULL) != cases[i].fine) {
-            printf("\"%s\"\n", cases[i].text.p);
+            fprintf(stderr, "\"%s\"\n", cases[i].text.p);
             CU_FAIL("a name was misjudged");
         }
     }

@@ -98,6 +98,12 @@ static void sets_as_bitmaps(void)
         if (rng_below(&r, 4) == 0) {
             y = portset_union(&arena, portset_none, x);
             by = bx;
+        } else if (rng_below(&r, 3) == 0) { /* x and one key */
+            enum proto p = (enum proto)rng_below(&r, PROTO_KEYED);
+            uint16_t key = random_key(&r);
+            y = portset_union(&arena, x, portset_of(&arena, p, key, key));
+            by = bx;
+            by.keys[p][key] = true;
         }
         bool equal = memcmp(&bx, &by, sizeof bx) == 0;
         bool fine = is_exactly(x, &bx) &&

@@ -166,7 +166,7 @@ static void nearest_table(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct str got = str_nearest(str_of(cases[i].word), words, sizeof words / sizeof *words);
         if (!str_is(got, cases[i].found)) {
-            printf("%s: %.*s, not %s\n", cases[i].word, STR_ARG(got), cases[i].found);
+            fprintf(stderr, "%s: %.*s, not %s\n", cases[i].word, STR_ARG(got), cases[i].found);
             CU_FAIL("not the nearest");
         }
     }

@@ -27,7 +27,7 @@ static inline int unit_run(const char *suite_name, CU_TestInfo *tests)
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
         return EXIT_FAILURE;
     }
-    CU_basic_set_mode(CU_BRM_NORMAL);
+    CU_basic_set_mode(CU_BRM_VERBOSE); /* a line for each test, for scripts/test.sh */
     CU_basic_run_tests();
     unsigned failed = CU_get_number_of_failures() + CU_get_number_of_tests_failed();
     unsigned run = CU_get_number_of_tests_run();

@@ -154,13 +154,15 @@ static void test_null(void)
 {
     check_output("null", "p.npc",
                  "policy a for all pods {\n"
-                 "  allow to anywhere on icmp/8\n"
-                 "  allow from anywhere on icmp/8\n"
-                 "  allow to anywhere on icmp/0\n"
+                 "  allow to anywhere on tcp/1\n"
+                 "  allow from anywhere on tcp/1\n"
+                 "  allow to anywhere on all ports\n"
                  "}\n"
                  "namespace n { policy b for all pods { default deny ingress } }\n",
                  "a: 1 ingress rules, 2 egress rules\n"
                  "n/b: 0 ingress rules, 0 egress rules\n");
+    check_refused("null", "p.npc", STR("policy p for all pods { allow from anywhere on icmp/8 }"),
+                  DIAG_NPC406, "backends that can: calico, npc, json, nft, iptables");
 }
 
 UNIT_MAIN("backend_registry", TEST(test_every_backend_is_complete),

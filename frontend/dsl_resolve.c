@@ -1,0 +1,121 @@
+/*
+ * The static rules of the language over all files together: collects declarations, then runs one
+ * pass for each kind. Every pass goes on after an error, so that all are seen at once.
+ */
+#include "frontend/dsl_resolve.h"
+
+/* Unknown names that are looked at for a near one; each costs a look at every name. */
+enum { GUESSES = 50 };
+
+/* ---- collecting ---- */
+
+static bool in_prelude(const struct resolver *r, uint32_t file)
+{
+    return file == r->prelude;
+}
+
+static void declare(struct resolver *r, const struct ast_item *item, struct str ns, bool copy)
+{
+    const struct decl decl = {item, ns, copy, in_prelude(r, item->loc.at.file)};
+    if (!copy || charge(r, 1 + item->body.list.n, item->loc.at)) {
+        vec_push(r->a, &r->decls, decl);
+    }
+}
+
+/* A block declares everything in it once for each of its names. */
+static void declare_block(struct resolver *r, const struct ast_item *block)
+{
+    struct strmap seen;
+    strmap_init(&seen, r->a);
+    bool copy = false;
+    for (struct ast_elem *name = block->left->first; name != NULL; name = name->next) {
+        if (!check_name(r, &name->word, "the namespace", name_check_dns_label)) {
+            continue;
+        }
+        const struct ast_elem *first = strmap_put(&seen, name->word.text, name);
+        if (first != NULL) {
+            struct diag *d =
+                FAIL(r, NPC031, name->loc.at, "the namespace '" STR_FMT "' is named twice",
+                     STR_ARG(name->word.text));
+            ALSO(r, d, first->loc.at, "first named here");
+            continue;
+        }
+        for (const struct ast_item *i = block->body.list.first; i != NULL && !r->exploded;
+             i = i->next) {
+            declare(r, i, name->word.text, copy);
+        }
+        copy = true;
+    }
+}
+
+static void collect(struct resolver *r, const struct ast_file *f)
+{
+    for (const struct ast_item *i = f->items.first; i != NULL; i = i->next) {
+        if (i->kind == ITEM_NAMESPACE) {
+            declare_block(r, i);
+        } else {
+            declare(r, i, (struct str){0}, false);
+        }
+    }
+}
+
+static void collect_prelude(struct resolver *r)
+{
+    struct str text = dsl_prelude();
+    bool ok;
+    r->prelude = sources_add(&r->c->sources, STR("prelude"));
+    sources_get(&r->c->sources, r->prelude)->text = text;
+    collect(r, dsl_parse(r->c, r->prelude, text, &ok));
+    r->ok &= ok;
+}
+
+/* ---- raw ---- */
+
+bool raw_resolve(struct resolver *r, const struct ast_item *item, struct raw *out)
+{
+    *out = (struct raw){item->name.text, item->value.text, item->loc.at};
+    if (!r->o->allow_raw) {
+        struct diag *d = FAIL(r, NPC042, item->loc.at, "raw text for the backend '" STR_FMT "'",
+                              STR_ARG(item->name.text));
+        HINT(r, d, "npc cannot check what raw text means; --allow-raw takes it all the same");
+        return false;
+    }
+    diag_warning(&r->c->diags, NPC509, item->loc.at,
+                 "raw text for the backend '" STR_FMT "' goes out as it is",
+                 STR_ARG(item->name.text));
+    return true;
+}
+
+static void raws_resolve(struct resolver *r)
+{
+    for
+        EACH_DECL(r, d, ITEM_RAW)
+        {
+            struct raw raw;
+            if (!d->copy && raw_resolve(r, d->item, &raw)) {
+                vec_push(r->a, &r->p->raws, raw);
+            }
+        }
+}
+
+/* ---- all of it ---- */
+
+bool dsl_resolve(struct ctx *c, const struct load_options *o, struct ast_file *const *files,
+                 size_t n, struct program *p)
+{
+    struct resolver *r = ARENA_NEW(&c->arena, struct resolver);
+    *r = (struct resolver){.c = c, .a = &c->arena, .o = o, .p = p, .ok = true, .guesses = GUESSES};
+    collect_prelude(r);
+    for (size_t i = 0; i < n; i++) {
+        collect(r, files[i]);
+    }
+    groups_resolve(r);
+    rulesets_resolve(r);
+    tiers_resolve(r);
+    inventory_resolve(r);
+    policies_resolve(r);
+    flows_resolve(r);
+    tests_resolve(r);
+    raws_resolve(r);
+    return r->ok;
+}

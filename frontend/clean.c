@@ -12,6 +12,15 @@ void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax s
     *s = (struct clean){.ctx = c, .in = in, .file = file, .syntax = syntax, .line = 1, .col = 1};
 }
 
+uint32_t clean_count(const unsigned char *text, size_t n)
+{
+    uint32_t characters = 0;
+    for (size_t i = 0; i < n; i++) {
+        characters += (text[i] & 0xc0) != 0x80;
+    }
+    return characters;
+}
+
 void clean_advance(uint32_t *line, uint32_t *col, const unsigned char *text, size_t n)
 {
     const unsigned char *lf;
@@ -21,11 +30,7 @@ void clean_advance(uint32_t *line, uint32_t *col, const unsigned char *text, siz
         ++*line;
         *col = 1;
     }
-    uint32_t characters = 0;
-    for (size_t i = 0; i < n; i++) {
-        characters += (text[i] & 0xc0) != 0x80;
-    }
-    *col += characters;
+    *col += clean_count(text, n);
 }
 
 /* Reports what stands at buf[at], and gives up. */

@@ -27,6 +27,8 @@ void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax s
  * -1 if reading failed or the bytes are not clean, which has been reported. */
 long clean_read(struct clean *s, unsigned char *buf, size_t n);
 
+/* Code points in n bytes of clean text. */
+uint32_t clean_count(const unsigned char *text, size_t n);
 /* Moves a place over n bytes of clean text: LF ends a line, a column is a code point. */
 void clean_advance(uint32_t *line, uint32_t *col, const unsigned char *text, size_t n);
 

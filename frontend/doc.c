@@ -444,16 +444,16 @@ bool doc_check(struct doc *d, const struct node *root, bool deep, struct arena *
 {
     bool ok = check_node(d, root, a);
     VEC(const struct node *) left = {0};
-    if (deep && root->first != NULL) {
+    if (root->first != NULL) {
         vec_push(a, &left, root->first);
     }
     while (left.n > 0) {
         const struct node *n = left.v[--left.n];
-        ok &= check_node(d, n, a);
+        ok &= (!deep && n->kind != NODE_SCALAR) || check_node(d, n, a);
         if (n->next != NULL) {
             vec_push(a, &left, n->next);
         }
-        if (n->first != NULL) {
+        if (deep && n->first != NULL) {
             vec_push(a, &left, n->first);
         }
     }

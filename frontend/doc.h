@@ -90,8 +90,8 @@ void doc_append(struct node *map, struct node **last, struct node *value,
                 const struct node_key *key);
 
 /* Reports keys that stand twice (NPC053), unquoted keys that some readers take for no string
- * (NPC054), NUL characters, and aliases beyond their budget, in the whole tree or, if !deep, among
- * the keys of the map itself. `a` is for scratch. */
+ * (NPC054) and NUL characters, in the whole tree or, if !deep, in the root's keys and scalars only.
+ * `a` is for scratch. */
 bool doc_check(struct doc *d, const struct node *root, bool deep, struct arena *a);
 
 #endif

@@ -69,7 +69,8 @@ static void find_token(struct json_reader *r, size_t limit)
             r->token_start = r->consumed + r->at;
             return;
         }
-        clean_advance(&r->line, &r->col, &c, 1);
+        r->col = c == '\n' ? 1 : r->col + 1;
+        r->line += c == '\n';
         r->at++;
     }
 }
@@ -77,7 +78,7 @@ static void find_token(struct json_reader *r, size_t limit)
 static void advance_to(struct json_reader *r, size_t end)
 {
     find_token(r, end);
-    clean_advance(&r->line, &r->col, r->chunk + r->at, end - r->at);
+    r->col += clean_count(r->chunk + r->at, end - r->at); /* no token holds a line end */
     r->at = end;
 }
 
@@ -285,17 +286,27 @@ static bool check_escapes(struct json_reader *r)
 
 /* ---- chunks ---- */
 
+/* yajl stops after the byte that fits no token, or after the token that fits nowhere. */
+static void find_error(struct json_reader *r, bool in_token)
+{
+    size_t end = yajl_get_bytes_consumed(r->yajl);
+    end = end > r->nchunk ? r->nchunk : end < r->at ? r->at : end;
+    if (in_token) {
+        advance_to(r, end > r->at ? end - 1 : end);
+    } else {
+        find_token(r, end);
+    }
+}
+
 static bool report_syntax(struct json_reader *r)
 {
-    struct ctx *c = r->base.ctx;
-    size_t end = yajl_get_bytes_consumed(r->yajl);
-    advance_to(r, end > r->nchunk ? r->nchunk : end < r->at ? r->at : end);
     unsigned char *text = yajl_get_error(r->yajl, 0, NULL, 0);
     struct str problem = str_of((const char *)text);
     while (problem.n > 0 && (problem.p[problem.n - 1] == '\n' || problem.p[problem.n - 1] == '.')) {
         problem.n--;
     }
-    diag_error(&c->diags, NPC051, here(r), "not JSON: " STR_FMT, STR_ARG(problem));
+    find_error(r, str_starts(problem, "lexical"));
+    diag_error(&r->base.ctx->diags, NPC051, here(r), "not JSON: " STR_FMT, STR_ARG(problem));
     yajl_free_error(r->yajl, text);
     return false;
 }

@@ -145,7 +145,7 @@ static void refuse_policy(struct k8s *k, const struct k8s_type *t)
         names[i] = kinds[i].name;
     }
     struct str near = str_nearest(t->kind, names, KINDS);
-    if (near.n > 0) {
+    if (near.n > 0 && !str_eq(near, t->kind)) {
         k8s_hint(k, d, "did you mean " STR_FMT "?", STR_ARG(near));
     } else {
         suggest_skipping(k, d, t);

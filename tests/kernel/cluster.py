@@ -1,10 +1,9 @@
-"""A cluster on paper: writes its inventory as Kubernetes YAML and as a netlab script, and says how
+"""A cluster on paper: writes its inventory as Kubernetes JSON and as a netlab script, and says how
 the output of each kernel backend is loaded. Shared by the packet tests."""
 
+import json
 import os
 import subprocess
-
-import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NPC = os.environ.get("NPC", os.path.join(ROOT, "build", "npc"))
@@ -78,9 +77,11 @@ def namespace_manifest(name, labels):
 def compile_to(npc, loader, out, objects, extra=()):
     """Writes the objects to a file, compiles them, and returns the shell command that loads."""
     os.makedirs(out, exist_ok=True)
-    source = os.path.join(out, "in.yaml")
+    source = os.path.join(out, "in.json")
     with open(source, "w", encoding="utf-8") as f:
-        yaml.safe_dump_all(objects, f, sort_keys=False)
+        for o in objects:
+            json.dump(o, f)
+            f.write("\n")
     target = os.path.join(out, "rules")
     run = subprocess.run(
         [npc, "compile", "-t", backend_of(loader), "-o", target, *extra, source],

@@ -6,29 +6,46 @@
 
 void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f)
 {
-    *t = (struct ipt_table){.ctx = c,
-                            .names = names,
-                            .family = f,
-                            .chains = buf_new(&c->arena),
-                            .rules = buf_new(&c->arena)};
+    *t = (struct ipt_table){.ctx = c, .names = names, .family = f};
     strmap_init(&t->by_body, &c->arena);
 }
 
-void ipt_chain_add(struct ipt_table *t, struct str name, const struct buf *body)
+static void print_rules(const struct ipt_chain *chain, struct buf *out)
 {
-    buf_printf(t->chains, ":" STR_FMT " - [0:0]\n", STR_ARG(name));
-    struct str lines = buf_text(body);
+    struct str lines = buf_text(chain->body);
     for (size_t at = 0; at < lines.n;) {
         const char *end = memchr(lines.p + at, '\n', lines.n - at);
         size_t length = (size_t)(end - (lines.p + at)) + 1;
-        buf_printf(t->rules, "-A " STR_FMT " ", STR_ARG(name));
-        buf_put(t->rules, lines.p + at, length);
+        buf_printf(out, "-A " STR_FMT " ", STR_ARG(chain->name));
+        buf_put(out, lines.p + at, length);
         at += length;
     }
 }
 
-bool ipt_chain_shared(struct ipt_table *t, struct str slug, const struct str *parts, size_t nparts,
-                      struct span at, const struct buf *body, struct str *name, bool *is_new)
+void ipt_table_print(const struct ipt_table *t, struct buf *out)
+{
+    buf_puts(out, "*filter\n");
+    for (size_t i = t->chains.n; i-- > 0;) {
+        buf_printf(out, ":" STR_FMT " - [0:0]\n", STR_ARG(t->chains.v[i].name));
+    }
+    for (size_t i = t->chains.n; i-- > 0;) {
+        print_rules(&t->chains.v[i], out);
+    }
+    buf_puts(out, "COMMIT\n");
+}
+
+void ipt_chain_add(struct ipt_table *t, struct str name, const struct buf *body)
+{
+    vec_push(&t->ctx->arena, &t->chains, (struct ipt_chain){name, body});
+}
+
+bool ipt_name(const struct ipt_table *t, const struct ipt_key *key, struct str *name)
+{
+    return kernel_name(t->names, key->slug, key->parts, key->nparts, key->at, name);
+}
+
+bool ipt_chain_shared(struct ipt_table *t, const struct ipt_key *key, const struct buf *body,
+                      struct str *name, bool *is_new)
 {
     const struct str *known = strmap_get(&t->by_body, buf_text(body));
     *is_new = known == NULL;
@@ -36,7 +53,7 @@ bool ipt_chain_shared(struct ipt_table *t, struct str slug, const struct str *pa
         *name = *known;
         return true;
     }
-    if (!kernel_name(t->names, slug, parts, nparts, at, name)) {
+    if (!ipt_name(t, key, name)) {
         return false;
     }
     struct str *kept = ARENA_NEW(&t->ctx->arena, struct str);

@@ -8,23 +8,39 @@
 #include "backends/ipt_atoms.h"
 #include "backends/kernel_names.h"
 
+struct ipt_chain {
+    struct str name;
+    const struct buf *body; /* the rules, one a line, without "-A NAME" */
+};
+
 struct ipt_table {
     struct ctx *ctx;
     struct kernel_names *names;
     enum family family;
-    struct strmap by_body;      /* generated chains, to their names */
-    struct buf *chains, *rules; /* ":NAME - [0:0]" and "-A NAME …" lines */
+    VEC(struct ipt_chain) chains;
+    struct strmap by_body; /* names of the chains that may be shared */
 };
 
 void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f);
+/* The whole table, chains that were added last first: so a chain stands before those it goes to. */
+void ipt_table_print(const struct ipt_table *t, struct buf *out);
 
-/* Adds a chain. A body is the rules, one a line, without "-A NAME". */
+/* Adds a chain. */
 void ipt_chain_add(struct ipt_table *t, struct str name, const struct buf *body);
 
+/* What a generated name is made from: the parts must be this chain's alone. */
+struct ipt_key {
+    struct str slug;
+    struct str parts[4];
+    size_t nparts;
+    struct span at; /* where to report a collision of names */
+};
+bool ipt_name(const struct ipt_table *t, const struct ipt_key *key, struct str *name);
+
 /* Adds a chain under a generated name, or finds the one with the same rules; *is_new says which.
- * The key must be this chain's alone. False: NPC903 was reported. */
-bool ipt_chain_shared(struct ipt_table *t, struct str slug, const struct str *parts, size_t nparts,
-                      struct span at, const struct buf *body, struct str *name, bool *is_new);
+ * False: an error was reported. */
+bool ipt_chain_shared(struct ipt_table *t, const struct ipt_key *key, const struct buf *body,
+                      struct str *name, bool *is_new);
 
 /* Parts of a rule; each ends with a blank but the targets, which end the line. */
 enum ipt_end { IPT_SOURCE, IPT_DEST };

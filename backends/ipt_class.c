@@ -9,10 +9,11 @@
 /* An address compare costs about 1 ns when it misses, a set about 120 and each prefix length of a
  * hash:net about 15: short lists are compared one by one. */
 enum {
-    INLINE_PODS = 4,       /* addresses of one selection */
-    INLINE_PODS_ATOM = 32, /* … of all selections of an atom */
-    INLINE_NETS_ATOM = 64, /* prefixes of an atom */
-    SETS_ATOM = 8          /* sets that an atom asks; more become one union */
+    INLINE_PODS = 4,         /* addresses of one selection */
+    INLINE_PODS_ATOM = 32,   /* … of all selections of an atom */
+    INLINE_NETS_ATOM = 64,   /* prefixes of an atom */
+    SETS_ATOM = 8,           /* sets that an atom asks; more become one union */
+    UNION_ELEMENTS = 1000000 /* of all unions; beyond, large selections keep sets of their own */
 };
 
 /* What one or more grants select: pods' addresses, or networks. Equal selections are one object. */
@@ -323,24 +324,64 @@ static bool put_set(struct ipt_side *s, struct addr_list addrs, const struct use
     return true;
 }
 
+static size_t count_addrs(const struct use *const *uses, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += uses[i]->selection->addrs.n;
+    }
+    return count;
+}
+
 /* One set that holds what all the uses hold. */
 static bool put_union(struct ipt_side *s, const struct use *const *uses, size_t n, struct buf *body)
 {
     struct addr_list all = {NULL, 0};
     struct use use = {NULL, uses[0]->first, n - 1};
-    for (size_t i = 0; i < n; i++) {
-        all.n += uses[i]->selection->addrs.n;
-        use.more += uses[i]->more;
-    }
-    all.v = ARENA_NEW_ARRAY(&s->ctx->arena, all.n, struct ip);
-    size_t at = 0;
+    struct arena *scratch = ARENA_NEW(&s->ctx->arena, struct arena);
+    arena_init_scratch(scratch, &s->ctx->arena);
+    all.v = ARENA_NEW_ARRAY(scratch, count_addrs(uses, n), struct ip);
     for (size_t i = 0; i < n; i++) {
         const struct addr_list *addrs = &uses[i]->selection->addrs;
-        memcpy(all.v + at, addrs->v, addrs->n * sizeof *addrs->v);
-        at += addrs->n;
+        memcpy(all.v + all.n, addrs->v, addrs->n * sizeof *addrs->v);
+        all.n += addrs->n;
+        use.more += uses[i]->more;
     }
     sort_unique(&all);
-    return put_set(s, all, &use, body);
+    s->sets->unions += all.n;
+    bool ok = put_set(s, all, &use, body);
+    arena_free(scratch);
+    return ok;
+}
+
+static int larger_first(const void *x, const void *y)
+{
+    const struct use *const *a = x, *const *b = y;
+    size_t na = (*a)->selection->addrs.n, nb = (*b)->selection->addrs.n;
+    if (na != nb) {
+        return na > nb ? -1 : 1;
+    }
+    return *a < *b ? -1 : *a > *b; /* both in one array */
+}
+
+/* Few selections have a set each, which others share; many are one union, which is one look-up but
+ * nobody else's. Where there are so many that unions explode, the largest selections, which are the
+ * ones that others have too, stay sets of their own. */
+static bool put_sets(struct ipt_side *s, const struct use **uses, size_t n, struct buf *body)
+{
+    size_t own = n;
+    if (n > SETS_ATOM && s->sets->unions + count_addrs(uses, n) <= UNION_ELEMENTS) {
+        own = 0;
+    } else if (n > SETS_ATOM) {
+        qsort(uses, n, sizeof *uses, larger_first);
+        own = SETS_ATOM - 1;
+    }
+    for (size_t i = 0; i < own; i++) {
+        if (!put_set(s, uses[i]->selection->addrs, uses[i], body)) {
+            return false;
+        }
+    }
+    return own == n || put_union(s, uses + own, n - own, body);
 }
 
 static void put_addrs(const struct ipt_side *s, struct buf *body, const struct use *use)
@@ -365,15 +406,7 @@ static bool put_pods(struct ipt_side *s, const struct atom_uses *uses, struct bu
             vec_push(&s->ctx->arena, &sets, use);
         }
     }
-    if (sets.n > SETS_ATOM) {
-        return put_union(s, sets.v, sets.n, body);
-    }
-    for (size_t i = 0; i < sets.n; i++) {
-        if (!put_set(s, sets.v[i]->selection->addrs, sets.v[i], body)) {
-            return false;
-        }
-    }
-    return true;
+    return put_sets(s, sets.v, sets.n, body);
 }
 
 /* "tcp 80": traffic that is in no other atom of the class. */
@@ -400,11 +433,13 @@ static bool atom_chain(struct ipt_side *s, const struct target_class *class,
         return false;
     }
     put_deny(s, class, body);
-    const struct str parts[] = {STR("atom"), str_of(direction_name(s->direction)),
-                                ipt_class_key(s, class), atom_key(s, atom)};
+    const struct ipt_key key = {.slug = first->policy->origin->name,
+                                .parts = {STR("atom"), str_of(direction_name(s->direction)),
+                                          ipt_class_key(s, class), atom_key(s, atom)},
+                                .nparts = 4,
+                                .at = at};
     bool is_new;
-    if (!ipt_chain_shared(s->table, first->policy->origin->name, parts,
-                          sizeof parts / sizeof *parts, at, body, name, &is_new)) {
+    if (!ipt_chain_shared(s->table, &key, body, name, &is_new)) {
         return false;
     }
     if (is_new) {
@@ -477,7 +512,7 @@ bool ipt_class_rules(struct ipt_side *s, const struct target_class *class, struc
     const struct live live = live_grants(s, class);
     const struct atoms atoms = atoms_cut(a, side_family(s), live.ports.v, live.ports.n);
     struct buf **targets = ARENA_NEW_ARRAY(a, atoms.n, struct buf *);
-    for (size_t i = 0; i < atoms.n; i++) {
+    for (size_t i = atoms.n; i-- > 0;) { /* chains are printed last first */
         targets[i] = buf_new(a);
         if (!atom_target(s, class, &live, &atoms.v[i], targets[i])) {
             return false;

@@ -18,14 +18,16 @@ struct layout {
 
 static bool name_node(const struct layout *l, const struct tree_node *node, struct str *name)
 {
-    const struct str parts[] = {STR("tree"), str_of(l->root),
-                                cidr_text(&l->table->ctx->arena, node->prefix)};
     if (node->level == 0) {
         *name = str_of(l->root);
         return true;
     }
-    return kernel_name(l->table->names, str_of(l->slug), parts, sizeof parts / sizeof *parts, l->at,
-                       name);
+    const struct ipt_key key = {
+        .slug = str_of(l->slug),
+        .parts = {STR("tree"), str_of(l->root), cidr_text(&l->table->ctx->arena, node->prefix)},
+        .nparts = 3,
+        .at = l->at};
+    return ipt_name(l->table, &key, name);
 }
 
 static void put_node(const struct layout *l, const struct tree *tree, const struct str *names,
@@ -56,7 +58,7 @@ static bool put_tree(const struct layout *l, const struct tree *tree, struct buf
             return false;
         }
     }
-    for (size_t i = 0; i < tree->nnodes; i++) {
+    for (size_t i = tree->nnodes; i-- > 0;) { /* chains are printed last first */
         if (!tree_is_entry(&tree->nodes[i])) {
             struct buf *own = i == 0 ? body : buf_new(a);
             put_node(l, tree, names, &tree->nodes[i], own);
@@ -88,11 +90,13 @@ static bool class_chain(struct ipt_side *s, const struct target_class *class, st
     if (!ipt_class_rules(s, class, body)) {
         return false;
     }
-    const struct str parts[] = {STR("class"), str_of(direction_name(s->direction)),
-                                ipt_class_key(s, class)};
+    const struct ipt_key key = {
+        .slug = class->example->name,
+        .parts = {STR("class"), str_of(direction_name(s->direction)), ipt_class_key(s, class)},
+        .nparts = 3,
+        .at = class->policies[0]->origin->at};
     bool is_new;
-    if (!ipt_chain_shared(s->table, class->example->name, parts, sizeof parts / sizeof *parts,
-                          class->policies[0]->origin->at, body, name, &is_new)) {
+    if (!ipt_chain_shared(s->table, &key, body, name, &is_new)) {
         return false;
     }
     ipt_map_class(s->map, s->table->family, s->direction, *name, class);
@@ -112,7 +116,7 @@ bool ipt_dispatch(struct ipt_side *s, const char *root, struct cidr *gate)
 {
     struct arena *a = &s->ctx->arena;
     VEC(struct tree_entry) entries = {0};
-    for (size_t i = 0; i < s->bound->ntargets; i++) {
+    for (size_t i = s->bound->ntargets; i-- > 0;) { /* chains are printed last first */
         const struct target_class *class = &s->bound->targets[i];
         struct str *chain = ARENA_NEW(a, struct str);
         if (!class_chain(s, class, chain)) {

@@ -19,6 +19,7 @@ struct ipt_sets {
     struct strmap made; /* names that are in `out` */
     struct buf *out;
     size_t elements, most; /* over all sets */
+    size_t unions;         /* elements of sets that are unions: the caller's count */
 };
 
 void ipt_sets_init(struct ipt_sets *s, struct ctx *c, struct kernel_names *names, size_t most);

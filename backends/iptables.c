@@ -102,22 +102,21 @@ static struct addr_list isolated_addrs(const struct rules *r)
 static bool put_node(struct rules *r)
 {
     struct arena *a = &r->e->ctx->arena;
-    struct buf *forward = buf_new(a), *deny = buf_new(a), *none = buf_new(a);
-    ipt_chain_add(&r->table, STR("NPC-INPUT"), none);
-    ipt_chain_add(&r->table, STR("NPC-OUTPUT"), none);
+    struct buf *forward = buf_new(a), *deny = buf_new(a);
     struct addr_list isolated = isolated_addrs(r);
-    if (isolated.n == 0) {
-        ipt_chain_add(&r->table, STR("NPC-FORWARD"), none);
-        return true;
+    if (isolated.n > 0) {
+        buf_puts(deny, node_keeps[r->table.family]);
+        buf_puts(forward, ESTABLISHED);
+        if (!ipt_self(&r->table, &r->e->program->inv, isolated, "NPC-DENY", deny) ||
+            !put_direction(r, DIR_EGRESS, "NPC-E", forward) ||
+            !put_direction(r, DIR_INGRESS, "NPC-I", forward)) {
+            return false;
+        }
     }
-    buf_puts(forward, ESTABLISHED);
-    if (!put_direction(r, DIR_EGRESS, "NPC-E", forward) ||
-        !put_direction(r, DIR_INGRESS, "NPC-I", forward)) {
-        return false;
-    }
+    ipt_chain_add(&r->table, STR("NPC-OUTPUT"), buf_new(a));
+    ipt_chain_add(&r->table, STR("NPC-INPUT"), buf_new(a));
     ipt_chain_add(&r->table, STR("NPC-FORWARD"), forward);
-    buf_puts(deny, node_keeps[r->table.family]);
-    return ipt_self(&r->table, &r->e->program->inv, isolated, "NPC-DENY", deny);
+    return true;
 }
 
 /* ---- a host ---- */
@@ -202,16 +201,19 @@ static bool put_hook(struct rules *r, enum direction d)
         return false;
     }
     ipt_map_class(r->map, r->table.family, d, str_of(roots[d]), class);
-    ipt_chain_add(&r->table, str_of(roots[d]), root);
     put_host_deny(r, d, deny);
     ipt_chain_add(&r->table, str_of(denies[d]), deny);
+    ipt_chain_add(&r->table, str_of(roots[d]), root);
     return true;
 }
 
 static bool put_host(struct rules *r)
 {
+    if (!put_hook(r, DIR_EGRESS) || !put_hook(r, DIR_INGRESS)) {
+        return false;
+    }
     ipt_chain_add(&r->table, STR("NPC-FORWARD"), buf_new(&r->e->ctx->arena));
-    return put_hook(r, DIR_INGRESS) && put_hook(r, DIR_EGRESS);
+    return true;
 }
 
 /* ---- files ---- */
@@ -266,10 +268,7 @@ static struct buf *add_file(struct emit *e, const char *name)
 static void put_table(const struct emit *e, const struct ipt_table *t, struct buf *out)
 {
     put_header(e, out, t->family == FAM_IP4 ? "IPv4 rules" : "IPv6 rules");
-    buf_puts(out, "*filter\n");
-    buf_str(out, buf_text(t->chains));
-    buf_str(out, buf_text(t->rules));
-    buf_puts(out, "COMMIT\n");
+    ipt_table_print(t, out);
 }
 
 static bool iptables_emit(struct emit *e)

@@ -1,0 +1,255 @@
+"""Random small clusters, and the packets worth sending through them.
+
+Everything that makes policies hard is likely: peers that overlap, adjacent and repeated networks and
+ports, pods of one family, named ports with other numbers on other pods, namespaces that nobody
+declared, pods that are finished or on the host's network, addresses at the edges of networks.
+"""
+import ipaddress
+
+from naive import Packet
+
+KEYS = {"app": ["web", "db", "api"], "tier": ["front", "back"], "env": ["prod", "dev", ""]}
+PROTOCOLS = ["TCP", "UDP", "SCTP"]
+PORT_NAMES = ["http", "metrics", "dns"]
+NETWORKS = {4: ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "10.0.1.0/24", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.0/30",
+                "192.168.0.0/16", "172.16.0.0/12", "203.0.113.0/24", "203.0.113.128/25", "0.0.0.0/1", "128.0.0.0/1"],
+            6: ["::/0", "fd00::/8", "fd00::/64", "fd00:0:0:1::/64", "fd00::/126", "2001:db8::/32", "2001:db8:1::/48",
+                "::/1", "8000::/1"]}
+OUTSIDE = {4: ["203.0.113.7", "203.0.113.200", "8.8.8.8", "172.20.1.1", "192.168.0.1", "255.255.255.254", "0.0.0.1"],
+           6: ["2001:db8::7", "2001:db8:1::9", "2600::1", "fd00:ffff::1", "fe80::1"]}
+
+
+def chance(rng, p):
+    return rng.random() < p
+
+
+def labels(rng):
+    return {k: rng.choice(v) for k, v in KEYS.items() if chance(rng, 0.6)}
+
+
+def requirement(rng):
+    key = rng.choice(list(KEYS) + ["nowhere"])
+    operator = rng.choice(["In", "NotIn", "Exists", "DoesNotExist"])
+    req = {"key": key, "operator": operator}
+    if operator in ("In", "NotIn"):
+        values = KEYS.get(key, ["x"])
+        req["values"] = rng.sample(values, rng.randint(1, len(values)))
+    return req
+
+
+def selector(rng, empty=0.25):
+    if chance(rng, empty):
+        return {}
+    out = {}
+    if chance(rng, 0.7):
+        key = rng.choice(list(KEYS))
+        out["matchLabels"] = {key: rng.choice(KEYS[key])}
+    if chance(rng, 0.4) or not out:
+        out["matchExpressions"] = [requirement(rng) for _ in range(rng.randint(1, 2))]
+    return out
+
+
+def namespace_selector(rng, namespaces):
+    if chance(rng, 0.4):
+        return {"matchLabels": {"kubernetes.io/metadata.name": rng.choice(namespaces)}}
+    return selector(rng)
+
+
+def inside(rng, network):
+    """A network strictly inside another."""
+    longest = network.max_prefixlen
+    length = min(longest, network.prefixlen + rng.choice([1, 1, 2, 4, 8]))
+    offset = rng.choice([0, 1, rng.getrandbits(16)]) % (1 << (length - network.prefixlen))
+    return type(network)((int(network.network_address) + (offset << (longest - length)), length))
+
+
+def ip_block(rng, addresses):
+    version = rng.choice([4, 4, 6])
+    if chance(rng, 0.3):
+        address = rng.choice([a for a in addresses if a.version == version] or addresses)
+        length = address.max_prefixlen - rng.choice([0, 0, 1, 2, 5])
+        network = ipaddress.ip_network((address, length), strict=False)
+    else:
+        network = ipaddress.ip_network(rng.choice(NETWORKS[version]))
+        if chance(rng, 0.2) and network.prefixlen < network.max_prefixlen - 8:
+            network = inside(rng, network)
+    block = {"cidr": str(network)}
+    if chance(rng, 0.4) and network.prefixlen < network.max_prefixlen:
+        near = [a for a in addresses if a in network]
+        excepts = [inside(rng, network) for _ in range(rng.randint(1, 3))]
+        if near and chance(rng, 0.6):
+            excepts.append(ipaddress.ip_network(rng.choice(near)))
+        block["except"] = [str(n) for n in excepts]
+    return {"ipBlock": block}
+
+
+def peer(rng, namespaces, addresses):
+    kind = rng.randrange(4)
+    if kind == 0:
+        return {"podSelector": selector(rng)}
+    if kind == 1:
+        return {"namespaceSelector": namespace_selector(rng, namespaces)}
+    if kind == 2:
+        return {"namespaceSelector": namespace_selector(rng, namespaces), "podSelector": selector(rng)}
+    return ip_block(rng, addresses)
+
+
+def port(rng):
+    out = {}
+    if chance(rng, 0.7):
+        out["protocol"] = rng.choice(PROTOCOLS)
+    kind = rng.randrange(6)
+    if kind == 0:
+        out["port"] = rng.choice(PORT_NAMES)
+    elif kind == 1:
+        out["port"] = rng.choice([1, 80, 81, 85, 1000])
+        out["endPort"] = out["port"] + rng.choice([0, 1, 5, 100, 64535])
+    elif kind == 2:
+        out.setdefault("protocol", "TCP")  # every port of a protocol
+    else:
+        out["port"] = rng.choice([80, 81, 82, 443, 8080, 53, 1, 65535, rng.randint(1, 65535)])
+    return out
+
+
+def rule(rng, peers, namespaces, addresses, many):
+    out = {}
+    if chance(rng, 0.85):
+        out[peers] = [peer(rng, namespaces, addresses) for _ in range(rng.randint(0, many))]
+    if chance(rng, 0.75):
+        out["ports"] = [port(rng) for _ in range(rng.choice([0, 1, 1, 2, 3, 3 * many]))]
+    return out
+
+
+def policy(rng, name, namespaces, addresses, many):
+    spec = {"podSelector": selector(rng, 0.3)}
+    types = rng.choice([None, [], ["Ingress"], ["Egress"], ["Ingress", "Egress"]])
+    if types is not None:
+        spec["policyTypes"] = types
+    for field, peers in (("ingress", "from"), ("egress", "to")):
+        if chance(rng, 0.7):
+            spec[field] = [rule(rng, peers, namespaces, addresses, many) for _ in range(rng.randint(0, many))]
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": rng.choice(namespaces)}, "spec": spec}
+
+
+def pod_ips(rng, i, large):
+    # neighbours in the last bits, some far away: trees, and prefixes that cover several pods
+    v4 = ipaddress.ip_address("10.0.0.0") + (i if not chance(rng, 0.15) else 256 * (i + 1) + rng.randrange(4) * 64)
+    v6 = ipaddress.ip_address("fd00::") + (i if not chance(rng, 0.15) else (1 << 64) * (1 + i % 3) + i)
+    families = rng.choice(["46", "46", "46", "64", "4", "6", "" if not large else "46"])
+    return [str({"4": v4, "6": v6}[f]) for f in families]
+
+
+def pod(rng, i, namespaces, large):
+    ports = [{"name": name, "containerPort": rng.choice([80, 81, 8080, 53, 9000 + i]),
+              "protocol": rng.choice(PROTOCOLS)} for name in PORT_NAMES if chance(rng, 0.5)]
+    obj = {"apiVersion": "v1", "kind": "Pod",
+           "metadata": {"name": f"pod-{i}", "namespace": rng.choice(namespaces), "labels": labels(rng)},
+           "spec": {"nodeName": rng.choice(["n1", "n2"]), "containers": [{"name": "c", "image": "i", "ports": ports}]},
+           "status": {"phase": "Running", "podIPs": [{"ip": a} for a in pod_ips(rng, i, large)]}}
+    if chance(rng, 0.08):
+        obj["spec"]["hostNetwork"] = True
+        node = {"n1": ["192.168.0.1", "fd00:ffff::1"], "n2": ["192.168.0.2", "fd00:ffff::2"]}[obj["spec"]["nodeName"]]
+        obj["status"]["podIPs"] = [{"ip": a} for a in node]
+        for p in ports:
+            p["hostPort"] = p["containerPort"]
+    elif chance(rng, 0.08):
+        obj["status"]["phase"] = rng.choice(["Succeeded", "Failed"])
+        if chance(rng, 0.5) and i > 0:  # the address is in use again
+            obj["status"]["podIPs"] = [{"ip": str(ipaddress.ip_address("10.0.0.0") + i - 1)}]
+    if obj["status"]["podIPs"]:
+        obj["status"]["podIP"] = obj["status"]["podIPs"][0]["ip"]
+    return obj
+
+
+def node(name, addresses):
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {}},
+            "status": {"addresses": [{"type": "InternalIP", "address": a} for a in addresses]}}
+
+
+def objects(rng, large=False):
+    """A cluster: namespaces, nodes, pods and policies as plain Kubernetes objects."""
+    namespaces = ["a", "b", "c", "undeclared"][:rng.randint(1, 4)]
+    out = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n, "labels": labels(rng)}}
+           for n in namespaces if n != "undeclared"]
+    out += [node("n1", ["192.168.0.1", "fd00:ffff::1"]), node("n2", ["192.168.0.2", "fd00:ffff::2"])]
+    pods = [pod(rng, i, namespaces, large) for i in range(rng.randint(60, 160) if large else rng.randint(2, 12))]
+    addresses = [ipaddress.ip_address(a["ip"]) for p in pods for a in p["status"]["podIPs"]]
+    addresses += [ipaddress.ip_address("203.0.113.7"), ipaddress.ip_address("2001:db8::7")]
+    many = rng.choice([3, 12]) if large else 3
+    policies = [policy(rng, f"policy-{i}", namespaces, addresses, many)
+                for i in range(rng.randint(20, 60) if large else rng.randint(1, 6))]
+    out += pods + policies
+    rng.shuffle(out)
+    return out
+
+
+# ---- packets ----
+
+def edges(network):
+    first, last = int(network.network_address), int(network.broadcast_address)
+    top = (1 << network.max_prefixlen) - 1
+    kind = ipaddress.IPv4Address if network.version == 4 else ipaddress.IPv6Address
+    return [kind(x) for x in (first - 1, first, last, last + 1) if 0 <= x <= top]
+
+
+def peers_of(objs):
+    for obj in objs:
+        for field, peers in (("ingress", "from"), ("egress", "to")):
+            for r in (obj.get("spec") or {}).get(field) or []:
+                yield r, r.get(peers) or []
+
+
+def interesting_addresses(objs):
+    found = {ipaddress.ip_address(a) for texts in OUTSIDE.values() for a in texts}
+    for obj in objs:
+        found |= {ipaddress.ip_address(a["ip"]) for a in obj.get("status", {}).get("podIPs", [])}
+    for _, peers in peers_of(objs):
+        for block in (p["ipBlock"] for p in peers if "ipBlock" in p):
+            for text in [block["cidr"]] + block.get("except", []):
+                found.update(edges(ipaddress.ip_network(text)))
+    return sorted(found, key=lambda a: (a.version, int(a)))
+
+
+def interesting_ports(objs):
+    found = {0, 1, 22, 80, 65535}
+    for r, _ in peers_of(objs):
+        for p in r.get("ports") or []:
+            if isinstance(p.get("port"), int):
+                found |= {x + d for x in (p["port"], p.get("endPort", p["port"])) for d in (-1, 0, 1)}
+    for obj in objs:
+        for c in obj.get("spec", {}).get("containers", []):
+            found |= {p["containerPort"] for p in c.get("ports", [])}
+    return sorted(p for p in found if 0 <= p <= 65535)
+
+
+ICMP = [(0, 0), (3, 0), (3, 4), (8, 0), (11, 0), (255, 0), (2, 0), (128, 0), (133, 0), (134, 0), (135, 0), (136, 0), (130, 0), (143, 0), (1, 4)]
+OTHERS = ["2", "47", "50", "255"]
+
+
+def packet(rng, src, dst, ports):
+    kind = rng.random()
+    if kind < 0.75:
+        return Packet(src, dst, rng.choice(PROTOCOLS + ["TCP"]), dport=rng.choice(ports),
+                      sport=rng.choice([40000, 40000, 67, 68, 546, 547]))
+    if kind < 0.9:  # also the other family's ICMP, which is an ordinary protocol there
+        kind, code = rng.choice(ICMP)
+        return Packet(src, dst, rng.choice(["ICMP", "ICMPv6"]), icmp_type=kind, icmp_code=code)
+    return Packet(src, dst, rng.choice(OTHERS))
+
+
+def packets(rng, objs, count):
+    """Packets between interesting addresses of one family, pods' more often than others."""
+    addresses = interesting_addresses(objs)
+    pods = sorted({ipaddress.ip_address(a["ip"]) for o in objs if o["kind"] == "Pod"
+                   for a in o["status"]["podIPs"]}, key=lambda a: (a.version, int(a)))
+    ports = interesting_ports(objs)
+    for _ in range(count):
+        src = rng.choice(pods if pods and chance(rng, 0.6) else addresses)
+        others = [a for a in (pods if chance(rng, 0.7) else addresses) if a.version == src.version] or [src]
+        ends = [src, rng.choice(others)]
+        if chance(rng, 0.03):
+            ends[1] = src
+        if chance(rng, 0.5):
+            ends.reverse()
+        yield packet(rng, ends[0], ends[1], ports)

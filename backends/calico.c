@@ -3,7 +3,8 @@
  * NetworkPolicy after the API server's defaulting. Keys are in alphabetical order, as calicoctl
  * prints them. Labels and annotations are not copied; rules of an inert direction are.
  */
-#include "backends/k8s.h"
+#include "backends/backend.h"
+#include "backends/yaml_writer.h"
 
 #include <stdlib.h>
 
@@ -43,21 +44,20 @@ static void put_values(struct buf *b, const struct sel_req *req)
 }
 
 /* Names and values are words of the label alphabet: nothing in them can end a quote. */
-static void put_req(struct buf *b, const struct sel_req *req, bool is_label)
+static void put_req(struct buf *b, const struct sel_req *req)
 {
     buf_puts(b, buf_text(b).n > 0 ? " && " : "");
     switch (req->op) {
     case SEL_EQ:
+        buf_str(b, req->key);
+        buf_puts(b, " == '");
+        buf_str(b, req->values[0]);
+        buf_putc(b, '\'');
+        break;
     case SEL_IN:
         buf_str(b, req->key);
-        if (is_label) {
-            buf_puts(b, " == '");
-            buf_str(b, req->values[0]);
-            buf_putc(b, '\'');
-        } else {
-            buf_puts(b, " in ");
-            put_values(b, req);
-        }
+        buf_puts(b, " in ");
+        put_values(b, req);
         break;
     case SEL_NOTIN:
         buf_str(b, req->key);
@@ -80,23 +80,22 @@ static void put_req(struct buf *b, const struct sel_req *req, bool is_label)
 /* matchLabels by key, then matchExpressions in their order, after what the text begins with. */
 static struct str selector_text(struct arena *a, const struct selector *s, const char *begin)
 {
-    size_t nlabels, n = 0;
-    const bool *is_label = k8s_match_labels(a, s, &nlabels);
-    const struct sel_req **labels = ARENA_NEW_ARRAY(a, nlabels, const struct sel_req *);
+    const struct sel_req **labels = ARENA_NEW_ARRAY(a, s->n, const struct sel_req *);
+    size_t nlabels = 0;
     for (size_t i = 0; i < s->n; i++) {
-        if (is_label[i]) {
-            labels[n++] = &s->v[i];
+        if (s->v[i].op == SEL_EQ) {
+            labels[nlabels++] = &s->v[i];
         }
     }
     qsort(labels, nlabels, sizeof labels[0], by_key);
     struct buf *b = buf_new(a);
     buf_puts(b, begin);
     for (size_t i = 0; i < nlabels; i++) {
-        put_req(b, labels[i], true);
+        put_req(b, labels[i]);
     }
     for (size_t i = 0; i < s->n; i++) {
-        if (!is_label[i]) {
-            put_req(b, &s->v[i], false);
+        if (s->v[i].op != SEL_EQ) {
+            put_req(b, &s->v[i]);
         }
     }
     return buf_text(b);

@@ -10,26 +10,13 @@
 static const char *const operators[] = {
     [SEL_IN] = "In", [SEL_NOTIN] = "NotIn", [SEL_EXISTS] = "Exists", [SEL_ABSENT] = "DoesNotExist"};
 
-const bool *k8s_match_labels(struct arena *a, const struct selector *s, size_t *count)
-{
-    bool *is_label = ARENA_NEW_ARRAY(a, s->n, bool);
-    struct strmap seen;
-    strmap_init(&seen, a);
-    *count = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        is_label[i] = s->v[i].op == SEL_EQ && strmap_put(&seen, s->v[i].key, &is_label[i]) == NULL;
-        *count += is_label[i];
-    }
-    return is_label;
-}
-
 static void match_expression(struct yaml *y, const struct sel_req *req)
 {
     yaml_map(y);
     yaml_key(y, "key");
     yaml_str(y, req->key);
     yaml_key(y, "operator");
-    yaml_cstr(y, operators[req->op == SEL_EQ ? SEL_IN : req->op]);
+    yaml_cstr(y, operators[req->op]);
     if (req->nvalues > 0) {
         yaml_key(y, "values");
         yaml_seq(y);
@@ -43,15 +30,17 @@ static void match_expression(struct yaml *y, const struct sel_req *req)
 
 void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s)
 {
-    size_t nlabels;
-    const bool *is_label = k8s_match_labels(y->out->arena, s, &nlabels);
+    size_t nlabels = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        nlabels += s->v[i].op == SEL_EQ;
+    }
     yaml_key(y, key);
     yaml_map(y);
     if (nlabels > 0) {
         yaml_key(y, "matchLabels");
         yaml_map(y);
         for (size_t i = 0; i < s->n; i++) {
-            if (is_label[i]) {
+            if (s->v[i].op == SEL_EQ) {
                 yaml_key_str(y, s->v[i].key);
                 yaml_str(y, s->v[i].values[0]);
             }
@@ -62,7 +51,7 @@ void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s)
         yaml_key(y, "matchExpressions");
         yaml_seq(y);
         for (size_t i = 0; i < s->n; i++) {
-            if (!is_label[i]) {
+            if (s->v[i].op != SEL_EQ) {
                 match_expression(y, &s->v[i]);
             }
         }

@@ -1,4 +1,4 @@
-/* What the parts of the Kubernetes backend share with each other and with Calico's: k8s.c writes
+/* What the parts of the Kubernetes backend share: k8s.c writes
  * NetworkPolicy, k8s_cluster.c ClusterNetworkPolicy, raw_yaml.c checks and copies raw text. */
 #ifndef NPC_BACKENDS_K8S_H
 #define NPC_BACKENDS_K8S_H
@@ -6,12 +6,6 @@
 #include "backends/backend.h"
 #include "backends/yaml_writer.h"
 
-/*
- * Which requirements of a selector stand in matchLabels: one flag for each, and their count. That
- * field is a map: when a key is required to be two values, the second one is an expression,
- * `key In [value]`, which means the same.
- */
-const bool *k8s_match_labels(struct arena *a, const struct selector *s, size_t *count);
 /* The key and below it a LabelSelector ({} if it is empty). */
 void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s);
 /* apiVersion, kind and metadata. False if raw text was refused. */

@@ -148,6 +148,9 @@ static bool take_scalar(struct reader *r, const yaml_event_t *yev)
         .line = yev->start_mark.line + 1,
     };
     ev.is_string = yev->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || yaml_plain_is_string(text);
+    if (text.n == 0 && !ev.is_string) {
+        return refuse(r, ev.line, "a value is missing: write null, or ''", STR(""));
+    }
     if (!ev.is_string && !is_common_plain(text)) {
         return refuse(
             r, ev.line,

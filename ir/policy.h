@@ -42,7 +42,7 @@ struct sel_req {
     struct span at;
 };
 
-struct selector { /* all requirements must hold */
+struct selector { /* all requirements must hold; at most one SEL_EQ for each key */
     struct sel_req *v;
     size_t n;
     struct span at;

@@ -4,6 +4,8 @@
  */
 #include "compile.h"
 
+#include <jansson.h>
+
 /* ---- there and back ---- */
 
 static void check_formatted(struct str text)
@@ -44,6 +46,44 @@ static void check_same_output(struct compiled *a, struct compiled *b, const char
     CU_ASSERT(!a->ok || str_eq(buf_text(a->out), buf_text(b->out)));
 }
 
+/* Takes the places out of the JSON form. */
+static void drop_places(json_t *v)
+{
+    const char *key;
+    json_t *child;
+    size_t i;
+    if (json_is_object(v)) {
+        json_object_del(v, "at");
+        json_object_foreach(v, key, child)
+        {
+            drop_places(child);
+        }
+    }
+    json_array_foreach(v, i, child)
+    {
+        drop_places(child);
+    }
+}
+
+static json_t *json_of(struct compiled *c)
+{
+    buf_cut(c->out, 0);
+    compile_run(c, "json");
+    json_t *v = json_loadb(buf_text(c->out).p, buf_text(c->out).n, 0, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(v);
+    drop_places(v);
+    return v;
+}
+
+/* All of the program that -t npc prints: policies, tiers, tests, raw text, counts of the rest. */
+static void check_same_json(struct compiled *a, struct compiled *b)
+{
+    json_t *x = json_of(a), *y = json_of(b);
+    CU_ASSERT(json_equal(x, y));
+    json_decref(x);
+    json_decref(y);
+}
+
 static void check_round_trip(const char *name, struct str text)
 {
     struct compiled a, b;
@@ -63,6 +103,7 @@ static void check_round_trip(const char *name, struct str text)
         check_same_policies(&a.program, &b.program);
         check_same_output(&a, &b, "k8s");
         check_same_output(&a, &b, "calico");
+        check_same_json(&a, &b);
     }
     compile_free(&a);
     compile_free(&b);
@@ -164,7 +205,7 @@ static void test_round_trip_of_objects(void)
         "kind: NetworkPolicy\n"
         "metadata:\n"
         "  name: p\n"
-        "  namespace: n\n"
+        "  namespace: ns\n"
         "  finalizers: [example.com/guard]\n"
         "  labels: {b: '1', a: ''}\n"
         "  annotations:\n"
@@ -219,9 +260,9 @@ static void test_layout(void)
                  "kind: NetworkPolicy\n"
                  "metadata:\n"
                  "  name: p\n"
-                 "  namespace: n\n"
+                 "  namespace: ns\n"
                  "  annotations: {kubernetes.io/description: Two words., a: b}\n"
-                 "  labels: {x: y}\n"
+                 "  labels: {x: z}\n"
                  "spec:\n"
                  "  podSelector: {}\n"
                  "  policyTypes: [Ingress, Egress]\n"
@@ -231,10 +272,10 @@ static void test_layout(void)
                  "    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: m}}\n"
                  "      podSelector: {}\n"
                  "    ports: [{port: 80}, {port: web, protocol: UDP}]\n",
-                 "namespace n {\n"
+                 "namespace ns {\n"
                  "  policy p for all pods {\n"
                  "    desc \"Two words.\"\n"
-                 "    label x = y\n"
+                 "    label x = z\n"
                  "    annotation a = b\n"
                  "    default deny egress\n"
                  "    allow from {pods app=web, all pods in namespace m} on {tcp/80, udp/web}\n"
@@ -247,7 +288,7 @@ static void test_cluster_inventory_stays_away(void)
     check_output("npc", "p.yaml",
                  "apiVersion: v1\n"
                  "kind: Namespace\n"
-                 "metadata: {name: n, labels: {a: b}}\n"
+                 "metadata: {name: ns, labels: {a: b}}\n"
                  "---\n"
                  "apiVersion: v1\n"
                  "kind: Node\n"
@@ -255,7 +296,8 @@ static void test_cluster_inventory_stays_away(void)
                  "---\n"
                  "apiVersion: v1\n"
                  "kind: Pod\n"
-                 "metadata: {name: w, namespace: n, labels: {a: b}}\n"
+                 "metadata: {name: w, namespace: ns, labels: {a: b}}\n"
+                 "spec: {containers: []}\n"
                  "status: {podIP: 10.0.0.1}\n",
                  "");
 }

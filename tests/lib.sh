@@ -11,7 +11,8 @@ unset NO_COLOR
 test_count=0
 test_failures=0
 
-# test_begin AREA: makes the scratch directory $TMP and works in $TMP/work.
+# test_begin AREA [source]: makes the scratch directory $TMP and works in $TMP/work. `source`: only
+# the source tree is looked at, no program is needed.
 test_begin()
 {
     echo "# $1"
@@ -19,6 +20,10 @@ test_begin()
     # The scratch directory goes away however the script ends.
     trap 'chmod -R u+rwX "$TMP" 2>/dev/null; rm -rf "$TMP"' EXIT
     mkdir "$TMP/work" && cd "$TMP/work" || exit 1
+    if [ "${2-}" != source ] && [ ! -x "$NPC" ]; then
+        fail program "no program at $NPC"
+        test_end
+    fi
 }
 
 ok()

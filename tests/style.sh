@@ -2,7 +2,7 @@
 # test: once
 # Layout and house rules that a program can check.
 . "$(dirname "$0")/lib.sh"
-test_begin style
+test_begin style source
 cd "$SRC" || exit 1
 
 # silent NAME COMMAND...: passed if the command succeeds and prints nothing.

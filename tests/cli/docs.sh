@@ -16,16 +16,17 @@ for command in "${commands[@]}"; do
 done
 while read -r option; do
     check "help--$option" sh -c "for c in ${commands[*]}; do '$NPC' help \$c; done | grep -q -- '--$option'"
-done < <(sed -n '/^\.Sh OPTIONS/,/^\.Sh ENV/s/^\.It Fl .*-\([a-z-]*\).*/\1/p' "$manual" |
+done < <(sed -n '/^\.Sh OPTIONS/,/^\.Sh ENV/s/^\.It Fl \(.*Fl \)\{0,1\}-\([a-z-]*\).*/\2/p' "$manual" |
     sed -n '/^[a-z]/p')
 while read -r backend _; do
     check "manual-backend-$backend" grep -q "^\.It Cm $backend\$" "$manual"
 done < <("$NPC" backends)
 
 # bash completion, driven as bash drives it.
+mkdir "$TMP/bin" && ln -s "$NPC" "$TMP/bin/npc"
 complete_words()
 {
-    PATH=$(dirname "$NPC"):$PATH bash -c '
+    PATH=$TMP/bin:$PATH bash -c '
         _init_completion() { cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
             words=("${COMP_WORDS[@]}") cword=$COMP_CWORD; }
         _filedir() { COMPREPLY=("file:$1"); }

@@ -9,7 +9,7 @@ namespace shop {
   policy web for pods app=web {
     allow from anywhere on tcp/80
   }
-} # end
+}  # end
 END
 echo "$ugly" >a.npc
 cp want.npc b.npc

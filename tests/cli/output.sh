@@ -55,7 +55,7 @@ check side-file-is-json python3 -m json.tool n.nft.map /dev/null
 check side-main grep -q '^table ' n.nft
 
 run "$NPC" compile -t iptables -o ipt "$shop"
-check directory test "$(find ipt -type f -printf '%f\n' | LC_ALL=C sort | paste -sd ' ')" = 'ipsets rules.v4 rules.v6'
+check directory test "$(find ipt -type f -printf '%f\n' | LC_ALL=C sort | paste -sd ' ')" = 'ipsets npc.map rules.v4 rules.v6'
 run "$NPC" compile -t iptables -o ipt "$shop"
 check directory-again test "$status" = 0
 run "$NPC" compile -t iptables -o ipt/ "$shop"

@@ -7,13 +7,18 @@ test_begin cli/progress
 cat >slow.sh <<'END'
 piece()
 {
-    for i in 1 2 3; do head -c 500000 /dev/zero | tr '\0' '#'; echo; done
+    for i in $(seq 300); do
+        echo '---'
+        yes '{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}
+---' | head -n 179
+    done
 }
 piece
 sleep 0.4
 piece
 sleep 0.4
 piece
+echo ---
 cat "$1"
 END
 slow()

@@ -129,7 +129,7 @@ static void test_options(void)
 static void test_errors(void)
 {
     struct npc *n = npc_new();
-    add(n, "a.npc", "policy p for pods a=b { allow from anywhere on 80 }\n");
+    add(n, "a.npc", "policy p for pods a=b { allow from anywhere on }\n");
     add(n, "b.npc", "policy q for pods a=b { allow from }\n");
     CU_ASSERT_EQUAL(npc_load(n), NPC_BAD);
     CU_ASSERT(says(n, "a.npc:1:48: error: "));

@@ -71,8 +71,23 @@ class Lab:
         )
 
 
+def leave_something(node):
+    """npc refuses a network of which nothing is left: takes exceptions away until something is."""
+    if isinstance(node, list):
+        for v in node:
+            leave_something(v)
+    elif isinstance(node, dict):
+        if "cidr" in node and "except" in node:
+            whole = ipaddress.ip_network(node["cidr"])
+            while [whole] == list(ipaddress.collapse_addresses(map(ipaddress.ip_network, node["except"]))):
+                node["except"].pop()
+        for v in node.values():
+            leave_something(v)
+
+
 def one_source(objs):
     """Pods keep one address a family, so that it is clear which one a packet comes from."""
+    leave_something(objs)
     for o in objs:
         if o["kind"] == "Pod":
             seen = {}

@@ -33,11 +33,18 @@ void clean_advance(uint32_t *line, uint32_t *col, const unsigned char *text, siz
     *col += clean_count(text, n);
 }
 
+/* The bytes of a byte order mark at the start of the input. */
+static size_t mark_length(const struct clean *s, const unsigned char *buf, size_t n)
+{
+    return !s->begun && n >= 3 && memcmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 /* Reports what stands at buf[at], and gives up. */
 static long refuse(struct clean *s, const unsigned char *buf, size_t at, const char *what,
                    const char *hint)
 {
-    clean_advance(&s->line, &s->col, buf, at);
+    size_t mark = mark_length(s, buf, at);
+    clean_advance(&s->line, &s->col, buf + mark, at - mark);
     struct span place = {.file = s->file, .line = s->line, .col = s->col, .len = 1};
     struct diag *d = diag_error(&s->ctx->diags, NPC002, place, "%s", what);
     if (hint != NULL) {
@@ -190,7 +197,7 @@ long clean_read(struct clean *s, unsigned char *buf, size_t n)
             }
             continue;
         }
-        size_t mark = !s->begun && good >= 3 && memcmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+        size_t mark = mark_length(s, buf, (size_t)good);
         s->begun = true;
         memmove(buf, buf + mark, (size_t)good - mark);
         clean_advance(&s->line, &s->col, buf, (size_t)good - mark);

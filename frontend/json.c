@@ -286,16 +286,18 @@ static bool check_escapes(struct json_reader *r)
 
 /* ---- chunks ---- */
 
-/* yajl stops after the byte that fits no token, or after the token that fits nowhere. */
-static void find_error(struct json_reader *r, bool in_token)
+/* The token that yajl stopped in, or the end of the input. Where in a token it stopped depends on
+ * how the input was cut into chunks, so the place is where the token begins. */
+static struct span find_error(struct json_reader *r)
 {
     size_t end = yajl_get_bytes_consumed(r->yajl);
-    end = end > r->nchunk ? r->nchunk : end < r->at ? r->at : end;
-    if (in_token) {
-        advance_to(r, end > r->at ? end - 1 : end);
-    } else {
-        find_token(r, end);
+    if (!r->ended) {
+        find_token(r, end > r->nchunk ? r->nchunk : end);
     }
+    if (r->in_token && !r->ended) {
+        return (struct span){r->base.file, r->token_line, r->token_col, 1};
+    }
+    return here(r);
 }
 
 static bool report_syntax(struct json_reader *r)
@@ -305,8 +307,7 @@ static bool report_syntax(struct json_reader *r)
     while (problem.n > 0 && (problem.p[problem.n - 1] == '\n' || problem.p[problem.n - 1] == '.')) {
         problem.n--;
     }
-    find_error(r, str_starts(problem, "lexical"));
-    diag_error(&r->base.ctx->diags, NPC051, here(r), "not JSON: " STR_FMT, STR_ARG(problem));
+    diag_error(&r->base.ctx->diags, NPC051, find_error(r), "not JSON: " STR_FMT, STR_ARG(problem));
     yajl_free_error(r->yajl, text);
     return false;
 }

@@ -372,57 +372,122 @@ static bool is_source(const struct printer *p, struct span at)
     return at.file != 0 && str_ends(sources_get(&p->e->ctx->sources, at.file)->path, ".npc");
 }
 
-static void print_addresses(struct npc_writer *w, const struct address *addrs, size_t n)
+static void put_addresses(struct npc_writer *w, const struct address *addrs, size_t n)
 {
     struct arena *a = w->line->arena;
-    if (n == 0) {
-        return;
-    }
     npc_put(w, "addr ");
     if (n == 1) {
         npc_put_str(w, ip_text(a, addrs->family, addrs->ip));
-    } else {
-        npc_open(w);
-        for (size_t i = 0; i < n; i++) {
-            if (i > 0) {
-                npc_next(w);
-            }
-            npc_put_str(w, ip_text(a, addrs[i].family, addrs[i].ip));
-        }
-        npc_close(w);
+        return;
     }
-    npc_end(w);
+    npc_open(w);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) {
+            npc_next(w);
+        }
+        npc_put_str(w, ip_text(a, addrs[i].family, addrs[i].ip));
+    }
+    npc_close(w);
+}
+
+static void put_named_port(struct npc_writer *w, const struct named_port *port)
+{
+    npc_put(w, "port ");
+    npc_word(w, port->name);
+    npc_put(w, " = ");
+    npc_put(w, proto_name(port->proto));
+    npc_put(w, "/");
+    npc_put_u64(w, port->number);
+}
+
+struct thing { /* a node or workload */
+    const char *keyword;
+    struct str name;
+    const struct address *addrs;
+    const struct named_port *ports;
+    const struct labels *labels;
+    size_t naddrs, nports;
+};
+
+/* Ends one property: in a line of its own, or with a blank. */
+static void end_property(struct npc_writer *w, bool in_line)
+{
+    if (in_line) {
+        npc_put(w, " ");
+    } else {
+        npc_end(w);
+    }
+}
+
+static void put_properties(struct npc_writer *w, const struct thing *t, bool in_line)
+{
+    if (t->naddrs > 0) {
+        put_addresses(w, t->addrs, t->naddrs);
+        end_property(w, in_line);
+    }
+    for (size_t i = 0; i < t->labels->n; i++) {
+        npc_put(w, "label ");
+        npc_word(w, t->labels->v[i].key);
+        npc_put(w, "=");
+        npc_word(w, t->labels->v[i].value);
+        end_property(w, in_line);
+    }
+    for (size_t i = 0; i < t->nports; i++) {
+        put_named_port(w, &t->ports[i]);
+        end_property(w, in_line);
+    }
+}
+
+static void put_thing(struct npc_writer *w, const struct thing *t)
+{
+    npc_put(w, t->keyword);
+    npc_put(w, " ");
+    npc_word(w, t->name);
+}
+
+/* On one line if it fits there. */
+static void print_thing(struct npc_writer *w, const struct thing *t)
+{
+    put_thing(w, t);
+    npc_put(w, " { ");
+    put_properties(w, t, true);
+    npc_put(w, "}");
+    bool any = t->naddrs + t->labels->n + t->nports > 0;
+    if (any && npc_fits(w)) {
+        npc_end(w);
+        return;
+    }
+    npc_drop(w);
+    put_thing(w, t);
+    npc_block(w);
+    put_properties(w, t, false);
+    npc_block_end(w);
 }
 
 static void print_node(struct npc_writer *w, const struct node_object *n)
 {
-    npc_item(w);
-    npc_put(w, "node ");
-    npc_word(w, n->name);
-    npc_block(w);
-    print_addresses(w, n->addrs, n->naddrs);
-    print_labels(w, "label", n->labels.v, n->labels.n);
-    npc_block_end(w);
+    const struct thing t = {
+        .keyword = "node",
+        .name = n->name,
+        .addrs = n->addrs,
+        .naddrs = n->naddrs,
+        .labels = &n->labels,
+    };
+    print_thing(w, &t);
 }
 
 static void print_workload(struct npc_writer *w, const struct workload *l)
 {
-    npc_item(w);
-    npc_put(w, "workload ");
-    npc_word(w, l->name);
-    npc_block(w);
-    print_addresses(w, l->addrs, l->naddrs);
-    print_labels(w, "label", l->labels.v, l->labels.n);
-    for (size_t i = 0; i < l->nports; i++) {
-        npc_put(w, "port ");
-        npc_word(w, l->ports[i].name);
-        npc_put(w, " = ");
-        npc_put(w, proto_name(l->ports[i].proto));
-        npc_put(w, "/");
-        npc_put_u64(w, l->ports[i].number);
-        npc_end(w);
-    }
-    npc_block_end(w);
+    const struct thing t = {
+        .keyword = "workload",
+        .name = l->name,
+        .addrs = l->addrs,
+        .naddrs = l->naddrs,
+        .labels = &l->labels,
+        .ports = l->ports,
+        .nports = l->nports,
+    };
+    print_thing(w, &t);
 }
 
 /* ---- tests ---- */
@@ -491,9 +556,10 @@ static void enter(struct printer *p, struct str ns)
     }
 }
 
-static bool has_labels(const struct ns_object *ns)
+static bool has_labels(const struct printer *p, const struct ns_object *ns)
 {
-    return ns->declared && ns->labels.n > 1;
+    return ns->declared && ns->labels.n > 1 && is_source(p, ns->at) &&
+           strmap_get(&p->labelled, ns->name) == NULL;
 }
 
 /* What the language said of it: namespaces by name, each with its workloads. */
@@ -501,19 +567,22 @@ static void print_inventory(struct printer *p)
 {
     const struct inventory *inv = &p->e->program->inv;
     size_t next = 0;
-    for (size_t i = 0; i <= inv->namespaces.n; i++) {
-        const struct ns_object *ns = i < inv->namespaces.n ? inv->namespaces.v[i] : NULL;
-        if (ns != NULL && has_labels(ns) && is_source(p, ns->at) &&
-            strmap_get(&p->labelled, ns->name) == NULL) {
+    for (size_t i = 0; i < inv->namespaces.n; i++) {
+        const struct ns_object *ns = inv->namespaces.v[i];
+        bool begun = false;
+        if (has_labels(p, ns)) {
             enter(p, ns->name);
         }
-        for (; next < inv->workloads.n &&
-               (ns == NULL || str_cmp(inv->workloads.v[next]->ns, ns->name) <= 0);
-             next++) {
-            if (inv->workloads.v[next]->kind == WL_WORKLOAD) {
-                enter(p, inv->workloads.v[next]->ns);
-                print_workload(&p->w, inv->workloads.v[next]);
+        for (; next < inv->workloads.n && str_eq(inv->workloads.v[next]->ns, ns->name); next++) {
+            if (inv->workloads.v[next]->kind != WL_WORKLOAD) {
+                continue;
             }
+            enter(p, ns->name);
+            if (!begun) {
+                npc_item(&p->w);
+                begun = true;
+            }
+            print_workload(&p->w, inv->workloads.v[next]);
         }
     }
 }
@@ -522,17 +591,22 @@ static void print_top(struct printer *p)
 {
     const struct program *program = p->e->program;
     for (size_t i = 0; i < program->tiers.n; i++) {
-        npc_item(&p->w);
         npc_put(&p->w, "tier ");
         npc_word(&p->w, program->tiers.v[i].name);
         npc_put(&p->w, " order ");
         npc_put_u64(&p->w, program->tiers.v[i].order);
         npc_end(&p->w);
     }
+    bool begun = false;
     for (size_t i = 0; i < program->inv.nodes.n; i++) {
-        if (is_source(p, program->inv.nodes.v[i]->at)) {
-            print_node(&p->w, program->inv.nodes.v[i]);
+        if (!is_source(p, program->inv.nodes.v[i]->at)) {
+            continue;
         }
+        if (!begun) {
+            npc_item(&p->w);
+            begun = true;
+        }
+        print_node(&p->w, program->inv.nodes.v[i]);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { MOST_COLUMNS = 80, MOST_WORD_BYTES = 4096, MOST_NESTED_SETS = 4 };
+enum { INDENT = 2, MOST_COLUMNS = 80, MOST_WORD_BYTES = 4096, MOST_NESTED_SETS = 4 };
 
 void npc_writer_init(struct npc_writer *w, struct arena *a, struct buf *out)
 {
@@ -117,7 +117,14 @@ void npc_put_u64(struct npc_writer *w, uint64_t v)
 
 static void mark(struct npc_writer *w, enum npc_mark_kind kind)
 {
-    struct npc_mark m = {kind, buf_text(w->line).n};
+    size_t from = 0, column = 0;
+    if (w->marks.n > 0) { /* count on from the last one */
+        from = w->marks.v[w->marks.n - 1].at;
+        column = w->marks.v[w->marks.n - 1].column;
+    }
+    struct str line = buf_text(w->line);
+    column += utf8_length((struct str){line.p + from, line.n - from});
+    struct npc_mark m = {kind, line.n, column};
     vec_push(w->line->arena, &w->marks, m);
 }
 
@@ -142,9 +149,25 @@ void npc_close(struct npc_writer *w)
 
 /* ---- layout ---- */
 
-/* Where the set that opens at marks[i] ends, and how long it is with what must follow it on the
- * line: the text up to the next place where a line may break. */
-static size_t set_width(const struct npc_writer *w, size_t i)
+static size_t line_columns(const struct npc_writer *w)
+{
+    return utf8_length(buf_text(w->line));
+}
+
+bool npc_fits(const struct npc_writer *w)
+{
+    return w->indent + line_columns(w) <= MOST_COLUMNS;
+}
+
+void npc_drop(struct npc_writer *w)
+{
+    buf_cut(w->line, 0);
+    w->marks.n = 0;
+}
+
+/* The columns of the set that opens at marks[i], with what must follow it on the line: the text up
+ * to the next place where a line may end, and the brace or comma there. */
+static size_t set_columns(const struct npc_writer *w, size_t i)
 {
     size_t depth = 0, j = i;
     for (; j < w->marks.n; j++) {
@@ -154,78 +177,94 @@ static size_t set_width(const struct npc_writer *w, size_t i)
             break;
         }
     }
-    size_t end = j + 1 < w->marks.n ? w->marks.v[j + 1].at + 1 : buf_text(w->line).n;
-    return end - w->marks.v[i].at;
+    size_t end = j + 1 < w->marks.n ? w->marks.v[j + 1].column + 1 : line_columns(w);
+    return end - w->marks.v[i].column;
+}
+
+struct print { /* of one statement */
+    struct npc_writer *w;
+    size_t from;   /* what of the line is printed */
+    size_t indent; /* of the set at hand */
+    size_t column;
+    size_t depth;
+    bool broken[MOST_NESTED_SETS];
+};
+
+/* Prints `text`, begins a new line, and skips so many bytes of the flat form. */
+static void break_line(struct print *p, const char *text, size_t skip)
+{
+    buf_puts(p->w->out, text);
+    buf_putc(p->w->out, '\n');
+    buf_spaces(p->w->out, p->indent);
+    p->column = p->indent;
+    p->from += skip;
+}
+
+static void print_mark(struct print *p, size_t i)
+{
+    struct npc_mark m = p->w->marks.v[i];
+    switch (m.kind) {
+    case NPC_OPEN:
+        assert(p->depth < MOST_NESTED_SETS);
+        p->broken[p->depth] = p->column + set_columns(p->w, i) > MOST_COLUMNS;
+        if (p->broken[p->depth++]) {
+            p->indent += INDENT;
+            break_line(p, "{", 1);
+        }
+        break;
+    case NPC_NEXT:
+        if (p->broken[p->depth - 1]) {
+            break_line(p, ",", 2);
+        }
+        break;
+    case NPC_CLOSE:
+        if (p->broken[--p->depth]) {
+            p->indent -= INDENT;
+            break_line(p, ",", 0);
+        }
+        break;
+    }
 }
 
 void npc_end(struct npc_writer *w)
 {
-    buf_spaces(w->out, w->indent);
     struct str line = buf_text(w->line);
-    bool broken[MOST_NESTED_SETS];
-    size_t depth = 0, from = 0, col = w->indent, indent = w->indent;
+    struct print p = {.w = w, .indent = w->indent, .column = w->indent};
+    buf_spaces(w->out, w->indent);
     for (size_t i = 0; i < w->marks.n; i++) {
-        struct npc_mark m = w->marks.v[i];
-        struct str before = {line.p + from, m.at - from};
-        buf_str(w->out, before);
-        col += utf8_length(before);
-        from = m.at;
-        switch (m.kind) {
-        case NPC_OPEN:
-            assert(depth < MOST_NESTED_SETS);
-            broken[depth] = col + set_width(w, i) > MOST_COLUMNS;
-            if (broken[depth++]) {
-                indent += 2;
-                buf_puts(w->out, "{\n");
-                buf_spaces(w->out, indent);
-                col = indent;
-                from += 1;
-            }
-            break;
-        case NPC_NEXT:
-            if (broken[depth - 1]) {
-                buf_puts(w->out, ",\n");
-                buf_spaces(w->out, indent);
-                col = indent;
-                from += 2;
-            }
-            break;
-        case NPC_CLOSE:
-            if (broken[--depth]) {
-                indent -= 2;
-                buf_puts(w->out, ",\n");
-                buf_spaces(w->out, indent);
-                col = indent;
-            }
-            break;
-        }
+        struct str text = {line.p + p.from, w->marks.v[i].at - p.from};
+        buf_str(w->out, text);
+        p.column += utf8_length(text);
+        p.from = w->marks.v[i].at;
+        print_mark(&p, i);
     }
-    buf_str(w->out, (struct str){line.p + from, line.n - from});
+    buf_str(w->out, (struct str){line.p + p.from, line.n - p.from});
     buf_putc(w->out, '\n');
-    buf_cut(w->line, 0);
-    w->marks.n = 0;
+    npc_drop(w);
+    w->first = false;
 }
 
 void npc_block(struct npc_writer *w)
 {
     npc_put(w, " {");
     npc_end(w);
-    w->indent += 2;
+    w->indent += INDENT;
     w->first = true;
 }
 
 void npc_block_end(struct npc_writer *w)
 {
-    w->indent -= 2;
-    buf_spaces(w->out, w->indent);
+    w->indent -= INDENT;
+    if (w->first) {
+        buf_cut(w->out, buf_text(w->out).n - 1); /* the line end behind { */
+    } else {
+        buf_spaces(w->out, w->indent);
+    }
     buf_puts(w->out, "}\n");
     w->first = false;
 }
 
 void npc_item(struct npc_writer *w)
 {
-    if (!w->first) {
-        buf_putc(w->out, '\n');
-    }
-    w->first = false;
+    buf_puts(w->out, w->first ? "" : "\n");
 }

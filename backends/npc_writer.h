@@ -20,7 +20,8 @@ struct npc_writer {
 
 struct npc_mark {
     enum npc_mark_kind { NPC_OPEN, NPC_NEXT, NPC_CLOSE } kind;
-    size_t at; /* offset in the line */
+    size_t at;     /* offset in the line */
+    size_t column; /* code points before it */
 };
 
 void npc_writer_init(struct npc_writer *w, struct arena *a, struct buf *out);
@@ -40,10 +41,14 @@ void npc_close(struct npc_writer *w);
 
 /* Ends the statement and lays it out. */
 void npc_end(struct npc_writer *w);
-/* Ends the statement with "{"; what follows is inside, until npc_block_end(). */
+/* Whether the statement, as it is, fits on one line; and drops it instead of ending it. */
+bool npc_fits(const struct npc_writer *w);
+void npc_drop(struct npc_writer *w);
+/* Ends the statement with "{"; what follows is inside, until npc_block_end(). An empty block is
+ * closed on the line where it opened. */
 void npc_block(struct npc_writer *w);
 void npc_block_end(struct npc_writer *w);
-/* Between items of a file or a namespace: an empty line, but for the first. */
+/* Before an item that stands apart: an empty line, but not at the top of a file or block. */
 void npc_item(struct npc_writer *w);
 
 #endif

@@ -88,7 +88,7 @@ static bool check_limits(struct doc *d, const struct event *ev)
     return true;
 }
 
-static bool next(struct doc *d, struct event *ev)
+bool doc_next(struct doc *d, struct event *ev)
 {
     return event_next(d->reader, ev) && check_limits(d, ev);
 }
@@ -212,7 +212,7 @@ bool doc_skip(struct doc *d, const struct event *first)
         if (depth == 0) {
             return true;
         }
-        if (!next(d, &ev)) {
+        if (!doc_next(d, &ev)) {
             return false;
         }
     }
@@ -340,7 +340,7 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
             doc_append(parent->node, &parent->last, done, parent->key);
             parent->key = NULL;
         }
-        if (!next(d, &ev)) {
+        if (!doc_next(d, &ev)) {
             return NULL;
         }
     }

@@ -74,6 +74,8 @@ void doc_begin(struct doc *d);
 /* Starts to count for the limits of one object, which begins at `ev`. */
 void doc_begin_object(struct doc *d, const struct event *ev);
 
+/* Gives the next event and counts it for the limits. */
+bool doc_next(struct doc *d, struct event *ev);
 /* Builds the value that begins with the event `first`. NULL if an error was reported. */
 struct node *doc_read(struct doc *d, const struct event *first, const struct filter *filter);
 /* The same for the value of a key, as the filter of its map has it. */

@@ -259,8 +259,9 @@ static bool read_object(struct stream *s, const struct event *start)
     struct event ev;
     struct node *root = doc_map(&s->doc, start->at), *last = NULL;
     doc_begin_object(&s->doc, start);
+    s->doc.parsed = 1; /* the root itself */
     for (;;) {
-        if (!event_next(s->reader, &ev)) {
+        if (!doc_next(&s->doc, &ev)) {
             return false;
         }
         if (ev.kind == EVENT_MAP_END) {

@@ -271,7 +271,8 @@ vals
   ;
 opt_except
   : %empty                             { $$ = NULL; }
-  | EXCEPT "{" addrlist opt_comma "}"  { $$ = ast_set_brace($3, @$); }
+  | EXCEPT "{" addrlist opt_comma "}"
+      { $$ = ast_set_brace($3, ast_loc_join(&@1, 4)); } /* from the brace on */
   ;
 addrs
   : addr                        { $$ = ast_set_new(ARENA, $1); }

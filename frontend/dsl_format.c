@@ -90,24 +90,23 @@ static void puts_text(struct format *f, const char *text)
     layout_puts(&f->line, text);
 }
 
-/* A word or string as the scanner reads it back. */
-static void put_quoted(struct format *f, struct str text, void (*print)(struct buf *, struct str))
+/* A word, or a string as the scanner reads it back. */
+static void put_string(struct format *f, const struct ast_word *w)
 {
     struct buf *scratch = f->line.scratch;
     buf_cut(scratch, 0);
-    print(scratch, text);
+    string_print(scratch, w->text);
     struct str printed = buf_text(scratch);
     put_text(f, (struct str){arena_copy(f->a, printed.p, printed.n), printed.n});
 }
 
 static void put_word(struct format *f, const struct ast_word *w)
 {
-    put_quoted(f, w->text, word_print);
-}
-
-static void put_string(struct format *f, const struct ast_word *w)
-{
-    put_quoted(f, w->text, string_print);
+    if (word_is_bare(w->text)) {
+        put_text(f, w->text);
+    } else {
+        put_string(f, w);
+    }
 }
 
 /* Behind an element: its comment, which may stand behind the comma. */

@@ -87,9 +87,10 @@ struct str syntax_nearest_keyword(struct str word);
  * reordering characters. Reports what is wrong. dsl_bytes.c */
 bool bytes_check(struct ctx *c, uint32_t file, struct str text);
 
-/* Prints a word as the scanner would read it back: bare if it can be, else quoted. dsl_words.c */
-void word_print(struct buf *out, struct str text);
-/* Prints a string with its quotes. */
+/* Whether the scanner reads the text as one word where any word may stand; else it needs quotes.
+ * dsl_words.c */
+bool word_is_bare(struct str s);
+/* Prints a string with its quotes, so that the scanner reads it back. */
 void string_print(struct buf *out, struct str text);
 
 #endif

@@ -153,7 +153,7 @@ void rulesets_resolve(struct resolver *r)
         check_hidden(r, r->ruleset_list.list.v[i]);
         find_uses(r, r->ruleset_list.list.v[i]);
     }
-    deps_visit(r, &r->ruleset_list, "rules", check_ruleset);
+    deps_visit(r, &r->ruleset_list, "rule set", check_ruleset);
 }
 
 /* ---- using them ---- */

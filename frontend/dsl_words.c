@@ -155,7 +155,7 @@ static bool lexes_as_port(struct str s)
     return false;
 }
 
-static bool is_bare(struct str s)
+bool word_is_bare(struct str s)
 {
     if (s.n == 0 || lexes_as_port(s)) {
         return false;
@@ -166,15 +166,6 @@ static bool is_bare(struct str s)
         }
     }
     return true;
-}
-
-void word_print(struct buf *out, struct str text)
-{
-    if (is_bare(text)) {
-        buf_str(out, text);
-    } else {
-        string_print(out, text);
-    }
 }
 
 /* Characters that must not, or had better not, stand in source as they are. */

@@ -207,39 +207,36 @@ enum npc_status npc_compile(struct npc *n, const char *backend, struct npc_outpu
     return compile(n, str_of(backend), out) ? NPC_OK : failure_status(n, first);
 }
 
-static bool format(struct npc *n, struct str name, struct str text, struct str *out)
+static enum npc_status format(struct npc *n, const char *name, struct str text,
+                              const char **out_text, size_t *out_size)
 {
-    uint32_t file = sources_add(&n->ctx.sources, str_dup(&n->ctx.arena, name));
+    uint32_t file = sources_add(&n->ctx.sources, str_of(name));
     if (text.n > n->ctx.limits.dsl_file) {
         diag_error(&n->ctx.diags, NPC003, (struct span){.file = file},
                    "an npc file of %zu bytes; at most %zu are read", text.n,
                    n->ctx.limits.dsl_file);
-        return false;
+        return NPC_BAD;
     }
     struct str kept = str_dup(&n->ctx.arena, text);
     sources_get(&n->ctx.sources, file)->text = kept;
     bool ok;
     const struct ast_file *ast = dsl_parse(&n->ctx, file, kept, &ok);
     if (!ok) {
-        return false;
+        return NPC_BAD;
     }
     struct buf *formatted = buf_new(&n->ctx.arena);
     dsl_format(ast, formatted);
-    *out = buf_text(formatted);
-    return true;
+    *out_text = buf_text(formatted).p;
+    *out_size = buf_text(formatted).n;
+    return NPC_OK;
 }
 
 enum npc_status npc_format(struct npc *n, const char *name, const char *text, size_t size,
                            const char **out_text, size_t *out_size)
 {
+    const struct str whole = {text, size};
     GUARD(n);
-    struct str out;
-    if (!format(n, str_of(name), (struct str){text, size}, &out)) {
-        return NPC_BAD;
-    }
-    *out_text = out.p;
-    *out_size = out.n;
-    return NPC_OK;
+    return format(n, name, whole, out_text, out_size);
 }
 
 const char *npc_nearest(const char *word, const char *const *candidates, size_t n)

@@ -84,9 +84,8 @@ enum npc_status npc_read_file(struct npc *n, const char *path, const char **text
 
 /* ---- out ---- */
 
-enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out)
+static enum npc_status write_fd(struct npc *n, int fd, const struct npc_output *out)
 {
-    GUARD(n);
     if (out->directory) {
         diag_error(&n->ctx.diags, NPC901, (struct span){0},
                    "this backend writes a directory and needs a path");
@@ -100,6 +99,12 @@ enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out
         io_error(n, "write", "standard output", errno);
     }
     return NPC_FAULT;
+}
+
+enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out)
+{
+    GUARD(n);
+    return write_fd(n, fd, out);
 }
 
 static bool write_directory(struct npc *n, const char *path, const struct emit *e)
@@ -145,23 +150,21 @@ static bool rewrite_file(struct npc *n, const char *path, struct str text)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return file_write_atomic(path, text, OUTPUT_MODE);
+        return file_write_atomic(path, text, OUTPUT_MODE) || io_error(n, "write", path, errno);
     }
     char *target = realpath(path, NULL);
     if (target == NULL) {
-        return false;
+        return io_error(n, "find", path, errno);
     }
     arena_defer(&n->ctx.arena, free_deferred, target);
     const mode_t mode = st.st_mode & 0777;
-    return file_write_atomic(target, text, mode) && chmod(target, mode) == 0;
+    return (file_write_atomic(target, text, mode) && chmod(target, mode) == 0) ||
+           io_error(n, "write", path, errno);
 }
 
 enum npc_status npc_write_file(struct npc *n, const char *path, const char *text, size_t size)
 {
+    const struct str whole = {text, size};
     GUARD(n);
-    if (!rewrite_file(n, path, (struct str){text, size})) {
-        io_error(n, "write", path, errno);
-        return NPC_FAULT;
-    }
-    return NPC_OK;
+    return rewrite_file(n, path, whole) ? NPC_OK : NPC_FAULT;
 }

@@ -44,7 +44,7 @@ build()
     echo "== building $dir"
     if ! { cmake -S . -B "$dir" -G Ninja "${launcher[@]}" "$@" && ninja -C "$dir"; } \
         >"$dir/build.log" 2>&1; then
-        tail -40 "$dir/build.log"
+        grep -A 15 -E 'FAILED|CMake Error' "$dir/build.log" || tail -20 "$dir/build.log"
         return 1
     fi
 }

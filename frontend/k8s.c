@@ -106,8 +106,9 @@ static void decode(struct stream *s, const struct node *object, const struct k8s
     if (kind == NULL) {
         return;
     }
-    s->k->ok &= doc_check(&s->doc, object, true, s->k->scratch);
     s->k->kind = kind->name;
+    s->k->errors = s->k->ctx->diags.errors;
+    s->k->ok &= doc_check(&s->doc, object, true, s->k->scratch);
     kind->read(s->k, object);
 }
 

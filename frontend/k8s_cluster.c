@@ -456,7 +456,6 @@ static void take_spec(struct k8s *k, const struct node *spec, const struct diale
 static void read_policy(struct k8s *k, const struct node *object, const struct dialect *d,
                         struct str tier)
 {
-    size_t errors = k->ctx->diags.errors;
     struct policy_nodes parts = {0};
     struct policy *out = ARENA_NEW(&k->ctx->arena, struct policy);
     out->api = d->api;
@@ -474,7 +473,7 @@ static void read_policy(struct k8s *k, const struct node *object, const struct d
                   "metadata.name=\"default\" can be created in the cluster",
                   STR_ARG(out->name));
     }
-    if (k->ctx->diags.errors == errors) {
+    if (k8s_is_good(k)) {
         vec_push(&k->ctx->arena, &k->program->policies, out);
     }
 }

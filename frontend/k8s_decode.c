@@ -72,6 +72,11 @@ struct diag *k8s_report(struct k8s *k, enum severity sev, enum diag_id id, struc
                        place.n > 0 ? ": " : "", STR_ARG(text));
 }
 
+bool k8s_is_good(const struct k8s *k)
+{
+    return k->ctx->diags.errors == k->errors;
+}
+
 void k8s_hint(struct k8s *k, struct diag *d, const char *fmt, ...)
 {
     va_list args;
@@ -283,17 +288,12 @@ static struct str nearest_field(struct k8s *k, const struct schema *s, struct st
     return str_nearest(name, names, s->n);
 }
 
-/* The field of one level up or down that the writer may have meant. */
+/* The field of one level down or up that the writer may have meant. */
 static struct str misplaced_hint(struct k8s *k, const struct schema *s, const struct path *p,
                                  struct str name)
 {
-    const struct field *f = find_field_nocase(s->up, name);
-    if (f != NULL) {
-        return str_printf(k->scratch, STR_FMT " belongs one level up, not under " STR_FMT,
-                          STR_ARG(f->name), STR_ARG(path_text(k->scratch, p)));
-    }
     for (size_t i = 0; i < s->n; i++) {
-        f = find_field_nocase(s->fields[i].below, name);
+        const struct field *f = find_field_nocase(s->fields[i].below, name);
         if (f != NULL) {
             bool is_list = s->fields[i].type == FIELD_SEQ;
             return str_printf(k->scratch, STR_FMT " belongs under " STR_FMT ": %s" STR_FMT ": …%s",
@@ -301,7 +301,10 @@ static struct str misplaced_hint(struct k8s *k, const struct schema *s, const st
                               STR_ARG(f->name), is_list ? "}]" : "}");
         }
     }
-    return STR("");
+    const struct field *f = find_field_nocase(s->up, name);
+    return f == NULL ? STR("")
+                     : str_printf(k->scratch, STR_FMT " belongs one level up, not under " STR_FMT,
+                                  STR_ARG(f->name), STR_ARG(path_text(k->scratch, p)));
 }
 
 static bool unknown_field(struct k8s *k, const struct node *n, const struct path *p,

@@ -14,6 +14,7 @@ struct k8s { /* the reading of one stream */
     struct k8s_counts *counts;
     enum k8s_syntax syntax;
     struct str kind;       /* of the object at hand */
+    size_t errors;         /* that were reported before it */
     struct arena *scratch; /* lives as long as the object at hand */
     bool ok;               /* no error was reported for this stream */
 };
@@ -57,6 +58,9 @@ void k8s_unsupported(struct k8s *k, const struct node *n, const struct path *p,
                      const struct str *supported, size_t count);
 /* The value as messages show it: strings quoted, long ones cut. */
 struct str k8s_value(struct k8s *k, const struct node *n);
+
+/* Whether nothing was wrong with the object at hand so far. */
+bool k8s_is_good(const struct k8s *k);
 
 /* ---- schemas ---- */
 

@@ -350,7 +350,6 @@ static void take_spec(struct k8s *k, const struct node *spec, struct span at, st
 
 void k8s_network_policy(struct k8s *k, const struct node *object)
 {
-    size_t errors = k->ctx->diags.errors;
     struct policy_nodes parts = {0};
     struct policy *out = ARENA_NEW(&k->ctx->arena, struct policy);
     out->api = API_NETWORK_POLICY;
@@ -359,7 +358,7 @@ void k8s_network_policy(struct k8s *k, const struct node *object)
         k8s_policy_meta(k, parts.meta, parts.status, out);
     }
     take_spec(k, parts.spec, object->at, out);
-    if (k->ctx->diags.errors == errors) {
+    if (k8s_is_good(k)) {
         note_inert_rules(k, out);
         vec_push(&k->ctx->arena, &k->program->policies, out);
     }

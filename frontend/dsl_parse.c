@@ -31,7 +31,7 @@ struct ast_loc parser_advance(struct parser *p, size_t n)
 
 struct str parser_text(const struct parser *p, size_t n)
 {
-    return (struct str){p->text.p + p->offset - n, n};
+    return n == 0 ? STR("") : (struct str){p->text.p + (p->offset - n), n};
 }
 
 static void check_length(struct parser *p, const struct ast_loc *loc, size_t n, size_t most,

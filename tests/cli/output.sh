@@ -65,6 +65,7 @@ check directory-no-temporary test -z "$(find . -name '.*' ! -name .)"
 # The place of a checkout is in no output.
 for backend in k8s calico npc json nft; do
     "$NPC" compile -t $backend "$shop" >../absolute
+    check "output_$backend" test $? = 0 -a -s ../absolute
     (cd "$shop/.." && "$NPC" compile -t $backend shop) >../relative
     (cd "$shop" && "$NPC" compile -t $backend .) >../here
     check "T43_place_$backend" cmp -s ../absolute ../relative

@@ -288,7 +288,7 @@ static struct str about_class(const struct classes *c)
     buf_putc(b, '/');
     kernel_comment_filter(b, t->example->name);
     if (t->addrs.n > 1) {
-        buf_printf(b, " and %zu more addresses", t->addrs.n - 1);
+        buf_printf(b, " and %zu more address%s", t->addrs.n - 1, t->addrs.n > 2 ? "es" : "");
     }
     return buf_text(b);
 }

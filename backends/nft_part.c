@@ -9,6 +9,8 @@ const struct nft_tuning nft_tuning_default = {
     .plain_nets = 24,
     .plain_open = 4,
     .plain_ranges = 8,
+    .range_elements = 10000,
+    .most_ranges = 64,
     .direct_rules = 4,
     .direct_addrs = 256,
     .host_rules = 8,
@@ -157,10 +159,10 @@ void nft_part_sets(const struct nft_part *p, struct buf *out)
 static void put_chunk(const struct nft_part *p, const struct nft_set *s, struct str chunk,
                       struct buf *out)
 {
-    buf_printf(out, "add element %s npc " STR_FMT " { ", p->family == FAM_IP4 ? "ip" : "ip6",
+    buf_printf(out, "add element %s npc " STR_FMT " {\n\t\t\t", p->family == FAM_IP4 ? "ip" : "ip6",
                STR_ARG(s->name));
     buf_str(out, chunk);
-    buf_puts(out, " }\n");
+    buf_puts(out, "\n}\n");
 }
 
 void nft_part_chunks(const struct nft_part *p, struct buf *out)

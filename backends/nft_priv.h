@@ -22,13 +22,15 @@
 /* Where one way of writing rules begins to cost more than another. Measured; tests set other values
  * to see every layout on small input. */
 struct nft_tuning {
-    unsigned expand;     /* port ranges up to this size become elements of a hash */
-    size_t plain_nets;   /* CIDR rules of a chain beyond which they become a map */
-    size_t plain_open;   /* rules for any peer beyond which they become a set */
-    size_t plain_ranges; /* wide port ranges beyond which they become an interval set */
-    size_t direct_rules; /* rules over sets of addresses that beat the class look-up … */
-    size_t direct_addrs; /* … over that many addresses */
-    size_t host_rules;   /* the same for a host, which has no class look-up */
+    unsigned expand;       /* port ranges up to this size become elements of a hash */
+    size_t plain_nets;     /* CIDR rules of a chain beyond which they become a map */
+    size_t plain_open;     /* rules for any peer beyond which they become a set */
+    size_t plain_ranges;   /* wide port ranges beyond which they become an interval set … */
+    size_t range_elements; /* … of at most so many elements, */
+    size_t most_ranges;    /* or, larger, beyond so many ranges: such a set takes minutes to load */
+    size_t direct_rules;   /* rules over sets of addresses that beat the class look-up … */
+    size_t direct_addrs;   /* … over that many addresses */
+    size_t host_rules;     /* the same for a host, which has no class look-up */
     size_t part_sets; /* sets of a part: the kernel's cost is quadratic in those of a transaction */
 };
 extern const struct nft_tuning nft_tuning_default;

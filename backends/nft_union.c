@@ -137,7 +137,9 @@ static bool count(struct merge *m, struct span at)
         }
     }
     m->apart.n = kept;
-    m->ranges_in_set = ranges > m->part->tuning->plain_ranges;
+    const struct nft_tuning *t = m->part->tuning;
+    m->ranges_in_set =
+        ranges > (m->of_kind[NFT_RANGE] <= t->range_elements ? t->plain_ranges : t->most_ranges);
     return nft_part_reserve(m->part, elements, at);
 }
 
@@ -194,33 +196,45 @@ static void kind_rule(struct merge *m, enum nft_item_kind kind, const char *set_
     nft_rule_end(m->part, m->verdict, m->comment);
 }
 
-/* Without a key there is nothing to look up: the match alone decides. */
-static void keyless_rule(struct merge *m, struct nft_item item)
+static bool has_item(const struct merge *m, size_t entry, struct nft_item item)
 {
-    struct buf *b = nft_rule(m->part);
-    nft_item_match(b, m->part->family, item);
-    nft_rule_end(m->part, m->verdict, m->comment);
+    const struct nft_items *items = items_of(m, entry);
+    for (size_t k = 0; k < items->n; k++) {
+        if (nft_item_cmp(items->v[k], item) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The keys that have an item: one plain key is compared, several are looked up. */
+static void key_match(struct merge *m, struct nft_item item, const char *set_kind, struct buf *b)
+{
+    struct nft_set *s = nft_set_new(m->part, m->key.type);
+    struct str last = {NULL, 0};
+    for (size_t i = 0; i < m->n; i++) {
+        if (has_item(m, i, item)) {
+            last = m->entries[i].key;
+            buf_str(nft_set_element(s), last);
+        }
+    }
+    bool plain = strstr(m->key.expr, " . ") == NULL;
+    if (s->n == 1 && plain) {
+        buf_printf(b, "%s " STR_FMT " ", m->key.expr, STR_ARG(last));
+        return;
+    }
+    struct str name = nft_set_end(m->part, s, set_kind);
+    buf_printf(b, "%s @" STR_FMT " ", m->key.expr, STR_ARG(name));
 }
 
 /* A rule for one item: the match of its ports, then the keys that have it. */
 static void item_rule(struct merge *m, struct nft_item item, const char *set_kind)
 {
-    if (m->key.expr[0] == '\0') {
-        keyless_rule(m, item);
-        return;
-    }
-    struct nft_set *s = nft_set_new(m->part, m->key.type);
-    for (size_t i = 0; i < m->n; i++) {
-        for (size_t k = 0; k < items_of(m, i)->n; k++) {
-            if (nft_item_cmp(items_of(m, i)->v[k], item) == 0) {
-                buf_str(nft_set_element(s), m->entries[i].key);
-            }
-        }
-    }
-    struct str name = nft_set_end(m->part, s, set_kind);
     struct buf *b = nft_rule(m->part);
     nft_item_match(b, m->part->family, item);
-    buf_printf(b, "%s @" STR_FMT " ", m->key.expr, STR_ARG(name));
+    if (m->key.expr[0] != '\0') {
+        key_match(m, item, set_kind, b);
+    }
     nft_rule_end(m->part, m->verdict, m->comment);
 }
 

@@ -24,7 +24,6 @@ show npc compile -t json -o $out/shop.json examples/shop
 show npc compile -t nft --node node-1 -o $out/node-1.nft examples/shop
 show npc compile -t nft --host shop/db-1 -o $out/db-1.nft examples/shop
 show npc compile -t iptables --node node-1 -o $out/node-1.iptables examples/shop
-show head -22 $out/shop.yaml
-show cat $out/db-1.nft
-echo "== all outputs"
-find $out -type f -printf '%8s  %p\n' | sort -k 2
+show sed -n '/name: shop-db/,/^---/p' $out/shop.yaml
+show sed -n '/chain npc_input/,/}/p' $out/db-1.nft
+show find $out -type f -size +0

@@ -75,7 +75,7 @@ run_variant()
     done
     while read -r script; do
         # A script that looks at the source tree only says so.
-        if { [ "$effort" = short ] && grep -q '^# test: once' "$script"; } ||
+        if { [ "$effort" = short ] && grep -q '^# test: once$' "$script"; } ||
             [[ $script != *"$only"* ]]; then
             continue
         fi

@@ -9,8 +9,10 @@
 struct printer {
     struct emit *e;
     struct npc_writer w;
-    struct str block;       /* the namespace whose block is open, or empty */
-    struct strmap labelled; /* namespaces whose labels are printed */
+    struct str block;        /* the namespace whose block is open, or empty */
+    bool is_first;           /* of the blocks of that namespace */
+    struct strmap entered;   /* namespaces that had a block */
+    struct strmap workloads; /* of a namespace: the first that the language gave it */
 };
 
 /* ---- selectors ---- */
@@ -250,7 +252,9 @@ static void print_annotations(struct npc_writer *w, const struct policy *p)
         npc_end(w);
     }
     print_labels(w, "label", p->labels.v, p->labels.n);
-    print_labels(w, "annotation", a->v + described, a->n - described);
+    if (a->n > described) {
+        print_labels(w, "annotation", a->v + described, a->n - described);
+    }
 }
 
 /* A raw text has no escapes, and its end is three quotes. */
@@ -369,7 +373,7 @@ static bool print_policy(struct printer *pr, const struct policy *p)
 /* Whether a thing was said in the language, and not by an object of a cluster. */
 static bool is_source(const struct printer *p, struct span at)
 {
-    return at.file != 0 && str_ends(sources_get(&p->e->ctx->sources, at.file)->path, ".npc");
+    return at.file != 0 && sources_get(&p->e->ctx->sources, at.file)->is_npc;
 }
 
 static void put_addresses(struct npc_writer *w, const struct address *addrs, size_t n)
@@ -492,14 +496,29 @@ static void print_workload(struct npc_writer *w, const struct workload *l)
 
 /* ---- tests ---- */
 
-static void put_end(struct npc_writer *w, const struct test_end *end)
+/* Whether the selector is what `in this namespace` means inside the block of ns. */
+static bool is_this(const struct selector *s, struct str ns)
+{
+    const struct sel_req *req = s != NULL ? selector_ns_names(s) : NULL;
+    return req != NULL && req->op == SEL_EQ && str_eq(req->values[0], ns);
+}
+
+/* In a test every phrase is resolved; those of its own namespace need not name it. */
+static void put_end(struct npc_writer *w, const struct test *t, const struct test_end *end)
 {
     if (end->workload.n > 0) {
         npc_put(w, "workload ");
         npc_word(w, end->workload);
-    } else {
-        put_peers(w, end->any, end->peers, end->npeers);
+        return;
     }
+    struct peer *peers = ARENA_NEW_ARRAY(w->line->arena, end->npeers, struct peer);
+    for (size_t i = 0; i < end->npeers; i++) {
+        peers[i] = end->peers[i];
+        if (peers[i].pods != NULL && is_this(peers[i].ns, t->ns)) {
+            peers[i].ns = NULL;
+        }
+    }
+    put_peers(w, end->any, peers, end->npeers);
 }
 
 static void print_test(struct npc_writer *w, const struct test *t)
@@ -511,9 +530,9 @@ static void print_test(struct npc_writer *w, const struct test *t)
     for (size_t i = 0; i < t->n; i++) {
         const struct expectation *x = &t->v[i];
         npc_put(w, x->allow ? "expect allow " : "expect deny ");
-        put_end(w, &x->from);
+        put_end(w, t, &x->from);
         npc_put(w, " -> ");
-        put_end(w, &x->to);
+        put_end(w, t, &x->to);
         put_ports(w, x->any_port, x->ports, x->nports);
         npc_end(w);
     }
@@ -522,67 +541,82 @@ static void print_test(struct npc_writer *w, const struct test *t)
 
 /* ---- the program ---- */
 
-/* The `label` lines of a namespace, in its first block. Its name is no such label. */
+/* The `label` lines of a namespace. */
 static void print_namespace_labels(struct printer *p, struct str name)
 {
     const struct ns_object *ns = inventory_find_ns(&p->e->program->inv, name);
-    if (ns == NULL || !ns->declared || !is_source(p, ns->at) ||
-        strmap_put(&p->labelled, name, p) != NULL) {
-        return;
-    }
-    for (size_t i = 0; i < ns->labels.n; i++) {
-        if (!str_is(ns->labels.v[i].key, LABEL_NS_NAME)) {
+    for (size_t i = 0; ns != NULL && i < ns->labels.n; i++) {
+        if (is_source(p, ns->labels.v[i].at)) {
             print_labels(&p->w, "label", &ns->labels.v[i], 1);
         }
     }
 }
 
-/* Goes into the block of a namespace, or out of all if ns is empty. */
+static void print_workloads(struct printer *p, struct str ns)
+{
+    const struct inventory *inv = &p->e->program->inv;
+    struct workload *const *l = strmap_get(&p->workloads, ns);
+    if (l == NULL) {
+        return;
+    }
+    npc_item(&p->w);
+    for (; l < inv->workloads.v + inv->workloads.n && str_eq((*l)->ns, ns); l++) {
+        if ((*l)->kind == WL_WORKLOAD) {
+            print_workload(&p->w, *l);
+        }
+    }
+}
+
+/* Goes into the block of a namespace, or out of all if ns is empty. The first block of a namespace
+ * begins with its labels and ends with its workloads. */
 static void enter(struct printer *p, struct str ns)
 {
     if (str_eq(p->block, ns)) {
         return;
     }
     if (p->block.n > 0) {
+        if (p->is_first) {
+            print_workloads(p, p->block);
+        }
         npc_block_end(&p->w);
     }
     p->block = ns;
     if (ns.n > 0) {
+        p->is_first = strmap_put(&p->entered, ns, p) == NULL;
         npc_item(&p->w);
         npc_put(&p->w, "namespace ");
         npc_word(&p->w, ns);
         npc_block(&p->w);
-        print_namespace_labels(p, ns);
+        if (p->is_first) {
+            print_namespace_labels(p, ns);
+        }
     }
 }
 
-static bool has_labels(const struct printer *p, const struct ns_object *ns)
-{
-    return ns->declared && ns->labels.n > 1 && is_source(p, ns->at) &&
-           strmap_get(&p->labelled, ns->name) == NULL;
-}
-
-/* What the language said of it: namespaces by name, each with its workloads. */
-static void print_inventory(struct printer *p)
+/* The namespaces that the language said something of, and that have no policy. */
+static void print_other_namespaces(struct printer *p)
 {
     const struct inventory *inv = &p->e->program->inv;
-    size_t next = 0;
     for (size_t i = 0; i < inv->namespaces.n; i++) {
         const struct ns_object *ns = inv->namespaces.v[i];
-        bool begun = false;
-        if (has_labels(p, ns)) {
+        bool said = strmap_get(&p->workloads, ns->name) != NULL;
+        for (size_t j = 0; j < ns->labels.n && !said; j++) {
+            said = is_source(p, ns->labels.v[j].at);
+        }
+        if (said && strmap_get(&p->entered, ns->name) == NULL) {
             enter(p, ns->name);
         }
-        for (; next < inv->workloads.n && str_eq(inv->workloads.v[next]->ns, ns->name); next++) {
-            if (inv->workloads.v[next]->kind != WL_WORKLOAD) {
-                continue;
-            }
-            enter(p, ns->name);
-            if (!begun) {
-                npc_item(&p->w);
-                begun = true;
-            }
-            print_workload(&p->w, inv->workloads.v[next]);
+    }
+}
+
+/* Where the workloads of each namespace begin; they are sorted by namespace. */
+static void index_workloads(struct printer *p)
+{
+    const struct inventory *inv = &p->e->program->inv;
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *l = inv->workloads.v[i];
+        if (l->kind == WL_WORKLOAD && strmap_get(&p->workloads, l->ns) == NULL) {
+            strmap_put(&p->workloads, l->ns, &inv->workloads.v[i]);
         }
     }
 }
@@ -615,14 +649,16 @@ static bool emit_npc(struct emit *e)
     const struct program *program = e->program;
     struct printer p = {.e = e};
     npc_writer_init(&p.w, &e->ctx->arena, e->out);
-    strmap_init(&p.labelled, &e->ctx->arena);
+    strmap_init(&p.entered, &e->ctx->arena);
+    strmap_init(&p.workloads, &e->ctx->arena);
+    index_workloads(&p);
     bool ok = true;
     print_top(&p);
     for (size_t i = 0; i < program->policies.n; i++) {
         enter(&p, program->policies.v[i]->ns);
         ok = print_policy(&p, program->policies.v[i]) && ok;
     }
-    print_inventory(&p);
+    print_other_namespaces(&p);
     for (size_t i = 0; i < program->tests.n; i++) {
         enter(&p, program->tests.v[i].ns);
         print_test(&p.w, &program->tests.v[i]);

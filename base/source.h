@@ -21,6 +21,7 @@ struct source {
                         a checkout is in no output; the path until the loader sets it */
     struct str text; /* whole text if kept (npc source, small input), else n == 0 */
     bool reopen;     /* a regular file whose lines may be read again for diagnostics */
+    bool is_npc;     /* source of the npc language, and not objects */
 };
 
 struct sources {

@@ -166,6 +166,7 @@ static void load_npc(struct loader *l, struct feed *f, const struct item *it, ui
         return;
     }
     sources_get(&l->c->sources, file)->text = buf_text(text);
+    sources_get(&l->c->sources, file)->is_npc = true;
     bool parsed;
     struct ast_file *ast = dsl_parse(l->c, file, buf_text(text), &parsed);
     if (!parsed) {

@@ -283,6 +283,50 @@ static void test_layout(void)
                  "}\n");
 }
 
+/* The first block of a namespace holds its labels and workloads; tests come last. The name of the
+ * text does not say that it is source. */
+static void test_inventory_of_the_language(void)
+{
+    check_output(
+        "npc", "no-extension",
+        "namespace b { workload w { addr 10.0.0.2 } label x = z }\n"
+        "namespace a {\n"
+        "  test \"t\" { expect deny pods x=z -> {all pods in this namespace, namespace a} on "
+        "tcp/1 }\n"
+        "  policy p for all pods { default deny ingress }\n"
+        "  workload long { addr {fd00:1111:1111:1111::1, fd00:1111:1111:1111::2} label x=z }\n"
+        "  workload db { addr 10.0.0.1 label x=z port pg = tcp/5432 }\n"
+        "  workload bare {}\n"
+        "}\n"
+        "node n { addr 10.0.0.9 label r=s }\n",
+        "node n { addr 10.0.0.9 label r=s }\n"
+        "\n"
+        "namespace a {\n"
+        "  policy p for all pods {\n"
+        "    default deny ingress\n"
+        "  }\n"
+        "\n"
+        "  workload bare {}\n"
+        "  workload db { addr 10.0.0.1 label x=z port pg = tcp/5432 }\n"
+        "  workload long {\n"
+        "    addr {fd00:1111:1111:1111::1, fd00:1111:1111:1111::2}\n"
+        "    label x=z\n"
+        "  }\n"
+        "}\n"
+        "\n"
+        "namespace b {\n"
+        "  label x = z\n"
+        "\n"
+        "  workload w { addr 10.0.0.2 }\n"
+        "}\n"
+        "\n"
+        "namespace a {\n"
+        "  test \"t\" {\n"
+        "    expect deny pods x=z -> {all pods in this namespace, namespace a} on tcp/1\n"
+        "  }\n"
+        "}\n");
+}
+
 static void test_cluster_inventory_stays_away(void)
 {
     check_output("npc", "p.yaml",
@@ -319,5 +363,5 @@ static void test_raw_that_cannot_be_said(void)
 }
 
 UNIT_MAIN("backend_npc", TEST(test_round_trip_of_source), TEST(test_round_trip_around_80_columns),
-          TEST(test_round_trip_of_objects), TEST(test_layout),
+          TEST(test_round_trip_of_objects), TEST(test_layout), TEST(test_inventory_of_the_language),
           TEST(test_cluster_inventory_stays_away), TEST(test_raw_that_cannot_be_said))

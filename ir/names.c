@@ -172,7 +172,7 @@ const char *name_check_domain(struct str s)
     bool fine = s.n > 0;
     while (fine && next_part(&rest, '.', &part)) {
         bool wildcard = part.p == s.p && str_is(part, "*");
-        bool root = !rest.p && part.n == 0 && labels > 0; /* "example.com." */
+        bool root = !rest.p && part.n == 0; /* "example.com." */
         fine = wildcard || root || is_domain_label(part);
         labels += !wildcard && !root;
     }

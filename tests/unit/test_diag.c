@@ -57,11 +57,13 @@ static void text_with_hint_and_note(void)
     struct diag *rec = diag_error(&ctx.diags, NPC031, at(f, 2, 5, 1), "'%s' is defined twice", "a");
     diag_hint(&ctx.diags, rec, "rename one of %d", 2);
     diag_also(&ctx.diags, rec, at(f, 1, 5, 1), "first defined %s", "here");
+    diag_also(&ctx.diags, rec, (struct span){0}, "and known to npc");
     check_shown(plain, "a.npc:2:5: error: 'a' is defined twice [NPC031]\n"
                        "let a = 2\n"
                        "    ^\n"
                        "  hint: rename one of 2\n"
-                       "  a.npc:1:5: note: first defined here\n");
+                       "  a.npc:1:5: note: first defined here\n"
+                       "  npc: note: and known to npc\n");
     CU_ASSERT_EQUAL(ctx.diags.errors, 1);
     ctx_free(&ctx);
 }
@@ -357,7 +359,9 @@ static void I5_memory_is_bounded(void)
 
 static void lines_are_read_again(void)
 {
-    char path[] = "/tmp/npc-test-XXXXXX";
+    char path[300];
+    const char *tmp = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/npc-unit-XXXXXX", tmp ? tmp : "/tmp");
     int fd = mkstemp(path);
     CU_ASSERT_FATAL(fd >= 0);
     FILE *file = fdopen(fd, "w");
@@ -386,6 +390,8 @@ static void lines_are_read_again(void)
     CU_ASSERT(mkfifo(path, 0600) == 0);
     CU_ASSERT_EQUAL(sources_line(&ctx.sources, at(f, 1, 1, 1), &ctx.arena).n, 0);
     unlink(path);
+    sources_get(&ctx.sources, f)->path = STR("/dev/zero");
+    CU_ASSERT_EQUAL(sources_line(&ctx.sources, at(f, 1, 1, 1), &ctx.arena).n, 0);
     ctx_free(&ctx);
 }
 
@@ -462,6 +468,24 @@ static void json_as_another_reader_sees_it(void)
     ctx_free(&ctx);
 }
 
+static void json_places_as_far_as_known(void)
+{
+    start();
+    uint32_t f = sources_add(&ctx.sources, STR("f"));
+    diag_error(&ctx.diags, NPC001, at(f, 0, 0, 0), "file");
+    diag_error(&ctx.diags, NPC001, at(f, 7, 0, 0), "line");
+    diag_error(&ctx.diags, NPC001, at(f, 7, 8, 0), "column");
+    check_shown((struct diag_style){.json = true},
+                "{\"version\":1,\"diagnostics\":[\n"
+                "{\"id\":\"NPC001\",\"name\":\"io\",\"severity\":\"error\",\"file\":\"f\","
+                "\"message\":\"file\",\"notes\":[]},\n"
+                "{\"id\":\"NPC001\",\"name\":\"io\",\"severity\":\"error\",\"file\":\"f\","
+                "\"line\":7,\"message\":\"line\",\"notes\":[]},\n"
+                "{\"id\":\"NPC001\",\"name\":\"io\",\"severity\":\"error\",\"file\":\"f\","
+                "\"line\":7,\"column\":8,\"length\":1,\"message\":\"column\",\"notes\":[]}\n]}\n");
+    ctx_free(&ctx);
+}
+
 static void json_has_them_all(void)
 {
     start();
@@ -505,4 +529,4 @@ UNIT_MAIN("diag", TEST(text_with_hint_and_note), TEST(places_as_far_as_known), T
           TEST(long_texts_lose_their_middle), TEST(sorted_and_once), TEST(fifty_are_shown),
           TEST(infos_only_when_wanted), TEST(I5_memory_is_bounded), TEST(lines_are_read_again),
           TEST(excerpts), TEST(places_have_an_order), TEST(json_as_another_reader_sees_it),
-          TEST(json_has_them_all), TEST(the_table))
+          TEST(json_places_as_far_as_known), TEST(json_has_them_all), TEST(the_table))

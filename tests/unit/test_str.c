@@ -154,6 +154,9 @@ static void nearest_table(void)
         {"pdoSelector", "podSelector"},
         {"podSelect", "podSelector"},
         {"podSelec", ""},
+        {"pzzt", ""},
+        {"pzzts", "ports"}, /* two edits, but only of five bytes on */
+
         {"ipblok", "ipBlock"}, /* case, and one letter */
         {"prot", "port"},
         {"PORTS", "ports"},
@@ -236,6 +239,11 @@ static void nearest_finds_edited_words(void)
     memset(monster, 'a', sizeof monster);
     struct str candidate = {monster, 4999};
     CU_ASSERT_EQUAL(str_nearest((struct str){monster, 5000}, &candidate, 1).n, 0);
+    candidate.n = 63; /* the longest words that are compared have 64 bytes */
+    CU_ASSERT_EQUAL(str_nearest((struct str){monster, 64}, &candidate, 1).n, 63);
+    CU_ASSERT_EQUAL(str_nearest((struct str){monster, 65}, &candidate, 1).n, 0);
+    candidate.n = 65;
+    CU_ASSERT_EQUAL(str_nearest((struct str){monster, 64}, &candidate, 1).n, 0);
 }
 
 /* ---- tables ---- */
@@ -247,6 +255,14 @@ static struct str random_word(struct rng *r, char word[8])
         word[i] = "ab\0\xFF"[rng_below(r, 4)];
     }
     return (struct str){word, n};
+}
+
+/* The published test vectors of FNV-1a. */
+static void hash_is_fnv(void)
+{
+    CU_ASSERT_EQUAL(str_hash(STR("")), UINT64_C(0xcbf29ce484222325));
+    CU_ASSERT_EQUAL(str_hash(STR("a")), UINT64_C(0xaf63dc4c8601ec8c));
+    CU_ASSERT_EQUAL(str_hash(STR("foobar")), UINT64_C(0x85944171f73967e8));
 }
 
 static void strtab_shares_equal_strings(void)
@@ -345,6 +361,11 @@ static void buf_grows(void)
     buf_cut(b, 0);
     buf_printf(b, "%70000d", 1);
     CU_ASSERT_EQUAL(buf_text(b).n, 70000);
+    for (int k = 1; k < 600; k++) { /* room for printf's NUL, too, at every capacity */
+        struct buf *fresh = buf_new(&arena);
+        buf_printf(fresh, "%*d", k, 7);
+        CU_ASSERT(fresh->n == (size_t)k && fresh->p[k - 1] == '7');
+    }
 }
 
 static void T36_json_strings(void)
@@ -404,6 +425,7 @@ int main(void)
                            TEST(printf_any_length),
                            TEST(nearest_table),
                            TEST(nearest_finds_edited_words),
+                           TEST(hash_is_fnv),
                            TEST(strtab_shares_equal_strings),
                            TEST(strmap_is_a_map),
                            TEST(buf_grows),

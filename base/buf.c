@@ -113,7 +113,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 
 struct str buf_text(const struct buf *b)
 {
-    return (struct str){b->p, b->n};
+    return b->n == 0 ? STR("") : (struct str){b->p, b->n};
 }
 
 void buf_cut(struct buf *b, size_t n)

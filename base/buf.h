@@ -23,7 +23,7 @@ void buf_str(struct buf *b, struct str s);
 void buf_u64(struct buf *b, uint64_t v);
 void buf_spaces(struct buf *b, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The content; valid until the next write. */
+/* The content; valid until the next write. Its pointer is never NULL. */
 struct str buf_text(const struct buf *b);
 /* Shortens to n bytes. */
 void buf_cut(struct buf *b, size_t n);

@@ -80,9 +80,10 @@ _Noreturn void parser_fatal(struct parser *p)
 /* ---- going on after an error ----
  *
  * The parser drops what it has of the statement and goes on where the next one begins: at a '}'
- * that closes the block, or at a line that begins with the keyword of a statement. Braces opened on
- * the way are skipped whole. Newlines mean nothing in the language, but people start lines with
- * statements.
+ * that closes the block, or at a line that begins with the keyword of a statement, or with a word
+ * that is not indented more than the line with the error (a misspelt keyword, most likely). Braces
+ * opened on the way are skipped whole. Newlines mean nothing in the language, but people start
+ * lines with statements.
  */
 
 static bool begins_statement(int kind)
@@ -119,6 +120,11 @@ static bool begins_statement(int kind)
     }
 }
 
+static bool begins_line(const struct parser *p)
+{
+    return p->now.loc.at.line > p->before.loc.end_line;
+}
+
 /* Whether the token just read is a likely place to go on. */
 static bool resumes(const struct parser *p)
 {
@@ -127,9 +133,11 @@ static bool resumes(const struct parser *p)
         return true;
     case T_RBRACE:
         return p->nopen < p->floor; /* the one that closes the block */
+    case T_WORD:
+        return p->nopen == p->floor && begins_line(p) && p->margin <= p->indent;
     default:
-        return (p->in_set || p->nopen == p->floor) && begins_statement(p->now.kind) &&
-               p->now.loc.at.line > p->before.loc.end_line;
+        return (p->nopen == p->floor || p->in_set) && begins_line(p) &&
+               begins_statement(p->now.kind);
     }
 }
 
@@ -159,6 +167,7 @@ int dsl_yylex(DSL_YYSTYPE *value, DSL_YYLTYPE *loc, struct parser *p)
         p->before = p->now;
         p->now = (struct token){.kind = kind, .loc = *loc, .text = parser_text(p, p->matched)};
         p->tokens++;
+        p->margin = begins_line(p) ? loc->at.col : p->margin;
         watch_braces(p);
     } while (p->skipping && !resumes(p));
     if (p->skipping) {
@@ -187,6 +196,7 @@ enum resume parser_resume(struct parser *p, const struct ast_list *list)
 {
     p->floor = list->floor;
     p->in_set = false;
+    p->indent = p->margin;
     if (p->now.kind == T_YYEOF) {
         return RESUME_END;
     }

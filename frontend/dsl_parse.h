@@ -32,11 +32,13 @@ struct parser {
     struct token now, before, before_that;
     struct token open[OPEN_BRACES]; /* braces not closed yet; nopen may be larger */
     size_t nopen;
+    uint32_t margin;    /* column of the first token of the current line */
     uint32_t failed_at; /* token of the last syntax error */
     bool failed_again;  /* it had failed before: where it was to go on, it could not */
     bool skipping;      /* tokens are skipped until a place to go on: */
     size_t floor;       /* braces open around the list that goes on */
     bool in_set;        /* the error was inside a set, whose brace may never close */
+    uint32_t indent;    /* the margin of the line with the error */
 };
 
 /* ---- driver, called by the scanner ---- */

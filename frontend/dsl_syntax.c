@@ -180,16 +180,31 @@ static bool token_is(const struct token *t, const char *pattern)
     return t->kind == T_WORD && proto_of_name(t->text, &proto);
 }
 
+/* Words of other languages. They come before misspellings: 'or' is no slip for 'on'. */
+static const struct {
+    const char *word, *text;
+} foreign[] = {
+    {"and", "there is no 'and': '&' joins labels, 'in' joins pods with their namespace"},
+    {"or", "there is no 'or': put alternatives in braces: {a, b}"},
+    {"not", "there is no 'not': use notin {...}, !exists or except {...}"},
+};
+
+static const char *advice_on_foreign(const struct parser *p)
+{
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        if (str_eq_nocase(p->now.text, str_of(foreign[i].word))) {
+            return foreign[i].text;
+        }
+    }
+    return NULL;
+}
+
 /* Mistakes with a known remedy; the first line that fits is given. */
 static const struct advice {
     const char *found, *before, *before_that; /* patterns */
     const char *expected;                     /* one of the expected names */
     const char *text;
 } advices[] = {
-    {"and", NULL, NULL, NULL,
-     "there is no 'and': '&' joins labels, 'in' joins pods with their namespace"},
-    {"or", NULL, NULL, NULL, "there is no 'or': put alternatives in braces: {a, b}"},
-    {"not", NULL, NULL, NULL, "there is no 'not': use notin {...}, !exists or except {...}"},
     {",", NULL, NULL, "&",
      "use & to require both labels: app=a & role=b; alternatives go in braces: {pods app=a, pods "
      "role=b}"},
@@ -270,6 +285,11 @@ struct str syntax_nearest_keyword(struct str word)
 static void advise(struct parser *p, struct diag *d, struct expected e)
 {
     struct diags *diags = &p->c->diags;
+    const char *text = advice_on_foreign(p);
+    if (text != NULL) {
+        diag_hint(diags, d, "%s", text);
+        return;
+    }
     if (token_is(&p->now, "@number") && is_expected(e, "a port")) {
         diag_hint(diags, d, "did you mean tcp/" STR_FMT "?", STR_ARG(clip(p->now.text, 5)));
         return;
@@ -279,7 +299,7 @@ static void advise(struct parser *p, struct diag *d, struct expected e)
         diag_hint(diags, d, "did you mean '" STR_FMT "'?", STR_ARG(near));
         return;
     }
-    const char *text = find_advice(p, e);
+    text = find_advice(p, e);
     if (text != NULL) {
         diag_hint(diags, d, "%s", text);
         return;

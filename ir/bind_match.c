@@ -262,6 +262,7 @@ static const struct labels *ns_labels(struct binding *b, struct str name)
 static void collect_groups(struct binding *b, struct grouping *g)
 {
     intern_init(&g->group_ids, b->scratch);
+    vec_push(b->scratch, &g->key, 0); /* room from the start: parts of it are named by pointers */
     const struct labels *ns = NULL;
     for (size_t i = 0; i < b->nlive; i++) { /* they are sorted by namespace */
         const struct workload *w = b->live[i].w;

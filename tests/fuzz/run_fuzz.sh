@@ -63,7 +63,7 @@ for target in "${targets[@]}"; do
         fi
     else
         tail -30 "$dir/$target.log"
-        fail "fuzz_$target" "crashed; the input is $(ls "$dir"/crash-"$target"-* 2>/dev/null | head -1)"
+        fail "fuzz_$target" "crashed: $(tail -1 "$dir/$target.log")"
     fi
 done
 test_end

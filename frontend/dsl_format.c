@@ -129,6 +129,7 @@ static void put_elements(struct format *f, const struct ast_set *set, put_elemen
         f->element = f->line.v.n;
         comments_before(f, e->loc.first);
         put(f, e);
+        comments_before(f, e->loc.last); /* inside the element */
         bool comma = e->next != NULL || e->loc.last + 1 < set->loc.last;
         put_trail(f, e->loc.last, comma);
         if (e->next != NULL) {

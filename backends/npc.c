@@ -4,7 +4,7 @@
  * an inventory if it was said in the language; objects of a cluster stay where they are.
  */
 #include "backends/backend.h"
-#include "backends/npc_writer.h"
+#include "backends/npc_phrases.h"
 
 struct printer {
     struct emit *e;
@@ -14,217 +14,6 @@ struct printer {
     struct strmap entered;   /* namespaces that had a block */
     struct strmap workloads; /* of a namespace: the first that the language gave it */
 };
-
-/* ---- selectors ---- */
-
-static void put_words(struct npc_writer *w, const struct str *words, size_t n)
-{
-    npc_open(w);
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0) {
-            npc_next(w);
-        }
-        npc_word(w, words[i]);
-    }
-    npc_close(w);
-}
-
-static void put_req(struct npc_writer *w, const struct sel_req *req)
-{
-    npc_word(w, req->key);
-    switch (req->op) {
-    case SEL_EQ:
-        npc_put(w, "=");
-        npc_word(w, req->values[0]);
-        break;
-    case SEL_IN:
-        npc_put(w, " in ");
-        put_words(w, req->values, req->nvalues);
-        break;
-    case SEL_NOTIN:
-        npc_put(w, " notin ");
-        put_words(w, req->values, req->nvalues);
-        break;
-    case SEL_EXISTS:
-        npc_put(w, " exists");
-        break;
-    case SEL_ABSENT:
-        npc_put(w, " !exists");
-        break;
-    }
-}
-
-static void put_selector(struct npc_writer *w, const struct selector *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        npc_put(w, i > 0 ? " & " : "");
-        put_req(w, &s->v[i]);
-    }
-}
-
-/* The requirement that `namespace NAME` and `namespace {…}` stand for, if the selector is just that
- * and its values can be names: a label value need not be one. */
-static const struct sel_req *ns_by_name(const struct selector *s)
-{
-    const struct sel_req *req = selector_ns_names(s);
-    for (size_t i = 0; req != NULL && i < req->nvalues; i++) {
-        if (name_check_dns_label(req->values[i]) != NULL) {
-            return NULL;
-        }
-    }
-    return req;
-}
-
-static void put_namespaces(struct npc_writer *w, const struct selector *s)
-{
-    const struct sel_req *by_name = ns_by_name(s);
-    if (s->n == 0) {
-        npc_put(w, "all namespaces");
-    } else if (by_name == NULL) {
-        npc_put(w, "namespaces ");
-        put_selector(w, s);
-    } else if (by_name->op == SEL_EQ) {
-        npc_put(w, "namespace ");
-        npc_word(w, by_name->values[0]);
-    } else {
-        npc_put(w, "namespace ");
-        put_words(w, by_name->values, by_name->nvalues);
-    }
-}
-
-static void put_pods(struct npc_writer *w, const struct selector *pods)
-{
-    npc_put(w, pods->n == 0 ? "all pods" : "pods ");
-    put_selector(w, pods);
-}
-
-/* ---- peers and ports ---- */
-
-static void put_cidr(struct npc_writer *w, const struct peer *peer)
-{
-    struct arena *a = w->line->arena;
-    npc_put(w, "cidr ");
-    npc_put_str(w, cidr_text(a, peer->cidr));
-    if (peer->nexcept == 0) {
-        return;
-    }
-    npc_put(w, " except ");
-    npc_open(w);
-    for (size_t i = 0; i < peer->nexcept; i++) {
-        if (i > 0) {
-            npc_next(w);
-        }
-        npc_put_str(w, cidr_text(a, peer->except[i]));
-    }
-    npc_close(w);
-}
-
-static void put_peer(struct npc_writer *w, const struct peer *peer)
-{
-    switch (peer->kind) {
-    case PEER_PODS:
-        if (peer->pods == NULL) {
-            put_namespaces(w, peer->ns);
-            break;
-        }
-        put_pods(w, peer->pods);
-        if (peer->ns != NULL) {
-            npc_put(w, " in ");
-            put_namespaces(w, peer->ns);
-        } else if (peer->pods->n == 0) {
-            npc_put(w, " in this namespace");
-        }
-        break;
-    case PEER_CIDR:
-        put_cidr(w, peer);
-        break;
-    case PEER_NODES:
-        npc_put(w, peer->nodes->n == 0 ? "all nodes" : "nodes ");
-        put_selector(w, peer->nodes);
-        break;
-    case PEER_DOMAIN:
-        npc_put(w, "domain ");
-        npc_string(w, peer->domain);
-        break;
-    }
-}
-
-static void put_peers(struct npc_writer *w, bool any, const struct peer *peers, size_t n)
-{
-    if (any) {
-        npc_put(w, "anywhere");
-        return;
-    }
-    if (n == 1) {
-        put_peer(w, peers);
-        return;
-    }
-    npc_open(w);
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0) {
-            npc_next(w);
-        }
-        put_peer(w, &peers[i]);
-    }
-    npc_close(w);
-}
-
-static void put_icmp(struct npc_writer *w, const struct port *port)
-{
-    npc_put_u64(w, port->first >> 8);
-    if (port->form == PORT_ONE) {
-        npc_put(w, ".");
-        npc_put_u64(w, port->first & 0xff);
-    }
-}
-
-static void put_port(struct npc_writer *w, const struct port *port)
-{
-    bool icmp = port->proto == PROTO_ICMP || port->proto == PROTO_ICMP6;
-    npc_put(w, proto_name(port->proto));
-    npc_put(w, "/");
-    switch (port->form) {
-    case PORT_ONE:
-    case PORT_RANGE:
-        if (icmp) {
-            put_icmp(w, port);
-            break;
-        }
-        npc_put_u64(w, port->first);
-        if (port->form == PORT_RANGE) {
-            npc_put(w, "-");
-            npc_put_u64(w, port->last);
-        }
-        break;
-    case PORT_NAMED:
-        npc_put_str(w, port->name);
-        break;
-    case PORT_WHOLE:
-        npc_put(w, "*");
-        break;
-    }
-}
-
-static void put_ports(struct npc_writer *w, bool any, const struct port *ports, size_t n)
-{
-    npc_put(w, " on ");
-    if (any) {
-        npc_put(w, "all ports");
-        return;
-    }
-    if (n == 1) {
-        put_port(w, ports);
-        return;
-    }
-    npc_open(w);
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0) {
-            npc_next(w);
-        }
-        put_port(w, &ports[i]);
-    }
-    npc_close(w);
-}
 
 /* ---- statements of a policy ---- */
 
@@ -315,8 +104,8 @@ static void print_rule(struct npc_writer *w, const struct rule *r)
 {
     npc_put(w, action_name(r->action));
     npc_put(w, r->direction == DIR_INGRESS ? " from " : " to ");
-    put_peers(w, r->any_peer, r->peers, r->npeers);
-    put_ports(w, r->any_port, r->ports, r->nports);
+    npc_put_peers(w, r->any_peer, r->peers, r->npeers);
+    npc_put_ports(w, r->any_port, r->ports, r->nports);
     if (r->name.n > 0) {
         npc_put(w, " as ");
         npc_string(w, r->name);
@@ -337,11 +126,11 @@ static void print_head(struct npc_writer *w, const struct policy *p)
     }
     npc_put(w, " for ");
     if (p->target_pods != NULL) {
-        put_pods(w, p->target_pods);
+        npc_put_pods(w, p->target_pods);
     }
     if (cluster) {
         npc_put(w, p->target_pods != NULL ? " in " : "");
-        put_namespaces(w, p->target_ns);
+        npc_put_namespaces(w, p->target_ns);
     }
     npc_block(w);
 }
@@ -361,6 +150,7 @@ static bool print_policy(struct printer *pr, const struct policy *p)
     }
     for (size_t d = 0; d < DIRECTIONS; d++) {
         for (size_t i = 0; i < p->nrules[d]; i++) {
+            ok = npc_check_ports(pr->e->ctx, p->rules[d][i].ports, p->rules[d][i].nports) && ok;
             print_rule(w, &p->rules[d][i]);
         }
     }
@@ -518,7 +308,7 @@ static void put_end(struct npc_writer *w, const struct test *t, const struct tes
             peers[i].ns = NULL;
         }
     }
-    put_peers(w, end->any, peers, end->npeers);
+    npc_put_peers(w, end->any, peers, end->npeers);
 }
 
 static void print_test(struct npc_writer *w, const struct test *t)
@@ -533,7 +323,7 @@ static void print_test(struct npc_writer *w, const struct test *t)
         put_end(w, t, &x->from);
         npc_put(w, " -> ");
         put_end(w, t, &x->to);
-        put_ports(w, x->any_port, x->ports, x->nports);
+        npc_put_ports(w, x->any_port, x->ports, x->nports);
         npc_end(w);
     }
     npc_block_end(w);

@@ -362,6 +362,42 @@ static void test_raw_that_cannot_be_said(void)
     check_round_trip("p.npc", STR("raw k8s \"\"\"a: \"\"b\"\"\"\n"));
 }
 
-UNIT_MAIN("backend_npc", TEST(test_round_trip_of_source), TEST(test_round_trip_around_80_columns),
-          TEST(test_round_trip_of_objects), TEST(test_layout), TEST(test_inventory_of_the_language),
+/* Every name of a port that the API takes is said, or refused: never printed as something else. */
+static void test_port_names(void)
+{
+    static const struct {
+        const char *name;
+        bool sayable;
+    } names[] = {
+        {"http", true},  {"80a", true},  {"8080a", true},  {"1-2a", true},     {"80-90a", true},
+        {"e1", true},    {"1e", true},   {"0x", true},     {"0xg", true},      {"x50", true},
+        {"0b2", false},  {"0o9", false}, {"0x50", false},  {"0xabc", false},   {"1e3", false},
+        {"0e0", false},  {"0b1", false}, {"1e3-4", false}, {"80-0x51", false}, {"4-1e5", false},
+        {"1-2-a", true}, {"a-1", true},  {"1e3e", true},   {"0x5-a", true},
+    };
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct str text =
+            str_printf(&c.arena,
+                       "apiVersion: networking.k8s.io/v1\n"
+                       "kind: NetworkPolicy\n"
+                       "metadata: {name: p}\n"
+                       "spec: {podSelector: {}, ingress: [{ports: [{port: '%s'}]}]}\n",
+                       names[i].name);
+        if (names[i].sayable) {
+            check_round_trip("p.yaml", text);
+        } else {
+            check_refused("npc", "p.yaml", text, DIAG_NPC406, names[i].name);
+        }
+    }
+    check_round_trip("p.npc", STR("cluster policy c in tier admin priority 0 for all namespaces {\n"
+                                  "  deny to all namespaces on {any/0x50, any/1e3}\n"
+                                  "}\n"));
+    ctx_free(&c);
+}
+
+UNIT_MAIN("backend_npc", TEST(test_port_names), TEST(test_round_trip_of_source),
+          TEST(test_round_trip_around_80_columns), TEST(test_round_trip_of_objects),
+          TEST(test_layout), TEST(test_inventory_of_the_language),
           TEST(test_cluster_inventory_stays_away), TEST(test_raw_that_cannot_be_said))

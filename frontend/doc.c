@@ -110,7 +110,7 @@ struct node_key *doc_key(struct doc *d, const struct event *ev)
                   "keys must be strings");
         return NULL;
     }
-    if (ev->plain && yaml_resolve(ev->text) == YAML_SENSE_MERGE) {
+    if (ev->plain && str_is(ev->text, "<<")) {
         diag_hint(diags, diag_error(diags, NPC052, ev->at, "a merge key"),
                   "write out what it would bring in");
         return NULL;

@@ -323,6 +323,15 @@ static bool check_token_length(struct json_reader *r)
     return true;
 }
 
+/* After a whole value yajl does not mind the beginning of a string as the last thing. */
+static bool check_last_token(struct json_reader *r)
+{
+    if (r->in_token) {
+        diag_error(&r->base.ctx->diags, NPC051, here(r), "not JSON: a string that does not end");
+    }
+    return !r->in_token;
+}
+
 /* Reads the next chunk and queues its events. */
 static bool parse_chunk(struct json_reader *r)
 {
@@ -339,7 +348,10 @@ static bool parse_chunk(struct json_reader *r)
         r->ended = true;
         r->chunk[0] = ' ';
         r->nchunk = 1;
-        return yajl_complete_parse(r->yajl) == yajl_status_ok || report_syntax(r);
+        if (yajl_complete_parse(r->yajl) != yajl_status_ok) {
+            return report_syntax(r);
+        }
+        return check_last_token(r);
     }
     r->nchunk = (size_t)got;
     if (!check_escapes(r)) {

@@ -30,6 +30,10 @@ static void refusals(void)
     static const struct refusal_case cases[] = {
         {STR_INIT(""), DIAG_NPC051, 1, 1, "premature EOF"},
         {STR_INIT("{\"a\": 1"), DIAG_NPC051, 1, 8, "premature EOF"},
+        {STR_INIT("{} \""), DIAG_NPC051, 1, 5, "does not end"},
+        {STR_INIT("{}\n\"a\\"), DIAG_NPC051, 2, 4, "not JSON"},
+        {STR_INIT("[1] tru"), DIAG_NPC051, 1, 8, "not JSON"},
+        {STR_INIT("[1] 1."), DIAG_NPC051, 1, 7, "not JSON"},
         {STR_INIT("{} x"), DIAG_NPC051, 1, 4, "not JSON"},
         {STR_INIT("{}}"), DIAG_NPC051, 1, 3, "not JSON"},
         {STR_INIT("{\"a\":1,}"), DIAG_NPC051, 1, 8, "object key"},

@@ -106,6 +106,7 @@ static void broken_objects(void)
         {K8S_YAML, "kind: \"Pod\\0\"\n", DIAG_NPC002, 1, 7, "NUL"}, /* threats.md 17 */
         {K8S_YAML, "kind: Pod\n? [a]\n: b\n", DIAG_NPC052, 2, 3, "key"},
         {K8S_YAML, "kind: Pod\n<<: {a: b}\n", DIAG_NPC052, 2, 1, "merge key"},
+        {K8S_YAML, "apiVersion: v1\nkind: Pod\n=: b\n", DIAG_NPC054, 3, 1, "the key ="},
         {K8S_JSON, "{\"items\":[" BARE_POD("a") "]}", DIAG_NPC061, 1, 1, "kind: Required value"},
         {K8S_JSON, "{\"kind\":\"List\",\"items\":[" BARE_POD("a") "]}", DIAG_NPC061, 1, 25,
          "kind: Required value"},

@@ -127,6 +127,75 @@ static void test_cluster_limits(void)
                 "101 characters in the name of a rule, but");
 }
 
+static void test_network_policy(void)
+{
+    check_output(
+        "k8s", "p.npc",
+        "policy p for pods a=b & c in {d, e} & f exists & g !exists & h notin {i} {\n"
+        "  default allow egress\n"
+        "  allow from {cidr 10.0.0.0/8 except {10.1.0.0/16}, pods a=b in all namespaces} on "
+        "tcp/80-80\n"
+        "  allow to anywhere on all ports\n"
+        "}\n",
+        "apiVersion: networking.k8s.io/v1\n"
+        "kind: NetworkPolicy\n"
+        "metadata:\n"
+        "  name: p\n"
+        "spec:\n"
+        "  podSelector:\n"
+        "    matchLabels:\n"
+        "      a: b\n"
+        "    matchExpressions:\n"
+        "    - key: c\n"
+        "      operator: In\n"
+        "      values:\n"
+        "      - d\n"
+        "      - e\n"
+        "    - key: f\n"
+        "      operator: Exists\n"
+        "    - key: g\n"
+        "      operator: DoesNotExist\n"
+        "    - key: h\n"
+        "      operator: NotIn\n"
+        "      values:\n"
+        "      - i\n"
+        "  policyTypes:\n"
+        "  - Ingress\n"
+        "  ingress:\n"
+        "  - from:\n"
+        "    - ipBlock:\n"
+        "        cidr: 10.0.0.0/8\n"
+        "        except:\n"
+        "        - 10.1.0.0/16\n"
+        "    - podSelector:\n"
+        "        matchLabels:\n"
+        "          a: b\n"
+        "      namespaceSelector: {}\n"
+        "    ports:\n"
+        "    - protocol: TCP\n"
+        "      port: 80\n"
+        "      endPort: 80\n"
+        "  egress:\n"
+        "  - {}\n");
+}
+
+static void test_baseline(void)
+{
+    check_output("k8s", "p.npc",
+                 "cluster policy p in tier baseline priority 1000 for namespace x { }\n",
+                 "apiVersion: policy.networking.k8s.io/v1alpha2\n"
+                 "kind: ClusterNetworkPolicy\n"
+                 "metadata:\n"
+                 "  name: p\n"
+                 "spec:\n"
+                 "  tier: Baseline\n"
+                 "  priority: 1000\n"
+                 "  subject:\n"
+                 "    namespaces:\n"
+                 "      matchLabels:\n"
+                 "        kubernetes.io/metadata.name: x\n");
+}
+
 static void test_nothing_in_nothing_out(void)
 {
     check_output("k8s", "p.npc", "workload w { addr 10.0.0.1 }\n", "");
@@ -186,6 +255,18 @@ static void test_T37_raw_metadata(void)
               "    - []\n"
               "    - -1.5\n");
     check_raw("metadata: {}", "");
+    check_raw("metadata:\t{a:\tb}", "  a: b\n");
+}
+
+static void test_T37_raw_key_length(void)
+{
+    char raw[320], want[320], key[252];
+    memset(key, 'k', sizeof key);
+    snprintf(raw, sizeof raw, "metadata: {%.250s: v}", key);
+    snprintf(want, sizeof want, "  %.250s: v\n", key);
+    check_raw(raw, want);
+    snprintf(raw, sizeof raw, "metadata: {%.251s: v}", key);
+    check_raw_refused(raw, "a key has more than 250 bytes");
 }
 
 static void test_T37_raw_refused(void)
@@ -211,6 +292,9 @@ static void test_T37_raw_refused(void)
         {"metadata: {a: !!str b}", "anchors, aliases, tags"},
         {"metadata: &x {a: b}", "anchors, aliases, tags"},
         {"metadata: {a: !x [b]}", "anchors, aliases, tags"},
+        {"metadata: {a: &x [b]}", "anchors, aliases, tags"},
+        {"metadata: {a: !x {b: c}}", "anchors, aliases, tags"},
+        {"metadata: {a: 1.}", "'1.'"},
         {"%YAML 1.1\n---\nmetadata: {a: b}", "anchors, aliases, tags"},
         {"%TAG ! tag:x,2000:\n---\nmetadata: {a: b}", "anchors, aliases, tags"},
         {"metadata: {? [a] : b}", "a key must be a scalar"},
@@ -252,6 +336,20 @@ static void test_T37_raw_depth(void)
                            200000, "\"\"\" default deny ingress }"),
                   DIAG_NPC042, "nested too deeply");
     ctx_free(&c);
+}
+
+static void test_T37_raw_depth_of_the_context(void)
+{
+    struct compiled c;
+    for (size_t depth = 3; depth <= 4; depth++) {
+        compile_load(&c, "p.npc",
+                     STR("policy p for all pods { raw k8s \"\"\"metadata: {a: [[1]]}\"\"\" default "
+                         "deny ingress }"));
+        c.ctx.limits.depth = depth;
+        compile_run(&c, "k8s");
+        CU_ASSERT_EQUAL(c.ok, depth == 4);
+        compile_free(&c);
+    }
 }
 
 static void test_T37_raw_twice(void)
@@ -296,6 +394,8 @@ static void test_T37_raw_documents(void)
 }
 
 UNIT_MAIN("backend_k8s", TEST(test_cluster_ports), TEST(test_neighbours_share_a_list),
-          TEST(test_cluster_limits), TEST(test_nothing_in_nothing_out), TEST(test_T37_raw_metadata),
-          TEST(test_T37_raw_refused), TEST(test_T37_raw_depth), TEST(test_T37_raw_twice),
-          TEST(test_T37_raw_documents))
+          TEST(test_cluster_limits), TEST(test_network_policy), TEST(test_baseline),
+          TEST(test_nothing_in_nothing_out), TEST(test_T37_raw_metadata),
+          TEST(test_T37_raw_refused), TEST(test_T37_raw_depth),
+          TEST(test_T37_raw_depth_of_the_context), TEST(test_T37_raw_key_length),
+          TEST(test_T37_raw_twice), TEST(test_T37_raw_documents))

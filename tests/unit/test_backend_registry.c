@@ -43,6 +43,8 @@ static void test_T34_refused_at_first_use(void)
     } cases[] = {
         {"k8s", "policy p for all pods {\n  allow from anywhere on {tcp/1, icmp/8}\n}\n",
          "p.npc:2:34: error: the k8s backend cannot say ICMP in a namespaced policy"},
+        {"k8s", "policy p for all pods {\n  allow from anywhere on icmp6/1\n}\n",
+         "p.npc:2:26: error: the k8s backend cannot say ICMP in a namespaced policy"},
         {"k8s", "policy p for all pods {\n  allow to nodes a=b on tcp/1\n}\n",
          "p.npc:2:12: error: the k8s backend cannot say nodes as peers of a namespaced policy"},
         {"calico", "policy p for all pods {\n  allow to domain \"x.example.com\" on tcp/1\n}\n",
@@ -102,18 +104,27 @@ static void test_once_for_each_kind_and_policy(void)
     CU_ASSERT(str_holds(messages, "backends that can: "));
     CU_ASSERT_EQUAL(buf_text(c.out).n, 0);
     compile_free(&c);
+    /* what is wrong inside a cluster policy says nothing new to a backend that takes none */
+    compile_load(&c, "p.npc",
+                 STR("cluster policy p in tier admin priority 1 for all namespaces {\n"
+                     "  deny from anywhere on icmp/8\n"
+                     "}\n"));
+    compile_run(&c, "calico");
+    CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), 1);
+    compile_free(&c);
 }
 
 struct found {
     size_t n;
-    uint32_t lines[8];
+    uint32_t lines[8], cols[8];
 };
 
 static void collect(void *arg, enum feature f, struct span at)
 {
     struct found *found = arg;
     CU_ASSERT_EQUAL(f, FEAT_ICMP);
-    found->lines[found->n++] = at.line;
+    found->lines[found->n] = at.line;
+    found->cols[found->n++] = at.col;
 }
 
 static void test_features_in_source_order(void)
@@ -125,11 +136,15 @@ static void test_features_in_source_order(void)
                      "  allow from anywhere on icmp/8\n"
                      "  allow to anywhere on icmp/0\n"
                      "  allow from anywhere on icmp/0\n"
-                     "}\n"));
+                     "}\n"
+                     "policy b for all pods {"
+                     " allow to anywhere on icmp/8 allow from anywhere on icmp/8"
+                     " allow to anywhere on icmp/0 }"));
     CU_ASSERT_FATAL(c.loaded);
     struct found found = {0};
     program_features(&c.program, collect, &found);
-    CU_ASSERT_EQUAL_FATAL(found.n, 4);
+    CU_ASSERT_EQUAL_FATAL(found.n, 7);
+    CU_ASSERT(found.cols[4] < found.cols[5] && found.cols[5] < found.cols[6]);
     for (uint32_t i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(found.lines[i], i + 2);
     }
@@ -150,6 +165,21 @@ static void test_T37_raw_for_nobody(void)
                   "backends that take raw text: k8s, nft");
 }
 
+/* What the details of features.c must not refuse. */
+static void test_what_k8s_can_say(void)
+{
+    check_accepted("k8s", "p.npc",
+                   STR("cluster policy a in tier baseline priority 1 for all namespaces {\n"
+                       "  allow from all namespaces on {tcp/1, any/web}\n"
+                       "  deny to {cidr 10.0.0.0/8, nodes a=b, domain \"x.example.com\"} on tcp/1\n"
+                       "}\n"
+                       "policy b for all pods {\n"
+                       "  allow from {anywhere_but_not} on {tcp/web}\n"
+                       "  allow to anywhere on all ports\n"
+                       "}\n"
+                       "let anywhere_but_not = cidr 10.0.0.0/8 except {10.1.0.0/16}\n"));
+}
+
 static void test_null(void)
 {
     check_output("null", "p.npc",
@@ -168,4 +198,4 @@ static void test_null(void)
 UNIT_MAIN("backend_registry", TEST(test_every_backend_is_complete),
           TEST(test_every_feature_has_a_text), TEST(test_T34_refused_at_first_use),
           TEST(test_once_for_each_kind_and_policy), TEST(test_features_in_source_order),
-          TEST(test_T37_raw_for_nobody), TEST(test_null))
+          TEST(test_T37_raw_for_nobody), TEST(test_what_k8s_can_say), TEST(test_null))

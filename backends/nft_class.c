@@ -82,7 +82,7 @@ static struct plan make_plan(struct classes *c, const struct target_class *t)
             plan.open |= bind_ports_are_all(p->family, g->ports);
             continue;
         }
-        size_t items = nft_portsets_plain(&c->ports, g->ports)->n;
+        size_t items = nft_portsets_items(&c->ports, g->ports).n;
         plan.any_class |= g->classes.n > 0;
         plan.any_nets |= g->nets.n > 0;
         nets += items * g->nets.n;
@@ -117,7 +117,7 @@ static void net_rules(struct classes *c)
 {
     for (size_t i = 0; i < c->target->ngrants; i++) {
         const struct grant *g = c->target->grants[i];
-        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
         for (size_t k = 0; !g->any_peer && k < g->nets.n; k++) {
             for (size_t j = 0; j < items.n; j++) {
                 plain_rule(c, g, items.v[j], &g->nets.v[k]);
@@ -136,7 +136,7 @@ static bool open_rules(struct classes *c)
     for (size_t i = 0; i < c->target->ngrants; i++) {
         const struct grant *g = c->target->grants[i];
         if (g->any_peer) {
-            rules += nft_portsets_plain(&c->ports, g->ports)->n;
+            rules += nft_portsets_items(&c->ports, g->ports).n;
             first = grants++ == 0 ? g : first;
             ports = nft_portsets_union(&c->ports, ports, nft_portsets_add(&c->ports, g->ports));
         }
@@ -150,7 +150,7 @@ static bool open_rules(struct classes *c)
     }
     for (size_t i = 0; i < c->target->ngrants; i++) {
         const struct grant *g = c->target->grants[i];
-        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
         for (size_t k = 0; g->any_peer && k < items.n; k++) {
             plain_rule(c, g, items.v[k], NULL);
         }
@@ -181,7 +181,7 @@ static bool direct_rules(struct classes *c)
         if (!nft_part_reserve(p, addrs.n, g->rule->origin->at)) {
             return false;
         }
-        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
         for (size_t k = 0; addrs.n > 0 && k < items.n; k++) {
             struct buf *b = nft_rule(p);
             nft_item_match(b, p->family, items.v[k]);
@@ -461,10 +461,13 @@ bool nft_classes(struct nft_part *p, bool *too_many)
     }
     ok = dispatch_map(p) && (!classed || nft_pod_map(p, map_name(p, "pod"))) &&
          build_nets(&c, plans);
-    for (size_t i = 0; i < side->ntargets && ok && !*too_many; i++) {
+    for (size_t i = 0; i < side->ntargets && ok && p->sets.n <= p->tuning->most_sets; i++) {
+        size_t before = p->elements;
         ok = class_chain(&c, &side->targets[i], plans[i]);
-        *too_many = p->sets.n > p->tuning->part_sets;
+        p->global_elements += (p->elements - before) * side->targets[i].addrs.n;
     }
+    bool cheaper = p->global_elements / 2 <= p->elements;
+    *too_many = p->sets.n > (cheaper ? p->tuning->part_sets : p->tuning->most_sets);
     return ok;
 }
 
@@ -503,7 +506,7 @@ static bool net_set_rules(struct classes *c)
     VEC(struct item_nets) all = {0};
     for (size_t i = 0; i < c->target->ngrants; i++) {
         const struct grant *g = c->target->grants[i];
-        struct nft_items items = *nft_portsets_plain(&c->ports, g->ports);
+        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
         for (size_t k = 0; !g->any_peer && g->nets.n > 0 && k < items.n; k++) {
             vec_push(p->arena, &all, (struct item_nets){items.v[k], g->nets});
         }

@@ -5,7 +5,9 @@
 #include "backends/nft_priv.h"
 
 const struct nft_tuning nft_tuning_default = {
-    .expand = 32,
+    .small_range = 4,
+    .expand_elements = 1024,
+    .expand_most = 32,
     .plain_nets = 24,
     .plain_open = 4,
     .plain_ranges = 8,
@@ -15,6 +17,7 @@ const struct nft_tuning nft_tuning_default = {
     .direct_addrs = 256,
     .host_rules = 8,
     .part_sets = 480,
+    .most_sets = 2000,
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,

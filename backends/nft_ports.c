@@ -18,17 +18,10 @@ static enum proto icmp_of(enum family f)
     return f == FAM_IP4 ? PROTO_ICMP : PROTO_ICMP6;
 }
 
-static void push_ports(struct items *items, enum proto p, struct port_range r, unsigned expand)
+static void push_ports(struct items *items, enum proto p, struct port_range r)
 {
-    if ((unsigned)(r.last - r.first) >= expand) {
-        push(items,
-             (struct nft_item){.kind = NFT_RANGE, .proto = p, .first = r.first, .last = r.last});
-        return;
-    }
-    for (uint32_t port = r.first; port <= r.last; port++) {
-        uint16_t n = (uint16_t)port;
-        push(items, (struct nft_item){.kind = NFT_PORT, .proto = p, .first = n, .last = n});
-    }
+    enum nft_item_kind kind = r.first == r.last ? NFT_PORT : NFT_RANGE;
+    push(items, (struct nft_item){.kind = kind, .proto = p, .first = r.first, .last = r.last});
 }
 
 static void push_icmp(struct items *items, enum proto p, unsigned type0, unsigned type1,
@@ -82,7 +75,7 @@ static int compare_items(const void *x, const void *y)
     return nft_item_cmp(*(const struct nft_item *)x, *(const struct nft_item *)y);
 }
 
-struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s, unsigned expand)
+struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s)
 {
     struct items items = {.arena = a};
     if (bind_ports_are_all(f, s)) {
@@ -103,7 +96,7 @@ struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s, 
             if (icmp) {
                 push_icmp_keys(&items, (enum proto)p, r.v[i]);
             } else {
-                push_ports(&items, (enum proto)p, r.v[i], expand);
+                push_ports(&items, (enum proto)p, r.v[i]);
             }
         }
     }

@@ -25,8 +25,7 @@ struct nft_items { /* by kind, protocol, first */
     size_t n;
 };
 
-/* Port ranges of up to `expand` ports become single ports (1: none does). */
-struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s, unsigned expand);
+struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s);
 int nft_item_cmp(struct nft_item x, struct nft_item y);
 
 /* Appends the match of an item with a blank behind it: "tcp dport 80 "; nothing for NFT_ALL. Only

@@ -22,16 +22,20 @@
 /* Where one way of writing rules begins to cost more than another. Measured; tests set other values
  * to see every layout on small input. */
 struct nft_tuning {
-    unsigned expand;       /* port ranges up to this size become elements of a hash */
-    size_t plain_nets;     /* CIDR rules of a chain beyond which they become a map */
-    size_t plain_open;     /* rules for any peer beyond which they become a set */
-    size_t plain_ranges;   /* wide port ranges beyond which they become an interval set … */
-    size_t range_elements; /* … of at most so many elements, */
-    size_t most_ranges;    /* or, larger, beyond so many ranges: such a set takes minutes to load */
-    size_t direct_rules;   /* rules over sets of addresses that beat the class look-up … */
-    size_t direct_addrs;   /* … over that many addresses */
-    size_t host_rules;     /* the same for a host, which has no class look-up */
-    size_t part_sets; /* sets of a part: the kernel's cost is quadratic in those of a transaction */
+    unsigned expand_most;   /* port ranges up to this size become elements of a hash … */
+    size_t expand_elements; /* … if that makes no more elements, or rules would be too many; */
+    unsigned small_range;   /* those up to this size always do */
+    size_t plain_nets;      /* CIDR rules of a chain beyond which they become a map */
+    size_t plain_open;      /* rules for any peer beyond which they become a set */
+    size_t plain_ranges;    /* wide port ranges beyond which they become an interval set … */
+    size_t range_elements;  /* … of at most so many elements, */
+    size_t most_ranges;  /* or, larger, beyond so many ranges: such a set takes minutes to load */
+    size_t direct_rules; /* rules over sets of addresses that beat the class look-up … */
+    size_t direct_addrs; /* … over that many addresses */
+    size_t host_rules;   /* the same for a host, which has no class look-up */
+    size_t
+        part_sets; /* sets of a part: the kernel's cost is quadratic in those of a transaction, */
+    size_t most_sets; /* but up to so many it is less than that of twice the elements */
 };
 extern const struct nft_tuning nft_tuning_default;
 
@@ -72,6 +76,7 @@ struct nft_part {
     const char *deny;   /* goto of where denied packets end */
     const struct nft_tuning *tuning;
     size_t max_elements, elements;
+    size_t global_elements; /* that they would be with the target's address in each key */
 
     struct buf *text; /* chains */
     VEC(struct nft_chain) chains;
@@ -123,19 +128,17 @@ struct nft_keyed {  /* whoever has this key may use these ports */
 struct nft_portsets {
     struct arena *arena;
     enum family family;
-    unsigned expand;
     struct intern ids;
     VEC(struct portset) sets;
-    VEC(struct nft_items) items; /* with ranges expanded */
-    VEC(struct nft_items) plain; /* with ranges as they are */
-    struct buf *key;             /* reused */
-    struct intern unions;        /* pairs; the number is an index in union_of */
+    VEC(struct nft_items) items;
+    struct buf *key;      /* reused */
+    struct intern unions; /* pairs; the number is an index in union_of */
     struct id_vec union_of;
 };
 void nft_portsets_init(struct nft_portsets *s, const struct nft_part *p);
 uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports);
-/* The items of a port set with ranges as they are; valid until the next set is added. */
-const struct nft_items *nft_portsets_plain(struct nft_portsets *s, struct portset ports);
+/* The items of a port set. */
+struct nft_items nft_portsets_items(struct nft_portsets *s, struct portset ports);
 uint32_t nft_portsets_union(struct nft_portsets *s, uint32_t x, uint32_t y); /* ID_NONE is empty */
 
 /* How the key of the packet at hand is found and compared. */

@@ -20,10 +20,7 @@
 
 void nft_portsets_init(struct nft_portsets *s, const struct nft_part *p)
 {
-    *s = (struct nft_portsets){.arena = p->arena,
-                               .family = p->family,
-                               .expand = p->tuning->expand,
-                               .key = buf_new(p->arena)};
+    *s = (struct nft_portsets){.arena = p->arena, .family = p->family, .key = buf_new(p->arena)};
     intern_init(&s->ids, p->arena);
     intern_init(&s->unions, p->arena);
 }
@@ -39,16 +36,15 @@ uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports)
     uint32_t id = intern_add(&s->ids, buf_text(s->key));
     if (id == s->sets.n) {
         vec_push(s->arena, &s->sets, ports);
-        vec_push(s->arena, &s->items, nft_items_of(s->arena, s->family, ports, s->expand));
-        vec_push(s->arena, &s->plain, nft_items_of(s->arena, s->family, ports, 1));
+        vec_push(s->arena, &s->items, nft_items_of(s->arena, s->family, ports));
     }
     return id;
 }
 
-const struct nft_items *nft_portsets_plain(struct nft_portsets *s, struct portset ports)
+struct nft_items nft_portsets_items(struct nft_portsets *s, struct portset ports)
 {
     uint32_t id = nft_portsets_add(s, ports);
-    return &s->plain.v[id];
+    return s->items.v[id];
 }
 
 uint32_t nft_portsets_union(struct nft_portsets *s, uint32_t x, uint32_t y)
@@ -67,9 +63,11 @@ uint32_t nft_portsets_union(struct nft_portsets *s, uint32_t x, uint32_t y)
 
 /* ---- the rules ---- */
 
-struct items_vec {
-    struct nft_item *v;
-    size_t n, cap;
+/* An item that is no element of the hash of ports or protocols as it is. */
+struct apart {
+    struct nft_item item;
+    size_t entries; /* that have it */
+    bool expanded;  /* into single ports */
 };
 
 struct merge {
@@ -80,9 +78,8 @@ struct merge {
     size_t n;
     const char *verdict;
     struct str comment;
-    struct items_vec apart; /* items that take a rule each, sorted, once */
+    VEC(struct apart) apart; /* by item, each once */
     bool ranges_in_set;
-    size_t of_kind[NFT_OTHER + 1];
 };
 
 static const struct nft_items *items_of(const struct merge *m, size_t entry)
@@ -90,58 +87,106 @@ static const struct nft_items *items_of(const struct merge *m, size_t entry)
     return &m->ports->items.v[m->entries[entry].ports];
 }
 
-static int compare_items(const void *x, const void *y)
+static int compare_apart(const void *x, const void *y)
 {
-    return nft_item_cmp(*(const struct nft_item *)x, *(const struct nft_item *)y);
+    return nft_item_cmp(((const struct apart *)x)->item, ((const struct apart *)y)->item);
 }
 
-static bool stands_apart(struct nft_item i)
+static size_t width(struct nft_item i)
 {
-    return i.kind == NFT_RANGE || i.kind == NFT_ICMP || i.kind == NFT_OTHER;
+    return (size_t)(i.last - i.first) + 1;
 }
 
-/* Counts the elements by kind and lists the items that need a rule of their own. */
-static bool count(struct merge *m, struct span at)
+/* ---- which ranges become ports ---- */
+
+/* Lists the items of all entries that are ranges, ICMP types and so on, and counts their entries.
+ * Entries with equal port sets are counted together: there are few different ones. */
+static void collect_apart(struct merge *m)
 {
     struct arena *a = m->part->arena;
-    size_t elements = 0;
-    uint32_t last = ID_NONE;
-    struct id_vec distinct = {0};
+    size_t *uses = ARENA_NEW_ARRAY(a, m->ports->sets.n, size_t);
     for (size_t i = 0; i < m->n; i++) {
-        elements += items_of(m, i)->n;
-        if (m->entries[i].ports != last) {
-            last = m->entries[i].ports;
-            vec_push(a, &distinct, last);
-        }
-        for (size_t k = 0; k < items_of(m, i)->n; k++) {
-            m->of_kind[items_of(m, i)->v[k].kind]++;
-        }
+        uses[m->entries[i].ports]++;
     }
-    distinct.n = ids_sort(distinct.v, distinct.n);
-    for (size_t i = 0; i < distinct.n; i++) {
-        const struct nft_items *items = &m->ports->items.v[distinct.v[i]];
-        for (size_t k = 0; k < items->n; k++) {
-            if (stands_apart(items->v[k])) {
-                vec_push(a, &m->apart, items->v[k]);
+    for (size_t i = 0; i < m->ports->sets.n; i++) {
+        const struct nft_items *items = &m->ports->items.v[i];
+        for (size_t k = 0; uses[i] > 0 && k < items->n; k++) {
+            if (items->v[k].kind != NFT_PORT && items->v[k].kind != NFT_PROTO) {
+                vec_push(a, &m->apart, (struct apart){.item = items->v[k], .entries = uses[i]});
             }
         }
     }
     if (m->apart.n > 1) {
-        qsort(m->apart.v, m->apart.n, sizeof *m->apart.v, compare_items);
+        qsort(m->apart.v, m->apart.n, sizeof *m->apart.v, compare_apart);
     }
-    size_t kept = 0, ranges = 0;
+    size_t kept = 0;
     for (size_t i = 0; i < m->apart.n; i++) {
-        if (kept == 0 || nft_item_cmp(m->apart.v[kept - 1], m->apart.v[i]) != 0) {
-            ranges += m->apart.v[i].kind == NFT_RANGE;
+        if (kept > 0 && compare_apart(&m->apart.v[kept - 1], &m->apart.v[i]) == 0) {
+            m->apart.v[kept - 1].entries += m->apart.v[i].entries;
+        } else {
             m->apart.v[kept++] = m->apart.v[i];
         }
     }
     m->apart.n = kept;
-    const struct nft_tuning *t = m->part->tuning;
-    m->ranges_in_set =
-        ranges > (m->of_kind[NFT_RANGE] <= t->range_elements ? t->plain_ranges : t->most_ranges);
-    return nft_part_reserve(m->part, elements, at);
 }
+
+/* Expands ranges, but for large ones and, unless there are too many, those of many elements.
+ * Returns how many are left, and in *entries their entries. */
+static size_t expand(struct merge *m, bool too_many, size_t *entries)
+{
+    const struct nft_tuning *t = m->part->tuning;
+    size_t left = 0;
+    *entries = 0;
+    for (size_t i = 0; i < m->apart.n; i++) {
+        struct apart *a = &m->apart.v[i];
+        if (a->item.kind != NFT_RANGE) {
+            continue;
+        }
+        bool few = too_many || width(a->item) * a->entries <= t->expand_elements;
+        a->expanded = width(a->item) <= (few ? t->expand_most : t->small_range);
+        left += !a->expanded;
+        *entries += a->expanded ? 0 : a->entries;
+    }
+    return left;
+}
+
+/* A range is one rule and an element for each entry, or no rule and an element for each port too.
+ */
+static void decide_ranges(struct merge *m)
+{
+    const struct nft_tuning *t = m->part->tuning;
+    size_t entries, left = expand(m, false, &entries);
+    size_t most = entries <= t->range_elements ? t->plain_ranges : t->most_ranges;
+    if (left > most) {
+        left = expand(m, true, &entries);
+    }
+    m->ranges_in_set = left > most;
+}
+
+static bool is_expanded(const struct merge *m, struct nft_item item)
+{
+    struct apart key = {.item = item};
+    const struct apart *a = item.kind != NFT_RANGE
+                                ? NULL
+                                : bsearch(&key, m->apart.v, m->apart.n, sizeof key, compare_apart);
+    return a != NULL && a->expanded;
+}
+
+/* The elements that all entries will make. */
+static size_t count_elements(const struct merge *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        n += items_of(m, i)->n;
+    }
+    for (size_t i = 0; i < m->apart.n; i++) {
+        const struct apart *a = &m->apart.v[i];
+        n += a->expanded ? a->entries * (width(a->item) - 1) : 0;
+    }
+    return n;
+}
+
+/* ---- the rules ---- */
 
 /* The parts of a concatenation that are there, joined: "ip saddr . meta l4proto . th dport". */
 static const char *joined(struct arena *a, const char *key, const char *rest)
@@ -171,24 +216,39 @@ static void put_element(struct buf *b, const struct nft_keyed *e, struct nft_ite
     }
 }
 
+static void put_elements(const struct merge *m, struct nft_set *s, const struct nft_keyed *e,
+                         struct nft_item item)
+{
+    if (!is_expanded(m, item)) {
+        put_element(nft_set_element(s), e, item);
+        return;
+    }
+    struct nft_item one = {.kind = NFT_PORT, .proto = item.proto};
+    for (uint32_t port = item.first; port <= item.last; port++) {
+        one.first = one.last = (uint16_t)port;
+        put_element(nft_set_element(s), e, one);
+    }
+}
+
 /* One set over all entries that have items of a kind, and its rule. */
 static void kind_rule(struct merge *m, enum nft_item_kind kind, const char *set_kind,
                       const char *expr, const char *type)
 {
     struct arena *a = m->part->arena;
-    if (m->of_kind[kind] == 0) {
-        return;
-    }
     struct nft_set *s = nft_set_new(m->part, joined(a, m->key.type, type));
     s->interval = kind == NFT_RANGE;
     /* nft 1.0.6 swaps the bytes of one element in each netlink message twice: see NFT_CHUNK. */
     s->chunked = s->interval && m->key.host_endian;
     for (size_t i = 0; i < m->n; i++) {
         for (size_t k = 0; k < items_of(m, i)->n; k++) {
-            if (items_of(m, i)->v[k].kind == kind) {
-                put_element(nft_set_element(s), &m->entries[i], items_of(m, i)->v[k]);
+            struct nft_item item = items_of(m, i)->v[k];
+            if (kind == (is_expanded(m, item) ? NFT_PORT : item.kind)) {
+                put_elements(m, s, &m->entries[i], item);
             }
         }
+    }
+    if (s->n == 0) {
+        return;
     }
     struct str name = nft_set_end(m->part, s, set_kind);
     struct buf *b = nft_rule(m->part);
@@ -249,17 +309,19 @@ bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key ke
                       .n = n,
                       .verdict = verdict,
                       .comment = comment};
-    if (!count(&m, at)) {
+    collect_apart(&m);
+    decide_ranges(&m);
+    if (!nft_part_reserve(p, count_elements(&m), at)) {
         return false;
     }
     kind_rule(&m, NFT_PORT, "ports", "meta l4proto . th dport", "inet_proto . inet_service");
     kind_rule(&m, NFT_PROTO, "protos", "meta l4proto", "inet_proto");
-    if (m.of_kind[NFT_ALL] > 0) {
-        item_rule(&m, (struct nft_item){.kind = NFT_ALL}, "all");
-    }
     for (size_t i = 0; i < m.apart.n; i++) {
-        if (m.apart.v[i].kind != NFT_RANGE || !m.ranges_in_set) {
-            item_rule(&m, m.apart.v[i], "some");
+        const struct apart *a = &m.apart.v[i];
+        if (a->item.kind != NFT_RANGE) {
+            item_rule(&m, a->item, a->item.kind == NFT_ALL ? "all" : "some");
+        } else if (!a->expanded && !m.ranges_in_set) {
+            item_rule(&m, a->item, "some");
         }
     }
     if (m.ranges_in_set) {

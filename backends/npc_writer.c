@@ -4,11 +4,12 @@
  */
 #include "backends/npc_writer.h"
 
+#include "base/ctx.h"
 #include "base/utf8.h"
 
 #include <assert.h>
 
-enum { INDENT = 2, MOST_COLUMNS = 80, MOST_WORD_BYTES = 4096, MOST_NESTED_SETS = 4 };
+enum { INDENT = 2, MOST_COLUMNS = 80, MOST_NESTED_SETS = 4 };
 
 void npc_writer_init(struct npc_writer *w, struct arena *a, struct buf *out)
 {
@@ -37,7 +38,7 @@ static bool looks_like_port(struct str s)
 /* [A-Za-z0-9_]([A-Za-z0-9._/-]*[A-Za-z0-9_])? */
 static bool is_word(struct str s)
 {
-    if (s.n == 0 || s.n > MOST_WORD_BYTES || !is_outer(s.p[0]) || !is_outer(s.p[s.n - 1])) {
+    if (s.n == 0 || s.n > limits_default.word || !is_outer(s.p[0]) || !is_outer(s.p[s.n - 1])) {
         return false;
     }
     for (size_t i = 0; i < s.n; i++) {

@@ -157,7 +157,7 @@ static bool lexes_as_port(struct str s)
 
 bool word_is_bare(struct str s)
 {
-    if (s.n == 0 || lexes_as_port(s)) {
+    if (s.n == 0 || s.n > limits_default.word || lexes_as_port(s)) {
         return false;
     }
     for (size_t i = 0; i < s.n; i++) {

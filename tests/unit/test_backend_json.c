@@ -120,7 +120,7 @@ static void test_the_rest(void)
         json_of("p.npc", "tier gold order 7\n"
                          "node n1 { addr 10.0.0.1 }\n"
                          "raw k8s \"\"\"kind: X\"\"\"\n"
-                         "cluster policy c in tier gold priority 3 for namespaces a=b {\n"
+                         "cluster policy c in tier gold priority 3 for namespaces a exists {\n"
                          "  pass to {nodes r=s, domain \"*.example.com\"} on icmp/8.1 as \"n\"\n"
                          "}\n"
                          "namespace x {\n"
@@ -139,6 +139,11 @@ static void test_the_rest(void)
     check_at(root, "policies/0/rules/0/name", "\"n\"");
     check_at(root, "policies/0/rules/0/ports/0/type", "8");
     check_at(root, "policies/0/rules/0/ports/0/code", "1");
+    check_at(root, "policies/0/normalized/rules/0/peers/clauses/0/nodes/0/key", "\"r\"");
+    check_at(root, "policies/0/normalized/rules/0/peers/clauses/1",
+             "{\"domain\": \"*.example.com\"}");
+    check_at(root, "policies/0/target/namespaces/0/operator", "\"exists\"");
+    CU_ASSERT_PTR_NULL(at(root, "policies/0/target/namespaces/0/values"));
     check_at(root, "policies/0/rules/0/peers/1/domain", "\"*.example.com\"");
     check_at(root, "raw/0/text", "\"kind: X\"");
     check_at(root, "tests/0/namespace", "\"x\"");

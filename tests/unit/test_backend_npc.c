@@ -159,6 +159,10 @@ static void test_round_trip_of_source(void)
         "  }\n"
         "}\n"
         "namespace other { label x = y }\n"
+        "namespace shop { test \"in\" {\n"
+        "  expect deny pods a=b in namespace {shop} -> all pods in namespace shop on tcp/1\n"
+        "  expect deny pods a=b in namespace {shop, x} -> all namespaces on tcp/1\n"
+        "} }\n"
         "test \"top\" { expect deny anywhere -> all namespaces on tcp/1 }\n"
         "raw k8s \"\"\"kind: X\n\"\"\"\n",
     };
@@ -230,6 +234,10 @@ static void test_round_trip_of_objects(void)
         "    ports: [{}, {port: 80}, {port: 80, endPort: 80}, {protocol: UDP}, {port: a80}]\n"
         "  egress:\n"
         "  - to: [{ipBlock: {cidr: '::/0', except: ['fe80::/10']}}]\n",
+        "apiVersion: networking.k8s.io/v1\n"
+        "kind: NetworkPolicy\n"
+        "metadata: {name: p, annotations: {a.example.com/only: one}}\n"
+        "spec: {podSelector: {}}\n",
         "apiVersion: policy.networking.k8s.io/v1alpha2\n"
         "kind: ClusterNetworkPolicy\n"
         "metadata: {name: c}\n"
@@ -362,6 +370,98 @@ static void test_raw_that_cannot_be_said(void)
     check_round_trip("p.npc", STR("raw k8s \"\"\"a: \"\"b\"\"\"\n"));
 }
 
+/* Words and strings that come back as they were, whatever is in them. */
+static void test_words(void)
+{
+    static const char *const words[] = {
+        "word",
+        "a-",
+        "-a",
+        "a_",
+        "_",
+        "tcp/80",
+        "icmp6/x",
+        "icmp/8.0",
+        "icmp7/x",
+        "sctp/",
+        "any/x",
+        "a b",
+        "10.0.0.0/8",
+        "::1",
+        "a:b",
+        "\xc3\xa9",
+        "\x7f",
+        "\xc2\x85",
+        "\xe2\x80\xa8",
+        "\xe2\x80\xae",
+        "a\tb",
+        "a\nb",
+        "a\rb",
+        "\"\"\"",
+        "\\u{41}",
+        "#",
+        "{",
+        "raw",
+        "",
+        "a/",
+        ".a",
+        "\x1b[31m",
+    };
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    enum { N = sizeof words / sizeof words[0], LONG = 5000 };
+    char *longest = memset(arena_alloc(&c.arena, LONG), 'w', LONG);
+    for (size_t i = 0; i <= N; i++) {
+        struct compiled x;
+        compile_load(&x, "p.npc",
+                     STR("policy p for all pods { annotation a = b default deny ingress }"));
+        CU_ASSERT_FATAL(x.loaded);
+        struct str word = i < N ? str_of(words[i]) : (struct str){longest, LONG};
+        x.program.policies.v[0]->annotations.v[0].value = word;
+        compile_run(&x, "npc");
+        CU_ASSERT_FATAL(x.ok);
+        struct compiled again;
+        compile_load(&again, "again.npc", buf_text(x.out));
+        CU_ASSERT_FATAL(again.loaded);
+        CU_ASSERT(str_eq(again.program.policies.v[0]->annotations.v[0].value, word));
+        check_formatted(buf_text(x.out));
+        compile_free(&again);
+        compile_free(&x);
+    }
+    ctx_free(&c);
+}
+
+/* A workload goes on one line as long as that has at most 80 columns, blanks before it included. */
+static void test_properties_around_80_columns(void)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    static const char name[] = "wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww";
+    for (int n = 30; n < 60; n++) {
+        check_round_trip("p.npc",
+                         str_printf(&c.arena,
+                                    "namespace ns { workload %.*s { addr {10.0.0.1, 10.0.0.2} "
+                                    "label a=b } }\n"
+                                    "node %.*s { addr {10.0.0.1, 10.0.0.2} label a=b }\n",
+                                    n, name, n, name));
+    }
+    ctx_free(&c);
+}
+
+static void test_pods_of_the_cluster_stay_away(void)
+{
+    struct compiled c;
+    compile_load(&c, "p.npc",
+                 STR("namespace ns { workload a { addr 10.0.0.1 } workload b { addr 10.0.0.2 } }"));
+    CU_ASSERT_FATAL(c.loaded);
+    c.program.inv.workloads.v[1]->kind = WL_POD;
+    compile_run(&c, "npc");
+    CU_ASSERT(c.ok && str_is(buf_text(c.out), "namespace ns {\n"
+                                              "  workload a { addr 10.0.0.1 }\n"
+                                              "}\n"));
+    compile_free(&c);
+}
+
 /* Every name of a port that the API takes is said, or refused: never printed as something else. */
 static void test_port_names(void)
 {
@@ -369,11 +469,12 @@ static void test_port_names(void)
         const char *name;
         bool sayable;
     } names[] = {
-        {"http", true},  {"80a", true},  {"8080a", true},  {"1-2a", true},     {"80-90a", true},
-        {"e1", true},    {"1e", true},   {"0x", true},     {"0xg", true},      {"x50", true},
-        {"0b2", false},  {"0o9", false}, {"0x50", false},  {"0xabc", false},   {"1e3", false},
-        {"0e0", false},  {"0b1", false}, {"1e3-4", false}, {"80-0x51", false}, {"4-1e5", false},
-        {"1-2-a", true}, {"a-1", true},  {"1e3e", true},   {"0x5-a", true},
+        {"http", true},     {"80a", true},    {"8080a", true}, {"1-2a", true}, {"80-90a", true},
+        {"e1", true},       {"1e", true},     {"0x", true},    {"0xg", true},  {"x50", true},
+        {"0oa", true},      {"0bf", true},    {"0b2", false},  {"0o9", false}, {"0x50", false},
+        {"0xabc", false},   {"1e3", false},   {"0e0", false},  {"0b1", false}, {"1e3-4", false},
+        {"80-0x51", false}, {"4-1e5", false}, {"1-2-a", true}, {"a-1", true},  {"1e3e", true},
+        {"0x5-a", true},
     };
     struct ctx c;
     ctx_init(&c, unit_oom, NULL);
@@ -397,7 +498,8 @@ static void test_port_names(void)
     ctx_free(&c);
 }
 
-UNIT_MAIN("backend_npc", TEST(test_port_names), TEST(test_round_trip_of_source),
-          TEST(test_round_trip_around_80_columns), TEST(test_round_trip_of_objects),
-          TEST(test_layout), TEST(test_inventory_of_the_language),
+UNIT_MAIN("backend_npc", TEST(test_words), TEST(test_properties_around_80_columns),
+          TEST(test_pods_of_the_cluster_stay_away), TEST(test_port_names),
+          TEST(test_round_trip_of_source), TEST(test_round_trip_around_80_columns),
+          TEST(test_round_trip_of_objects), TEST(test_layout), TEST(test_inventory_of_the_language),
           TEST(test_cluster_inventory_stays_away), TEST(test_raw_that_cannot_be_said))

@@ -72,9 +72,16 @@ static bool contains_nocase(struct str s, struct str part)
     return false;
 }
 
+/* The kinds of policy that npc reads, for what is nearly one of them. */
+static const struct str policy_names[] = {
+    STR_INIT("NetworkPolicy"), STR_INIT("ClusterNetworkPolicy"), STR_INIT("AdminNetworkPolicy"),
+    STR_INIT("BaselineAdminNetworkPolicy")};
+enum { POLICY_NAMES = sizeof policy_names / sizeof *policy_names };
+
 static bool is_policy_kind(struct str group, struct str kind)
 {
-    if (contains_nocase(kind, STR("networkpolicy"))) {
+    if (contains_nocase(kind, STR("networkpolicy")) ||
+        str_nearest(kind, policy_names, POLICY_NAMES).n > 0) {
         return true;
     }
     if (!str_ends(kind, "Policy")) {
@@ -140,11 +147,7 @@ static void refuse_policy(struct k8s *k, const struct k8s_type *t)
                                "\"" STR_FMT "\" of \"" STR_FMT "\" may carry policy, and npc does "
                                "not read it",
                                STR_ARG(t->kind), STR_ARG(t->api_version));
-    struct str names[KINDS];
-    for (size_t i = 0; i < KINDS; i++) {
-        names[i] = kinds[i].name;
-    }
-    struct str near = str_nearest(t->kind, names, KINDS);
+    struct str near = str_nearest(t->kind, policy_names, POLICY_NAMES);
     if (near.n > 0 && !str_eq(near, t->kind)) {
         k8s_hint(k, d, "did you mean " STR_FMT "?", STR_ARG(near));
     } else {

@@ -246,5 +246,52 @@ static void counts(void)
     }
 }
 
-UNIT_MAIN("k8s_cluster", TEST(cluster_policy), TEST(admin_policy), TEST(baseline_policy),
-          TEST(refusals), TEST(is_not_namespaced), TEST(baseline_has_one_name), TEST(counts))
+/* A rule name has at most 100 characters, not bytes. */
+static void rule_names(void)
+{
+    for (size_t over = 0; over <= 1; over++) {
+        struct reading r;
+        reading_init(&r);
+        struct buf *b = buf_new(&r.ctx.arena);
+        buf_puts(b, CNP SPEC "egress: [{action: Deny, to: [{nodes: {}}], name: \"");
+        for (size_t i = 0; i < 100 + over; i++) {
+            buf_puts(b, "é");
+        }
+        buf_puts(b, "\"}]}\n");
+        reading_add(&r, K8S_YAML, buf_text(b), 0);
+        CU_ASSERT(r.ok == (over == 0));
+        CU_ASSERT((find_diag(&r.ctx, DIAG_NPC065) != NULL) == (over == 1));
+        reading_free(&r);
+    }
+}
+
+static void network_text_has_a_limit(void)
+{
+    struct reading r;
+    reading_of(&r, K8S_YAML,
+               CNP SPEC "egress: [{action: Deny, to: [{networks: "
+                        "['0000:0000:0000:0000:0000:0000:0000:0000/128x']}]}]}\n");
+    CU_ASSERT(find_diag(&r.ctx, DIAG_NPC065) != NULL);
+    reading_free(&r);
+    reading_of(&r, K8S_YAML,
+               CNP SPEC "egress: [{action: Deny, to: [{networks: "
+                        "['2001:0000:0000:0000:0000:0000:0000:0000/128']}]}]}\n");
+    CU_ASSERT(r.ok && find_diag(&r.ctx, DIAG_NPC313) != NULL);
+    reading_free(&r);
+}
+
+static void unsupported_words_have_hints(void)
+{
+    struct reading r;
+    reading_of(&r, K8S_YAML, CNP "spec: {tier: admin}\n");
+    CU_ASSERT(str_is(find_diag(&r.ctx, DIAG_NPC063)->hint, "did you mean Admin?"));
+    reading_free(&r);
+    reading_of(&r, K8S_YAML, CNP "spec: {tier: Calico}\n");
+    CU_ASSERT(find_diag(&r.ctx, DIAG_NPC063)->hint.n == 0);
+    reading_free(&r);
+}
+
+UNIT_MAIN("k8s_cluster", TEST(rule_names), TEST(network_text_has_a_limit),
+          TEST(unsupported_words_have_hints), TEST(cluster_policy), TEST(admin_policy),
+          TEST(baseline_policy), TEST(refusals), TEST(is_not_namespaced),
+          TEST(baseline_has_one_name), TEST(counts))

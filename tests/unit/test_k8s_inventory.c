@@ -239,6 +239,17 @@ static void refusals(void)
          "spec.template: Required value"},
         {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: a}, spec: {jobTemplate: {}}}",
          DIAG_NPC061, 80, "spec.jobTemplate.spec: Required value"},
+        {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: {metadata: "
+         "{labels: {a: 1}}, spec: {}}}}",
+         DIAG_NPC054, 103, "spec.template.metadata.labels"},
+        {"{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {selector: {a: b c}, ports: "
+         "[{port: 1}]}}",
+         DIAG_NPC062, 75, "spec.selector"},
+        {"{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {clusterIP: x}}", DIAG_NPC062,
+         72, "spec.clusterIP"},
+        {"{apiVersion: v1, kind: Node, metadata: {name: a}, status: {addresses: [{type: "
+         "InternalIP, address: x}, {type: InternalIP, address: 10.0.0.1}]}}",
+         DIAG_NPC062, 100, "status.addresses[0].address"},
         {"{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 1, "
          "targetPort: 65536}]}}",
          DIAG_NPC062, 91, "spec.ports[0].targetPort"},
@@ -248,6 +259,8 @@ static void refusals(void)
         reading_of(&r, K8S_YAML, cases[i].text);
         CU_ASSERT(!r.ok);
         CU_ASSERT(has_diag(&r.ctx, SEV_ERROR, cases[i].id, 1, cases[i].col, cases[i].part));
+        const struct inventory *inv = &r.program.inv;
+        CU_ASSERT(inv->workloads.n + inv->services.n + inv->nodes.n + inv->namespaces.n == 0);
         reading_free(&r);
     }
 }

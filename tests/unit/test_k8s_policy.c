@@ -92,7 +92,7 @@ static void metadata(void)
                     "  generateName: \"1e3\"\n"
                     "  ownerReferences:\n"
                     "  - {uid: \"007\", name: o, kind: K, apiVersion: a/v1, controller: True}\n"
-                    "  finalizers: [b.c/d, a.b/c]\n"
+                    "  finalizers: [b.c/d, a.b/c, 1a]\n"
                     "status: {}\n"
                     "spec: {}\n");
     CU_ASSERT(r.ok);
@@ -109,6 +109,7 @@ static void metadata(void)
                                       "  finalizers:\n"
                                       "  - b.c/d\n"
                                       "  - a.b/c\n"
+                                      "  - \"1a\"\n"
                                       "  generateName: \"1e3\"\n"
                                       "  ownerReferences:\n"
                                       "  - apiVersion: a/v1\n"

@@ -111,6 +111,8 @@ static void broken_objects(void)
         {K8S_JSON, "{\"kind\":\"List\",\"items\":[" BARE_POD("a") "]}", DIAG_NPC061, 1, 25,
          "kind: Required value"},
         {K8S_JSON, "{\"kind\":\"List\",\"items\":[null]}", DIAG_NPC060, 1, 25, "null"},
+        {K8S_JSON, "{\"items\":[1],\"kind\":\"List\"}", DIAG_NPC060, 1, 11, "must be a mapping"},
+        {K8S_JSON, "{\"items\":[[]],\"kind\":\"PodList\"}", DIAG_NPC060, 1, 11, "but is a list"},
         {K8S_JSON, "{\"kind\":\"List\",\"items\":{}}", DIAG_NPC060, 1, 24, "must be a list"},
         {K8S_JSON, "{\"items\":[" POD("a") ",{\"kind\":\"Secret\"}],\"kind\":\"PodList\"}",
          DIAG_NPC062, 1, 86, "must be \"Pod\" in a PodList"},
@@ -149,6 +151,38 @@ static void policy_kinds(void)
          DIAG_NPC067, 1, 13, "v1alpha2"},
     };
     check_broken(cases, COUNT(cases));
+}
+
+/* The hint names the kind as --skip-kind takes it. */
+static void refusal_hints(void)
+{
+    static const struct {
+        const char *text;
+        enum diag_id id;
+        const char *hint;
+    } cases[] = {
+        {"apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n", DIAG_NPC007,
+         "--skip-kind CiliumNetworkPolicy.cilium.io"},
+        {"apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\n", DIAG_NPC007,
+         "--skip-kind NetworkPolicy.projectcalico.org"},
+        {"apiVersion: x/v1\nkind: Policy\n", DIAG_NPC007, ""},
+        {"apiVersion: networking.k8s.io/v1\nkind: NetworkPolcy\n", DIAG_NPC007,
+         "did you mean NetworkPolicy?"},
+        {"apiVersion: networking.k8s.io/v1\nkind: networkPolicy\n", DIAG_NPC007,
+         "did you mean NetworkPolicy?"},
+        {"apiVersion: v2\nkind: Pod\n", DIAG_NPC067, "--skip-kind Pod"},
+        {"kind: Pod\n", DIAG_NPC067, "apiVersion: v1"},
+        {"apiVersion: extensions/v1beta1\nkind: NetworkPolicy\n", DIAG_NPC508,
+         "networking.k8s.io/v1"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct reading r;
+        reading_of(&r, K8S_YAML, cases[i].text);
+        const struct diag *d = find_diag(&r.ctx, cases[i].id);
+        CU_ASSERT((d != NULL) == (cases[i].hint[0] != '\0'));
+        CU_ASSERT(d == NULL || text_holds(d->hint, cases[i].hint));
+        reading_free(&r);
+    }
 }
 
 static void skip_kind(void)
@@ -347,5 +381,6 @@ static void alias_bomb(void)
 }
 
 UNIT_MAIN("k8s_stream", TEST(documents_and_lists), TEST(broken_objects), TEST(policy_kinds),
-          TEST(skip_kind), TEST(goes_on), TEST(object_limits), TEST(stream_has_no_limit),
-          TEST(skipped_is_not_kept), TEST(aliases), TEST(bad_aliases), TEST(alias_bomb))
+          TEST(refusal_hints), TEST(skip_kind), TEST(goes_on), TEST(object_limits),
+          TEST(stream_has_no_limit), TEST(skipped_is_not_kept), TEST(aliases), TEST(bad_aliases),
+          TEST(alias_bomb))

@@ -249,7 +249,7 @@ static void limits(void)
         reading_init(&r);
         r.ctx.limits.per_rule = 3 - over;
         reading_add(&r, K8S_YAML,
-                    STR(POLICY("name: a", "ingress: [{ports: [{}, {}, {}]}]")
+                    STR(POLICY("name: a", "ingress: [{ports: [{}, {}, {}]}], egress: [{}]")
                             POLICY("name: b", "egress: [{to: [{podSelector: {}}, {podSelector: "
                                               "{}}, {podSelector: {}}]}]")),
                     0);
@@ -272,6 +272,9 @@ static void limits(void)
 /* ---- the inventory ---- */
 
 #define POD(name, rest) OBJECT("v1", "Pod", "metadata: {name: " name "}, " rest)
+
+#define SERVICE(name, ports)                                                                       \
+    OBJECT("v1", "Service", "metadata: {name: " name "}, spec: {ports: [" ports "]}")
 
 static void objects_twice(void)
 {
@@ -300,9 +303,16 @@ static void objects_twice(void)
         {OBJECT("v1", "Node", "metadata: {name: a}")
              OBJECT("v1", "Node", "metadata: {name: a, labels: {b: c}}"),
          false, 0, 0, 1, 0},
-        {OBJECT("v1", "Service", "metadata: {name: a}, spec: {ports: [{port: 1}]}")
-             OBJECT("v1", "Service", "metadata: {name: a}, spec: {ports: [{port: 2}]}"),
-         false, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1}") SERVICE("a", "{port: 1, targetPort: 1}"), true, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1}") SERVICE("a", "{port: 2, targetPort: 1}"), false, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1}") SERVICE("a", "{port: 1, targetPort: 2}"), false, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1}") SERVICE("a", "{port: 1, name: x}"), false, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1}") SERVICE("a", "{port: 1, protocol: UDP}"), false, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1}") SERVICE("a", ""), false, 0, 1, 0, 1},
+        {SERVICE("a", "{port: 1, targetPort: x}") SERVICE("a", "{port: 1, targetPort: z}"), false,
+         0, 1, 0, 1},
+        {SERVICE("a, namespace: ns", "") SERVICE("a, namespace: nt", "{port: 1}"), true, 0, 2, 0,
+         2},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct reading r;

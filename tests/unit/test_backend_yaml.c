@@ -171,7 +171,7 @@ static void test_escaped_strings(void)
     check_string("\xc2\x85", "\"\\x85\"");
     check_string("a\xe2\x80\xa8\xe2\x80\xa9", "\"a\\u2028\\u2029\"");
     check_string("\xef\xbb\xbf", "\"\\uFEFF\"");
-    check_string("\xe2\x80\xae\xe2\x81\xa6", "\"\\u202E\\u2066\"");
+    check_string("\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f", "\"\\u202E\\u2066\\u200F\"");
     check_string("\xf3\xa0\x81\x81", "\"\\U000E0041\"");
 }
 

@@ -90,7 +90,7 @@ bool add_label(struct resolver *r, struct label_list *to, const struct ast_item 
                bool is_annotation)
 {
     bool fine = check_name(r, &item->name, is_annotation ? "the annotation key" : "the label key",
-                           name_check_label_key);
+                           is_annotation ? name_check_annotation_key : name_check_label_key);
     if (!is_annotation) {
         fine &= check_name(r, &item->value, "the label value", name_check_label_value);
     }

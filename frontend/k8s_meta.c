@@ -33,15 +33,10 @@ static const struct schema policy_meta_schema = {SCHEMA_FIELDS(policy_meta_field
 
 /* ---- annotations ---- */
 
-/* Annotation keys are label keys, compared in lower case. */
 static bool check_annotation_key(struct k8s *k, const struct node *value, const struct path *p)
 {
     struct str key = value->key->text;
-    char *lower = arena_copy(k->scratch, key.p, key.n);
-    for (size_t i = 0; i < key.n; i++) {
-        lower[i] = (char)ch_lower((unsigned char)lower[i]);
-    }
-    const char *wrong = name_check_label_key((struct str){lower, key.n});
+    const char *wrong = name_check_annotation_key(key);
     if (wrong != NULL) {
         k8s_error(k, NPC062, value->key->at, p, "Invalid value: \"" STR_FMT "\": must %s",
                   STR_ARG(key), wrong);

@@ -118,6 +118,18 @@ const char *name_check_label_key(struct str s)
                  "or '123-abc')";
 }
 
+const char *name_check_annotation_key(struct str s)
+{
+    char lower[SUBDOMAIN_MAX + 1 + LABEL_MAX];
+    if (s.n > sizeof lower) {
+        return name_check_label_key(s);
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        lower[i] = (char)ch_lower((unsigned char)s.p[i]);
+    }
+    return name_check_label_key((struct str){lower, s.n});
+}
+
 const char *name_check_label_value(struct str s)
 {
     if (s.n > LABEL_MAX) {

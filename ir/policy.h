@@ -170,9 +170,11 @@ struct tier { /* `tier NAME order N` */
 
 /* Each returns NULL if the text is fine, else what is wrong, as a phrase after "must". They look at
  * bytes and lengths, never at a pattern with an anchor (threats.md 47). */
-const char *name_check_subdomain(struct str s);   /* RFC 1123 subdomain, at most 253 */
-const char *name_check_dns_label(struct str s);   /* RFC 1123 label, at most 63 */
-const char *name_check_label_key(struct str s);   /* [prefix/]name */
+const char *name_check_subdomain(struct str s); /* RFC 1123 subdomain, at most 253 */
+const char *name_check_dns_label(struct str s); /* RFC 1123 label, at most 63 */
+const char *name_check_label_key(struct str s); /* [prefix/]name */
+/* A label key whose upper-case letters count as lower case (ValidateAnnotations). */
+const char *name_check_annotation_key(struct str s);
 const char *name_check_label_value(struct str s); /* at most 63, may be empty */
 const char *name_check_port(struct str s);        /* IANA_SVC_NAME, 1-15 */
 const char *name_check_domain(struct str s);      /* domainNames of a cluster policy */

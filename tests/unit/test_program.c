@@ -286,6 +286,12 @@ static void objects_twice(void)
         {POD("a", "spec: {}") POD("a", "spec: {}"), true, 1, 1, 0, 0},
         {POD("a", "spec: {}") POD("a", "spec: {nodeName: n1}"), false, 1, 1, 0, 0},
         {POD("a", "spec: {}") POD("a", "spec: {}, status: {podIP: 10.0.0.1}"), false, 1, 1, 0, 0},
+        {POD("a", "spec: {}, status: {podIP: 10.0.0.2}")
+             POD("a", "spec: {}, status: {podIP: 10.0.0.1}"),
+         false, 1, 1, 0, 0},
+        {POD("a", "spec: {containers: [{ports: [{containerPort: 2}]}]}")
+             POD("a", "spec: {containers: [{ports: [{containerPort: 1}]}]}"),
+         false, 1, 1, 0, 0},
         {POD("a", "spec: {}") POD("a", "spec: {containers: [{ports: [{containerPort: 1}]}]}"),
          false, 1, 1, 0, 0},
         {OBJECT("apps/v1", "Deployment", "metadata: {name: a}, spec: {template: {}}")

@@ -150,7 +150,6 @@ static bool print_policy(struct printer *pr, const struct policy *p)
     }
     for (size_t d = 0; d < DIRECTIONS; d++) {
         for (size_t i = 0; i < p->nrules[d]; i++) {
-            ok = npc_check_ports(pr->e->ctx, p->rules[d][i].ports, p->rules[d][i].nports) && ok;
             print_rule(w, &p->rules[d][i]);
         }
     }

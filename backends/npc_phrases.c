@@ -167,58 +167,10 @@ static void put_icmp(struct npc_writer *w, const struct port *port)
     }
 }
 
-static void put_port(struct npc_writer *w, const struct port *port)
-{
-    bool icmp = port->proto == PROTO_ICMP || port->proto == PROTO_ICMP6;
-    npc_put(w, proto_name(port->proto));
-    npc_put(w, "/");
-    switch (port->form) {
-    case PORT_ONE:
-    case PORT_RANGE:
-        if (icmp) {
-            put_icmp(w, port);
-            break;
-        }
-        npc_put_u64(w, port->first);
-        if (port->form == PORT_RANGE) {
-            npc_put(w, "-");
-            npc_put_u64(w, port->last);
-        }
-        break;
-    case PORT_NAMED:
-        npc_put_str(w, port->name);
-        break;
-    case PORT_WHOLE:
-        npc_put(w, "*");
-        break;
-    }
-}
-
-void npc_put_ports(struct npc_writer *w, bool any, const struct port *ports, size_t n)
-{
-    npc_put(w, " on ");
-    if (any) {
-        npc_put(w, "all ports");
-        return;
-    }
-    if (n == 1) {
-        put_port(w, ports);
-        return;
-    }
-    npc_open(w);
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0) {
-            npc_next(w);
-        }
-        put_port(w, &ports[i]);
-    }
-    npc_close(w);
-}
-
-/* ---- port names that the language reads as numbers ----
+/* ---- port names that read as numbers ----
  *
- * Kubernetes takes 0x50 and 1e3 for names of ports; the language refuses them, because some program
- * would take them for numbers. With `any/` they are names.
+ * Kubernetes takes 0x50 and 1e3 for names of ports. The language wants them in quotes, because some
+ * program would take them for numbers.
  */
 
 static bool all_digits(struct str s, bool hex)
@@ -258,23 +210,64 @@ static bool reads_as_number(struct str s)
     return all_digits(s, false);
 }
 
-bool npc_check_ports(struct ctx *c, const struct port *ports, size_t n)
+static bool name_needs_quotes(const struct port *port)
 {
-    bool ok = true;
-    for (size_t i = 0; i < n; i++) {
-        struct str low, high;
-        if (ports[i].form != PORT_NAMED || ports[i].proto == PROTO_ANY) {
-            continue;
-        }
-        bool range = cut_at(ports[i].name, '-', &low, &high) && reads_as_number(low) &&
-                     reads_as_number(high);
-        if (range || reads_as_number(ports[i].name)) {
-            diag_error(&c->diags, NPC406, ports[i].at,
-                       "the npc backend cannot say a port whose name reads as a number, '" STR_FMT
-                       "'",
-                       STR_ARG(ports[i].name));
-            ok = false;
-        }
+    struct str low, high;
+    if (port->form != PORT_NAMED || port->proto == PROTO_ANY) {
+        return false; /* any/NAME is always a name */
     }
-    return ok;
+    bool range =
+        cut_at(port->name, '-', &low, &high) && reads_as_number(low) && reads_as_number(high);
+    return range || reads_as_number(port->name);
+}
+
+static void put_port(struct npc_writer *w, const struct port *port)
+{
+    bool icmp = port->proto == PROTO_ICMP || port->proto == PROTO_ICMP6;
+    const char *quote = name_needs_quotes(port) ? "\"" : "";
+    npc_put(w, quote);
+    npc_put(w, proto_name(port->proto));
+    npc_put(w, "/");
+    switch (port->form) {
+    case PORT_ONE:
+    case PORT_RANGE:
+        if (icmp) {
+            put_icmp(w, port);
+            break;
+        }
+        npc_put_u64(w, port->first);
+        if (port->form == PORT_RANGE) {
+            npc_put(w, "-");
+            npc_put_u64(w, port->last);
+        }
+        break;
+    case PORT_NAMED:
+        npc_put_str(w, port->name);
+        break;
+    case PORT_WHOLE:
+        npc_put(w, "*");
+        break;
+    }
+    npc_put(w, quote);
+}
+
+void npc_put_ports(struct npc_writer *w, bool any, const struct port *ports, size_t n)
+{
+    npc_put(w, " on ");
+    if (any) {
+        npc_put(w, "all ports");
+        return;
+    }
+    if (n == 1) {
+        put_port(w, ports);
+        return;
+    }
+    npc_open(w);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0) {
+            npc_next(w);
+        }
+        put_port(w, &ports[i]);
+    }
+    npc_close(w);
 }

@@ -13,7 +13,5 @@ void npc_put_pods(struct npc_writer *w, const struct selector *pods);
 void npc_put_peers(struct npc_writer *w, bool any, const struct peer *peers, size_t n);
 /* ` on ` and one port, a set of them, or `all ports`. */
 void npc_put_ports(struct npc_writer *w, bool any, const struct port *ports, size_t n);
-/* Whether the language can say these ports; reports NPC406 for each one that it cannot. */
-bool npc_check_ports(struct ctx *c, const struct port *ports, size_t n);
 
 #endif

@@ -58,12 +58,13 @@ struct ast_scope { /* what follows `in`, or a phrase of its own */
 };
 
 enum ast_elem_kind {
-    ELEM_WORD,       /* a group; or a plain word in lists of names, values, addresses, directions */
-    ELEM_PORT,       /* tcp/80 */
-    ELEM_PODS,       /* pods SELECTOR [in SCOPE] */
-    ELEM_ALL_PODS,   /* all pods [in SCOPE]; without scope only as a target */
-    ELEM_NAMESPACES, /* SCOPE alone */
-    ELEM_NODES,      /* nodes SELECTOR */
+    ELEM_WORD, /* a group; or a plain word in lists of names, values, addresses, directions */
+    ELEM_PORT, /* tcp/80 */
+    ELEM_QUOTED_PORT, /* "tcp/0x50": a port name, even where it reads as a number */
+    ELEM_PODS,        /* pods SELECTOR [in SCOPE] */
+    ELEM_ALL_PODS,    /* all pods [in SCOPE]; without scope only as a target */
+    ELEM_NAMESPACES,  /* SCOPE alone */
+    ELEM_NODES,       /* nodes SELECTOR */
     ELEM_ALL_NODES,
     ELEM_CIDR,   /* cidr WORD [except {…}] */
     ELEM_DOMAIN, /* domain STRING */

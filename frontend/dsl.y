@@ -302,8 +302,9 @@ portlist
   | portlist "," port  { $$ = ast_set_add($1, $3); }
   ;
 port
-  : PORT  { $$ = ELEM(@$, .kind = ELEM_PORT, .word = $1); }
-  | WORD  { $$ = ELEM(@$, .kind = ELEM_WORD, .word = $1); }
+  : PORT    { $$ = ELEM(@$, .kind = ELEM_PORT, .word = $1); }
+  | STRING  { $$ = ELEM(@$, .kind = ELEM_QUOTED_PORT, .word = $1); }
+  | WORD    { $$ = ELEM(@$, .kind = ELEM_WORD, .word = $1); }
   ;
 
 /* ---- let ---- */
@@ -317,8 +318,9 @@ vlist
   ;
 vitem
   : noun
-  | PORT  { $$ = ELEM(@$, .kind = ELEM_PORT, .word = $1); }
-  | WORD  { $$ = ELEM(@$, .kind = ELEM_WORD, .word = $1); }
+  | PORT    { $$ = ELEM(@$, .kind = ELEM_PORT, .word = $1); }
+  | STRING  { $$ = ELEM(@$, .kind = ELEM_QUOTED_PORT, .word = $1); }
+  | WORD    { $$ = ELEM(@$, .kind = ELEM_WORD, .word = $1); }
   ;
 
 /* ---- flows and tests ---- */

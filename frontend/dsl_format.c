@@ -236,6 +236,9 @@ static void put_element(struct format *f, const struct ast_elem *e)
     case ELEM_PORT:
         put_plain(f, e);
         break;
+    case ELEM_QUOTED_PORT:
+        put_string(f, &e->word);
+        break;
     case ELEM_PODS:
         puts_text(f, "pods ");
         put_selector(f, e->labels);

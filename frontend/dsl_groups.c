@@ -213,7 +213,8 @@ static void look_at_element(struct resolver *r, struct content *c, const struct 
         look_at_word(r, c, e, home->ns);
         break;
     case ELEM_PORT:
-        c->bad |= !parse_port(r, &e->word, &port);
+    case ELEM_QUOTED_PORT:
+        c->bad |= !parse_port_element(r, e, &port);
         c->port = c->port ? c->port : e;
         count_elements(c, 1);
         break;

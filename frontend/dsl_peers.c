@@ -102,6 +102,7 @@ bool peer_literal(struct resolver *r, const struct ast_elem *e, const struct hom
         return check_name(r, &e->word, "the domain", name_check_domain);
     case ELEM_WORD:
     case ELEM_PORT:
+    case ELEM_QUOTED_PORT:
     case ELEM_ANYWHERE:
     case ELEM_ALL_PORTS:
     case ELEM_WORKLOAD:
@@ -357,7 +358,7 @@ static bool build_ports(struct resolver *r, const struct ast_set *set, const str
     out->v = ARENA_NEW_ARRAY(r->a, count, struct port);
     out->n = 0;
     for (const struct ast_elem *e; (e = walk_next(&w, &at)) != NULL;) {
-        fine &= parse_port(r, &e->word, &out->v[out->n++]);
+        fine &= parse_port_element(r, e, &out->v[out->n++]);
     }
     return fine;
 }

@@ -587,3 +587,25 @@ bool parse_port(struct resolver *r, const struct ast_word *w, struct port *out)
     }
     return port_form(r, w, rest, out);
 }
+
+/* "tcp/NAME": always a name, so that every name that Kubernetes knows can be said. */
+static bool quoted_port(struct resolver *r, const struct ast_word *w, struct port *out)
+{
+    struct str proto, name;
+    *out = (struct port){.at = w->loc.at};
+    if (split(w->text, '/', &proto, &name) && proto_of_name(proto, &out->proto) &&
+        out->proto <= PROTO_SCTP) {
+        return port_named(r, w, name, out);
+    }
+    struct diag *d = FAIL(r, NPC023, w->loc.at, "a string that is no named port");
+    HINT(r, d,
+         "ports are written tcp/80 or tcp/http; quotes are for names that read as numbers, as "
+         "in \"tcp/0x50\"");
+    return false;
+}
+
+bool parse_port_element(struct resolver *r, const struct ast_elem *e, struct port *out)
+{
+    return e->kind == ELEM_QUOTED_PORT ? quoted_port(r, &e->word, out)
+                                       : parse_port(r, &e->word, out);
+}

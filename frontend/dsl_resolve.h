@@ -83,6 +83,8 @@ bool parse_cidr(struct resolver *r, const struct ast_word *w, struct cidr *out);
 bool parse_cidr_peer(struct resolver *r, const struct ast_elem *e, struct peer *out);
 bool parse_address(struct resolver *r, const struct ast_word *w, struct address *out);
 bool parse_port(struct resolver *r, const struct ast_word *w, struct port *out);
+/* The same, or a port name in quotes. */
+bool parse_port_element(struct resolver *r, const struct ast_elem *e, struct port *out);
 /* Adds `label k = v` or `annotation k = v`; false after an error, such as a repeated key. */
 struct label_list {
     VEC(struct label) list;

@@ -84,12 +84,23 @@ static bool place_open(struct place *p, const char *path)
     return p->dir >= 0;
 }
 
+/* fsync that goes on after a signal. */
+static bool fd_sync(int fd)
+{
+    while (fsync(fd) != 0) {
+        if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Makes the rename last. It has happened, so a fault here is none of the caller's: "the old file
  * stays" would no longer be true. */
 static void place_sync(const struct place *p)
 {
     int fault = errno;
-    (void)fsync(p->dir);
+    (void)fd_sync(p->dir);
     errno = fault;
 }
 
@@ -137,7 +148,7 @@ static bool file_create(int dir, const char *name, struct str text, unsigned mod
     }
     mode_t final;
     bool done = mode_hide(fd, 0600, &final) && fd_write_all(fd, text) && fchmod(fd, final) == 0 &&
-                fsync(fd) == 0;
+                fd_sync(fd);
     int fault = errno;
     if (close(fd) != 0 && done) { /* where delayed writes of a network file system fail */
         fault = errno;
@@ -392,7 +403,7 @@ static bool dir_fill(int parent, const char *name, struct file_set files, unsign
         name_copy(file, files.v[i].path);
         done = file_create(fd, file, buf_text(files.v[i].text), mode);
     }
-    done = done && fchmod(fd, final) == 0 && fsync(fd) == 0;
+    done = done && fchmod(fd, final) == 0 && fd_sync(fd);
     close_quietly(fd);
     return done;
 }

@@ -74,8 +74,8 @@ static int run_help(const struct call *call)
 static int run_command(const struct command *command, int argc, char **argv)
 {
     struct call call = {.command = command};
-    int status = NPC_BAD;
-    if (call_parse(&call, argc, argv)) {
+    int status = call_parse(&call, argc, argv);
+    if (status == NPC_OK) {
         if (call.values[OPT_HELP] != NULL) {
             command_help(command);
             status = print_text("", 0);

@@ -209,13 +209,13 @@ static bool check_operands(const struct call *call)
     return true;
 }
 
-bool call_parse(struct call *call, int argc, char **argv)
+enum npc_status call_parse(struct call *call, int argc, char **argv)
 {
     call->library = calloc((size_t)argc + 1, sizeof *call->library);
     call->operands = calloc((size_t)argc + 1, sizeof *call->operands);
     if (call->library == NULL || call->operands == NULL) {
         fputs("npc: error: out of memory\n", stderr);
-        return false;
+        return NPC_FAULT;
     }
     bool options_end = false;
     for (int i = 0; i < argc; i++) {
@@ -231,10 +231,10 @@ bool call_parse(struct call *call, int argc, char **argv)
             ok = parse_letters(call, argv, &i);
         }
         if (!ok) {
-            return false;
+            return NPC_BAD;
         }
     }
-    return call->values[OPT_HELP] != NULL || check_operands(call);
+    return call->values[OPT_HELP] != NULL || check_operands(call) ? NPC_OK : NPC_BAD;
 }
 
 void call_free(struct call *call)

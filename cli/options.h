@@ -5,6 +5,8 @@
 #ifndef NPC_CLI_OPTIONS_H
 #define NPC_CLI_OPTIONS_H
 
+#include "npc/npc.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -64,9 +66,9 @@ struct call { /* a parsed command line */
 
 extern const struct option_group options_common, options_input, options_binding;
 
-/* Parses what follows the command's name into *call, whose command is set. False if a usage error
- * was printed; call_free() either way. */
-bool call_parse(struct call *call, int argc, char **argv);
+/* Parses what follows the name of the command into *call, whose command is set. Unless it returns
+ * NPC_OK it has printed why; call_free() either way. */
+enum npc_status call_parse(struct call *call, int argc, char **argv);
 void call_free(struct call *call);
 
 /* The help of one command, on stdout. */

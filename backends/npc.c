@@ -91,7 +91,7 @@ static void print_default(struct npc_writer *w, const char *verb, const bool *of
 /* Rules isolate their direction; `default` says where that is not so, or where there are none. */
 static void print_isolation(struct npc_writer *w, const struct policy *p)
 {
-    bool deny[DIRECTIONS], allow[DIRECTIONS];
+    bool deny[DIRECTIONS] = {false}, allow[DIRECTIONS] = {false};
     for (size_t d = 0; d < DIRECTIONS; d++) {
         deny[d] = p->isolates[d] && p->nrules[d] == 0;
         allow[d] = !p->isolates[d] && p->nrules[d] > 0;

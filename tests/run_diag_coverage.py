@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# test: once
 """Every diagnostic of base/diag.def is shown by some test: by a want.diag of the golden cases, or by
 a test script that names it (and so checks that it appears)."""
 import re

@@ -23,7 +23,7 @@ import sys
 
 import yaml
 
-from pylib import kube, yamlscalar
+from pylib import calico, kube, npcread, yamlscalar
 from pylib.npctest import SRC, Suite
 
 EXTENSIONS = {"k8s": "k8s.yaml", "calico": "calico.yaml", "npc": "npc", "json": "json", "nft": "nft", "iptables": "iptables"}
@@ -177,16 +177,25 @@ class Case:
                 text.decode().splitlines(True), again.text.splitlines(True), "first", "second")))
         if k8s is not None:
             back = self.suite.run("compile", "-t", "k8s", *args, "in.npc", cwd=work)
-            problem = sorted_difference(k8s, back.out) if back.status == 0 else f"status {back.status}\n{back.diag}"
+            problem = sorted_difference(yaml.safe_load_all(k8s), yaml.safe_load_all(back.out)) if back.status == 0 \
+                else f"status {back.status}\n{back.diag}"
             if problem:
                 self.problem(f"decompile, compile: {problem}")
+            problem = sorted_difference(map(kube.stored, yaml.safe_load_all(k8s)), map(kube.stored, npcread.objects(text.decode())))
+            if problem:
+                self.problem(f"decompile, read by another reader: {problem}")
 
     def stored(self, k8s):
         """Objects read from YAML or JSON come out as the API server stores them."""
         want = []
-        for doc in yaml.safe_load_all(self.input.read_text("utf-8-sig")):
-            for obj in (doc.get("items") or []) if isinstance(doc, dict) and str(doc.get("kind", "")).endswith("List") \
-                    else [doc]:
+        text = self.input.read_text("utf-8-sig")
+        for doc in json_documents(text) if self.input.suffix == ".json" else yaml.safe_load_all(text):
+            items = [doc]
+            if isinstance(doc, dict) and str(doc.get("kind", "")).endswith("List"):
+                # Items of a PodList, say, leave out what the list's kind says.
+                head = {} if doc["kind"] == "List" else {"apiVersion": doc["apiVersion"], "kind": doc["kind"][:-4]}
+                items = [{**head, **i} for i in doc.get("items") or []]
+            for obj in items:
                 if kube.is_policy(obj):
                     want.append(kube.stored(obj))
         got = [kube.cluster_policy(d) if d["kind"] == "ClusterNetworkPolicy" else d for d in yamlscalar.read_both(k8s.decode())]
@@ -202,18 +211,34 @@ class Case:
             if k8s:
                 yamlscalar.read_both(k8s.decode())
             if outputs.get("calico"):
-                yamlscalar.read_both(outputs["calico"].decode())
+                got = [calico.normalise(d) for d in yamlscalar.read_both(outputs["calico"].decode())]
+                if k8s:
+                    d = kube.difference([calico.convert(o) for o in yaml.safe_load_all(k8s)], got)
+                    if d:
+                        self.problem(f"-t calico: {d}")
             if outputs.get("json"):
                 json.loads(outputs["json"])
             if k8s and self.input.suffix != ".npc":
                 self.stored(k8s)
-        except (ValueError, KeyError, yaml.YAMLError) as e:
+        except (ValueError, KeyError, TypeError, yaml.YAMLError, npcread.Syntax) as e:
             self.problem(f"output: {e!r}")
         if self.input.suffix == ".npc":
             self.formatted()
         if outputs.get("npc"):
-            self.decompiled(outputs["npc"], k8s)
+            try:
+                self.decompiled(outputs["npc"], k8s)
+            except (ValueError, KeyError, TypeError, IndexError, npcread.Syntax) as e:
+                self.problem(f"decompiled text: {e!r}")
         self.suite.check(f"golden/{self.name}", "\n".join(self.problems))
+
+
+def json_documents(text):
+    """Concatenated JSON documents."""
+    decoder, at = json.JSONDecoder(), 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        doc, at = decoder.raw_decode(text, at)
+        yield doc
 
 
 def places_removed(text):
@@ -226,11 +251,10 @@ def places_removed(text):
 
 
 def sorted_difference(a, b):
-    """Whether two streams of objects hold the same objects, each kind in its order."""
+    """The first difference of two collections of objects."""
     def key(d):
         return (d["kind"], d["metadata"].get("namespace", ""), d["metadata"]["name"])
-    x, y = (sorted(yaml.safe_load_all(t), key=key) for t in (a, b))
-    return kube.difference(x, y)
+    return kube.difference(sorted(a, key=key), sorted(b, key=key))
 
 
 def exact(suite):

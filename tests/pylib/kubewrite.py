@@ -1,11 +1,13 @@
 """Writes objects as YAML or JSON input for the tests. The YAML is as plain as can be (block style,
 every string in double quotes), so that what is tested is the program and not the writer."""
 import json
+import re
 
 import yaml
 
+from pylib import yamlscalar
+
 _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def quote(s, raw=False):
@@ -64,9 +66,31 @@ def to_yaml(objects, raw=False):
 
 def to_yaml_library(objects):
     """The same by PyYAML's writer: plain, quoted, folded and literal scalars."""
-    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, explicit_start=True, width=60,
+    return yaml.dump_all(objects, Dumper=_Quoting, sort_keys=False, allow_unicode=False, explicit_start=True, width=60,
                          default_flow_style=False)
 
 
+class _Quoting(yaml.SafeDumper):
+    """PyYAML's writer knows fewer words of YAML 1.1 than its specification has (y and n), and would
+    write an anchor for an object that stands twice."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
+def _quote_words(dumper, s):
+    return dumper.represent_scalar("tag:yaml.org,2002:str", s, style="'" if yamlscalar.is_ambiguous(s) else None)
+
+
+_Quoting.add_representer(str, _quote_words)
+
+
+def to_yaml_quoted(obj):
+    """One object, strings plain where every reader takes them for strings."""
+    return yaml.dump(obj, Dumper=_Quoting, sort_keys=False, width=200)
+
+
 def to_json_list(objects, ascii_only):
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, ensure_ascii=ascii_only)
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, ensure_ascii=ascii_only)
+    # A byte order mark and line ends of YAML 1.1 are refused raw, in JSON too.
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff]", lambda m: f"\\u{ord(m[0]):04x}", text)

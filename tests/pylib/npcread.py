@@ -1,8 +1,10 @@
 """A second reader of the npc language, written from its specification: enough for decompiled text,
-which uses no groups, flows or includes. It turns text into Kubernetes objects, so that decompiled
+which uses no groups, flows or includes (its inventory is passed over). It turns text into Kubernetes objects, so that decompiled
 text can be judged by something that shares no code with npc.
 """
 import re
+
+import yaml
 
 from pylib.kube import NS_NAME
 
@@ -210,7 +212,8 @@ class Reader:
                 dirs, _ = self.braced(self.any_word)
                 into.update(dirs)
             elif self.took("raw", "k8s"):
-                meta["finalizers"] = re.findall(r"^  *- \"?([a-z./]+)\"?$", self.kind("long", "string"), re.M)
+                for k, v in yaml.safe_load(self.kind("long", "string"))["metadata"].items():
+                    meta[k] = v
             else:
                 rules.append(self.rule())
         return meta, deny, allow, rules
@@ -292,12 +295,40 @@ class Reader:
                 ns = self.any_word()
                 self.take("{")
                 while not self.took("}"):
-                    out.append(self.policy(ns))
+                    if self.peek("policy"):
+                        out.append(self.policy(ns))
+                    else:
+                        self.skip()
             elif self.peek("cluster"):
                 out.append(self.cluster_policy())
-            else:
+            elif self.peek("policy"):
                 out.append(self.policy(None))
+            else:
+                self.skip()
         return out
+
+    def skip(self):
+        """Inventory, tiers and tests hold no policy: past the end of the item."""
+        if self.took("label"):
+            self.any_word()
+            self.take("=")
+            self.any_word()
+        elif self.took("tier"):
+            self.any_word()
+            self.take("order")
+            self.any_word()
+        elif self.peek("raw"):
+            self.i += 3
+        elif self.peek("workload") or self.peek("node") or self.peek("test"):
+            self.i += 2
+            self.take("{")
+            depth = 1
+            while depth:
+                kind, s = self.t[self.i]
+                depth += (kind == "punct") * ((s == "{") - (s == "}"))
+                self.i += 1
+        else:
+            raise Syntax(f"unexpected {self.t[self.i:self.i + 4]}")
 
 
 def objects(text):

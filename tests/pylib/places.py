@@ -14,12 +14,14 @@ def split(path):
 
 
 def acceptable(text, path):
-    """Where a message about this field may point: at the value or its key; for a field that is not
-    there, at the mapping that lacks it or at that mapping's key. Only in matchLabels, which is one
-    field for the API, at the label. An array that is too long may be marked at any item."""
+    """Where a message about this field may point: at the value or its key, or at a key inside it
+    (matchLabels is one field for the API, its labels are not); for a field that is absent or null,
+    also at the mapping that lacks it or at that mapping's key. An array that is too long may be
+    marked at the first item that is too many."""
     node = yaml.compose(text, Loader=yaml.BaseLoader)
     places = {_at(node)}
     for part in split(path):
+        outer = places
         if isinstance(part, int):
             if not isinstance(node, yaml.SequenceNode) or part >= len(node.value):
                 return places
@@ -31,11 +33,12 @@ def acceptable(text, path):
             return places
         key, node = found[0]
         places = {_at(key), _at(node)}
-        if part == "matchLabels" and isinstance(node, yaml.MappingNode):
-            for k, v in node.value:
-                places |= {_at(k), _at(v)}
+        if isinstance(node, yaml.ScalarNode) and node.style is None and node.value == "null":
+            places |= outer
     if isinstance(node, yaml.SequenceNode):
         places |= {_at(n) for n in node.value[25:]}
+    if isinstance(node, yaml.MappingNode):
+        places |= {_at(k) for k, _ in node.value} | {_at(v) for _, v in node.value}
     return places
 
 

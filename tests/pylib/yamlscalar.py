@@ -8,7 +8,8 @@ import yaml
 _V11 = [
     ("null", re.compile(r"~|null|Null|NULL|")),
     ("bool", re.compile(r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")),
-    ("int", re.compile(r"[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
+    # Go's readers take the prefixes in upper case too.
+    ("int", re.compile(r"[-+]?0[bB][0-1_]+|[-+]?0[oO]?[0-7_]+|[-+]?(0|[1-9][0-9_]*)|[-+]?0[xX][0-9a-fA-F_]+"
                        r"|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+")),
     # yaml.org's own pattern for floats also takes 10.0.0.1 and a lone dot; no reader does.
     ("float", re.compile(r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?"
@@ -49,7 +50,12 @@ def is_ambiguous(text):
     return kind_11(text) != "str" or kind_12(text) != "str"
 
 
-class Reader(yaml.SafeLoader):
+# libyaml's scanner and parser, where PyYAML has them: the same rules, twenty times faster.
+_Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+class Reader(_Safe):
     """A YAML 1.1 reader that leaves every number, date and boolean as PyYAML reads it, and refuses
     duplicate keys."""
 
@@ -70,7 +76,7 @@ def read_11(text):
 def _plain_12(node):
     """A node tree as a reader of the YAML 1.2 core schema sees it."""
     if isinstance(node, yaml.ScalarNode):
-        if node.style is not None:
+        if node.style:
             return node.value
         kind = kind_12(node.value)
         if kind == "null":
@@ -90,7 +96,7 @@ def _plain_12(node):
 
 def read_12(text):
     """All documents, as a reader of the YAML 1.2 core schema sees them."""
-    return [_plain_12(n) for n in yaml.compose_all(text, Loader=yaml.BaseLoader) if n is not None]
+    return [_plain_12(n) for n in yaml.compose_all(text, Loader=_Base) if n is not None]
 
 
 def safe_bytes(text):
@@ -117,18 +123,18 @@ def read_both(text):
 
     def walk(node):
         if isinstance(node, yaml.ScalarNode):
-            if node.style is None and kind_11(node.value) != kind_12(node.value):
+            if not node.style and kind_11(node.value) != kind_12(node.value):
                 raise ValueError(f"plain {node.value!r} is {kind_11(node.value)} in YAML 1.1, {kind_12(node.value)} in 1.2")
         elif isinstance(node, yaml.SequenceNode):
             for n in node.value:
                 walk(n)
         else:
             for k, v in node.value:
-                if not isinstance(k, yaml.ScalarNode) or (k.style is None and is_ambiguous(k.value)):
+                if not isinstance(k, yaml.ScalarNode) or (not k.style and is_ambiguous(k.value)):
                     raise ValueError(f"key {k.value!r} is not a string for every reader")
                 walk(k)
                 walk(v)
 
-    for node in yaml.compose_all(text, Loader=yaml.BaseLoader):
+    for node in yaml.compose_all(text, Loader=_Base):
         walk(node)
     return one

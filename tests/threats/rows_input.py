@@ -36,7 +36,7 @@ def T01_alias_cycle_and_undefined(t):
 def T01_alias_allowed(t):
     text = POLICY.replace("matchLabels:\n      app: db", "matchLabels: &sel\n      app: db").replace(
         "matchLabels:\n          app: web", "matchLabels: *sel")
-    t.refuse(text, id="NPC052", line=7)
+    t.refuse(text, id="NPC052", line=8)
     plain = POLICY.replace("app: web", "app: db")
     need(t.accept(text, "in.yaml", "--allow-aliases").out == t.accept(plain).out, "an alias means something else than its text")
 
@@ -102,7 +102,8 @@ def T05_unknown_fields(t):
             ("ipBlock", "ipblock", "ipBlock"), ("protocol", "protocoll", "protocol"), ("cidr", "CIDR", "cidr"), ("matchLabels", "matchlabels", "matchLabels"),
             ("except:", "excepts:", "except")):
         t.refuse(POLICY.replace(old, new, 1), id="NPC507", says=f"did you mean {hint}")
-        t.accept(POLICY.replace(old, new, 1) if old not in ("cidr",) else POLICY, "in.yaml", "--lenient", what="--lenient " + new)
+        if new in ("policytypes", "  ingres:", "- form:", "excepts:", "protocoll"):  # what is left is still a policy
+            t.accept(POLICY.replace(old, new, 1), "in.yaml", "--lenient", what="--lenient " + new)
     moved = POLICY.replace("    ports:\n    - protocol: TCP\n      port: 5432\n", "    port: 5432\n")
     t.refuse(moved, id="NPC317", says="ports: [{port:")
     t.refuse(POLICY.replace("    ports:\n    - protocol: TCP\n      port: 5432\n", "") + "  ports:\n  - port: 1\n", id=("NPC317", "NPC507"))
@@ -141,10 +142,10 @@ def T07_norway(t):
             plain_text = POLICY.replace("app: db", plain)
             quoted_text = POLICY.replace("app: db", quoted)
             if ambiguous:
-                if where == "key" and s == "<<":
+                if where == "key" and s in ("<<", "="):
                     t.refuse(plain_text, id=("NPC052", "NPC054"), what=f"{where} {s}")
                 else:
-                    t.refuse(plain_text, id=("NPC054", "NPC060"), line=8, what=f"{where} {s}")
+                    t.refuse(plain_text, id=("NPC054", "NPC060"), line=9, what=f"{where} {s}")
             elif good:
                 t.accept(plain_text, what=f"{where} {s}")
             if good:
@@ -160,10 +161,10 @@ def T07_norway(t):
 
 def T08_port_spellings(t):
     for s in ("080", "08", "010", "0x50", "0o17", "1_000", "80.0", "8e1", "+80", "22:22", '"80"', "' 80'", "'080'", "0b11", "80.", "1e2", "-0", '"+80"', "80a_", "'8 0'"):
-        r = t.refuse(POLICY.replace("port: 5432", f"port: {s}"), line=22, what=f"port: {s}")
+        r = t.refuse(POLICY.replace("port: 5432", f"port: {s}"), line=23, what=f"port: {s}")
         if s == '"80"':
             need("NPC315" in r.diag, f"no NPC315\n{r.diag}")
-        t.refuse(POLICY.replace("port: 5432", f"port: 1\n      endPort: {s}"), line=23, what=f"endPort: {s}")
+        t.refuse(POLICY.replace("port: 5432", f"port: 1\n      endPort: {s}"), line=24, what=f"endPort: {s}")
     for s in ("tcp/080", "tcp/08", "tcp/010", "tcp/+80", "tcp/80.0", "tcp/1_000", "tcp/0x50-0x60", "tcp/80-080", "tcp/080-90", "udp/00", "80", "080", "tcp/", "tcp/-80", "tcp/80-",
               "tcp/80-90-100", "TCP/80", "tcp/Http", "tcp/a--b", "tcp/abcdefghijklmnop", "tcp/1e", "tcp /80"):
         if s == "tcp/1e":
@@ -175,8 +176,8 @@ def T08_port_spellings(t):
 
 def T09_port_bounds(t):
     for n in (0, 65536, -1, 2**32 + 80, 2**64 + 80, 99999999999999999999, 2**31, 2**32 - 1, -2**63):
-        t.refuse(POLICY.replace("port: 5432", f"port: {n}"), line=22, what=f"port: {n}")
-        t.refuse(POLICY.replace("port: 5432", f"port: 1\n      endPort: {n}"), line=23, what=f"endPort: {n}")
+        t.refuse(POLICY.replace("port: 5432", f"port: {n}"), line=23, what=f"port: {n}")
+        t.refuse(POLICY.replace("port: 5432", f"port: 1\n      endPort: {n}"), line=24, what=f"endPort: {n}")
         t.refuse(json.dumps(yaml.safe_load(POLICY)).replace("5432", str(n)), "in.json", what=f"json {n}")
         for proto in ("tcp", "udp", "sctp"):
             t.refuse(NPC.replace("tcp/5432", f"{proto}/{n}"), "in.npc", line=3, what=f"{proto}/{n}")
@@ -193,7 +194,8 @@ def T09_port_bounds(t):
 def T10_cidr_length(t):
     for c in ("10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0/8 ", "/8", "2001:db8::/129", "2001:db8::", "10.0.0.0/1e1", "10.0.0.0/+8",
               "10.0.0.0/99999999999", "2001:db8::/064", "10.0.0.0/255.0.0.0"):
-        t.refuse(POLICY.replace("10.0.0.0/8", f"'{c}'").replace("        except:\n        - 10.1.0.0/16\n", ""), line=17, what=c)
+        if c not in ("10.0.0.0/08", "2001:db8::/064"):  # the API server reads them (until StrictIPCIDRValidation)
+            t.refuse(POLICY.replace("10.0.0.0/8", f"'{c}'").replace("        except:\n        - 10.1.0.0/16\n", ""), line=18, what=c)
         if " " not in c and c[0] != "/":
             t.refuse(f"policy p for all pods {{\n allow from cidr {c} on tcp/1\n}}\n", "in.npc", line=2, what="npc " + c)
     for c, masked, single in (("10.0.0.5/8", "10.0.0.0/8", "10.0.0.5/32"), ("2001:db8::1/32", "2001:db8::/32", "2001:db8::1/128")):
@@ -203,18 +205,18 @@ def T10_cidr_length(t):
 
 
 def T11_leading_zeros(t):
-    for c, read in (("010.0.0.1/32", "10.0.0.1/32"), ("10.01.0.0/16", "10.1.0.0/16"), ("010.000.001.000/24", "10.0.1.0/24")):
+    for c, read in (("010.0.0.1/32", "10.0.0.1/32"), ("10.01.0.0/16", "10.1.0.0/16"), ("010.000.001.000/24", "10.0.1.0/24"), ("0000010.0.0.1/32", "10.0.0.1/32"), ("10.0.0.0/08", "10.0.0.0/8")):
         t.refuse(f"policy p for all pods {{\n allow from cidr {c} on tcp/1\n}}\n", "in.npc", line=2, what="npc " + c)
         r = t.accept(POLICY.replace("10.0.0.0/8", c).replace("        except:\n        - 10.1.0.0/16\n", ""))
         need(read in r.text and c not in r.text and "NPC313" in r.diag, f"{c}: not read as {read} with a warning\n{r.text}{r.diag}")
-    for c in ("0x0a.0.0.1/32", "10.1/16", "167772161/32", "10.0.0.1.0/32", "10.0.0/24", "256.0.0.0/8", "0000010.0.0.1/32", "10..0.1/32"):
-        t.refuse(POLICY.replace("10.0.0.0/8", f"'{c}'").replace("        except:\n        - 10.1.0.0/16\n", ""), line=17, what=c)
+    for c in ("0x0a.0.0.1/32", "10.1/16", "167772161/32", "10.0.0.1.0/32", "10.0.0/24", "256.0.0.0/8", "10..0.1/32"):
+        t.refuse(POLICY.replace("10.0.0.0/8", f"'{c}'").replace("        except:\n        - 10.1.0.0/16\n", ""), line=18, what=c)
         t.refuse(f"policy p for all pods {{\n allow from cidr {c} on tcp/1\n}}\n", "in.npc", line=2, what="npc " + c)
 
 
 def T12_mapped_addresses(t):
     for c in ("::ffff:10.0.0.1/128", "::ffff:0:0/96", "::ffff:10.0.0.0/104", "::FFFF:a00:1/128", "fe80::1%eth0/64", "0:0:0:0:0:ffff:0a00:0001/128"):
-        t.refuse(POLICY.replace("10.0.0.0/8", f"'{c}'").replace("        except:\n        - 10.1.0.0/16\n", ""), line=17, what=c)
+        t.refuse(POLICY.replace("10.0.0.0/8", f"'{c}'").replace("        except:\n        - 10.1.0.0/16\n", ""), line=18, what=c)
         t.refuse(f"policy p for all pods {{\n allow from cidr {c} on tcp/1\n}}\n", "in.npc", line=2, what="npc " + c)
     pod = INVENTORY.replace("10.9.0.3", "::ffff:10.9.0.3")
     t.refuse(pod, what="pod address ::ffff:10.9.0.3")
@@ -222,7 +224,7 @@ def T12_mapped_addresses(t):
 
 def T13_except(t):
     for block in ("10.0.0.0/8", "11.0.0.0/16", "2001:db8::/48", "0.0.0.0/0"):
-        t.refuse(POLICY.replace("10.1.0.0/16", block), line=19, what="except " + block)
+        t.refuse(POLICY.replace("10.1.0.0/16", block), line=20, what="except " + block)
         t.refuse(NPC.replace("10.1.0.0/16", block), "in.npc", line=3, what="npc except " + block)
     t.accept(POLICY.replace("        - 10.1.0.0/16", "        - 10.1.0.0/16\n        - 10.1.2.0/24\n        - 10.0.0.0/9"))
     all_of_it = "        - 10.0.0.0/9\n        - 10.128.0.0/9"
@@ -398,8 +400,9 @@ def T20_truncated(t):
                 docs = [d for d in yaml.safe_load_all(cut) if d is not None]
             except yaml.YAMLError as e:
                 raise Problem(f"cut at {i}: compiles, but is no YAML: {e}") from e
+            # "kind: Net" is another kind, and skipped as such.
             n = sum(d.get("kind") == "NetworkPolicy" for d in docs)
-            need(len(list(yaml.safe_load_all(r.out))) == n == len(docs) or not r.out and not docs, f"cut at {i}: {r.text}")
+            need(len(list(yaml.safe_load_all(r.out))) == n, f"cut at {i}: {r.text}")
     need(t.compile(two, "in.yaml", "--expect-count", "2").status == 0, "--expect-count 2")
     t.refuse(two, "in.yaml", "--expect-count", "3", id="NPC008")
     t.refuse(POLICY, "in.yaml", "--expect-count", "2", id="NPC008")
@@ -445,9 +448,9 @@ def T21_directory(t):
     for d in ("p/a", "p/b", "p/.hidden"):
         (cwd / d).mkdir(parents=True)
     (cwd / "p/a/x.yaml").write_text(POLICY)
-    (cwd / "p/b/y.yml").write_text(POLICY.replace("good", "y"))
+    (cwd / "p/b/y.yml").write_text(POLICY.replace("good", "b"))
     (cwd / "p/z.json").write_text(json.dumps(yaml.safe_load(POLICY.replace("good", "z"))))
-    (cwd / "p/n.npc").write_text(NPC.replace("good", "n"))
+    (cwd / "p/n.npc").write_text(NPC.replace("good", "n1"))
     (cwd / "p/.hidden/h.yaml").write_text(POLICY.replace("good", "h"))
     (cwd / "p/.dot.yaml").write_text(POLICY.replace("good", "h"))
     (cwd / "p/readme.txt").write_text("not read")
@@ -457,7 +460,7 @@ def T21_directory(t):
     r = t.run("compile", "p", cwd=cwd)
     need(r.status == 0, r.diag)
     names = [d["metadata"]["name"] for d in yaml.safe_load_all(r.out)]
-    need(sorted(names) == ["good", "n", "y", "z"], f"read {names}")
+    need(sorted(names) == ["b", "good", "n1", "z"], f"read {names}")
 
 
 def limit(t, text, file, good, what, *args, id="NPC003", target="k8s", timeout=60):
@@ -493,13 +496,19 @@ def T21_limit_word(t):
 
 
 def T21_limit_string(t):
+    # The annotations of an object, keys included, are 256 KiB at most for the API (NPC065); a single
+    # string of the language too (NPC003).
     for n, good in ((256 << 10, True), ((256 << 10) + 1, False)):
-        limit(t, NPC.replace("{\n    allow", '{\n    desc "' + "d" * n + '"\n    allow'), "in.npc", good, f"a string of {n}")
-        limit(t, NPC.replace("{\n    allow", '{\n    annotation a = """' + "d" * n + '"""\n    allow'), "in.npc", good, f"a long string of {n}")
-        limit(t, POLICY.replace("  name: good\n", f"  name: good\n  annotations: {{a: \"{'d' * n}\"}}\n"), "in.yaml", good, f"an annotation of {n}")
+        for quote in ('"', '"""'):
+            text = NPC.replace("{\n    allow", f"{{\n    annotation a = {quote}" + "d" * (n - 1) + f"{quote}\n    allow")
+            limit(t, text, "in.npc", good, f"an annotation of {n}", id="NPC065")
+            r = t.refuse(text.replace("annotation a =", "desc").replace("dddd", "ddddd", 1), "in.npc", what=f"a string of {n}")
+            need(("NPC003" in r.diag) != good, f"a string of {n}: {r.diag[:300]}")
+        n -= 1
+        limit(t, POLICY.replace("  name: good\n", f"  name: good\n  annotations: {{a: \"{'d' * n}\"}}\n"), "in.yaml", good, f"an annotation of {n}", id=("NPC065", "NPC003"))
         o = yaml.safe_load(POLICY)
         o["metadata"]["annotations"] = {"a": "d" * n}
-        limit(t, json.dumps(o), "in.json", good, f"a JSON annotation of {n}")
+        limit(t, json.dumps(o), "in.json", good, f"a JSON annotation of {n}", id=("NPC065", "NPC003"))
 
 
 def T21_limit_object(t):
@@ -591,7 +600,7 @@ def T22_names(t):
 
 def T23_twice(t):
     different = POLICY + "---\n" + POLICY.replace("5432", "5433")
-    r = t.refuse(different, id="NPC502", line=27)
+    r = t.refuse(different, id="NPC502", line=28)
     need("in.yaml:4" in r.diag, f"the first place is not named\n{r.diag}")
     need(len(t.objects(POLICY + "---\n" + POLICY)) == 1, "equal twice")
     t.refuse(NPC + NPC.replace("5432", "5433"), "in.npc", id="NPC502")
@@ -610,7 +619,7 @@ def T23_twice(t):
 
 def T24_no_names_for_loaders(t):
     for c in ("localhost", "localhost/32", "http", "example.com/32", "domain/8"):
-        t.refuse(POLICY.replace("10.0.0.0/8", c), line=17, what=c)
+        t.refuse(POLICY.replace("10.0.0.0/8", c), line=18, what=c)
         t.refuse(NPC.replace("10.0.0.0/8", c), "in.npc", line=3, what="npc " + c)
     t.refuse(INVENTORY.replace("10.9.0.3", "localhost"), what="a pod address")
     t.refuse("namespace n { workload w { addr localhost } }", "in.npc", what="a workload address")

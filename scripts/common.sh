@@ -26,9 +26,9 @@ install_packages()
         root=(sudo)
     fi
     echo "== installing: ${missing[*]}"
-    "${root[@]}" apt-get update -q
+    "${root[@]}" apt-get update -qq
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "${missing[@]}"
+        apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # build DIRECTORY CMAKE-ARGUMENT...: configures and builds; the log is shown only on failure.

@@ -26,4 +26,4 @@ show npc compile -t nft --host shop/db-1 -o $out/db-1.nft examples/shop
 show npc compile -t iptables --node node-1 -o $out/node-1.iptables examples/shop
 show sed -n '/name: shop-db/,/^---/p' $out/shop.yaml
 show sed -n '/chain npc_input/,/}/p' $out/db-1.nft
-show find $out -type f -size +0
+find $out -type f | sort

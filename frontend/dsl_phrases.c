@@ -465,7 +465,7 @@ static bool bad_number(struct resolver *r, const struct ast_word *w, struct str 
     struct diag *d;
     if (!is_digits(number)) {
         d = FAIL(r, NPC026, w->loc.at, "'" STR_FMT "' is no plain decimal number", STR_ARG(number));
-        HINT(r, d, "ports are written tcp/80");
+        HINT(r, d, "a port is written tcp/80; one of this name, \"" STR_FMT "\"", STR_ARG(w->text));
     } else if (number.n > 1 && number.p[0] == '0') {
         struct str plain = skip_zeros(number);
         d = FAIL(r, NPC026, w->loc.at, "'" STR_FMT "' has a leading zero", STR_ARG(number));

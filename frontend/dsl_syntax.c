@@ -269,9 +269,7 @@ static struct str nearest_expected(const struct parser *p, struct expected e)
             candidates[n++] = str_of(e.v[i]);
         }
     }
-    /* Where every keyword may stand as a name, none is likelier than the word itself. */
-    return is_expected(e, "a long string") ? (struct str){0}
-                                           : str_nearest(p->now.text, candidates, n);
+    return str_nearest(p->now.text, candidates, n);
 }
 
 struct str syntax_nearest_keyword(struct str word)

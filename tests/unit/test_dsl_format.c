@@ -108,8 +108,9 @@ static void test_spacing(void)
 static void test_quotes(void)
 {
     becomes(
-        "policy \"p\" for pods \"a\"=\"\" & b in {\"c d\", \"tcp/x\", \"in\", \"-e\", \"f\"} {}",
-        "policy p for pods a=\"\" & b in {\"c d\", \"tcp/x\", in, \"-e\", f} {}\n");
+        "policy \"p\" for pods \"a\"=\"\" & b in {\"c d\", \"tcp/x\", \"in\", \"-e\", \"f\", "
+        "\"icmp6/x\"} {}",
+        "policy p for pods a=\"\" & b in {\"c d\", \"tcp/x\", in, \"-e\", f, \"icmp6/x\"} {}\n");
     becomes("rules r{}policy p for all pods{annotation a=\"\"\"x \"y\"\n\tz\"\"\" desc \"\"}",
             "rules r {}\npolicy p for all pods {\n  annotation a = \"x \\\"y\\\"\\n\\tz\"\n"
             "  desc \"\"\n}\n");
@@ -152,6 +153,11 @@ static void test_long_lines(void)
             "  cidr 0.0.0.0/0 except {\n    10.0.0.0/8,\n    100.64.0.0/10,\n    127.0.0.0/8,\n"
             "    169.254.0.0/16,\n    172.16.0.0/12,\n  },\n"
             "  cidr ::/0 except {fc00::/7, fe80::/10},\n}\n");
+    /* The comma behind an element counts. */
+    stays("let j = {\n"
+          "  cidr 10.0.0.0/8 except {10.0.0.0/16, 10.10.0.0/16, 10.20.0.0/16, 10.3.0.0/16},\n"
+          "  cidr 10.0.0.0/8 except {\n    10.0.0.0/16,\n    10.10.0.0/16,\n    10.20.0.0/16,\n"
+          "    10.30.0.0/16,\n  },\n}\n");
     /* Workloads take one line, or one for each property. */
     becomes("workload w { addr {10.1.0.1, 10.1.0.2, fd00:1::1} label tier=frontend port http = "
             "tcp/80 }",
@@ -291,7 +297,8 @@ static const char everything[] =
     "2.2.0.0/16 } } let w = { tcp/80 , tcp/443 } let v = pods app = vault in namespace s on "
     "tcp/8200 "
     "let longer-one = { pods app in { a , b } & t notin { x , \"y z\" , \"\" } in namespaces team "
-    "exists & prod ! exists , o } on { w , icmp/8 } rules r { allow to dns use s deny from "
+    "exists & prod ! exists , o } on { w , icmp/8 , \"tcp/0x50\" } rules r { allow to dns use s "
+    "deny from "
     "anywhere "
     "on all ports as \"no\" } rules s { } raw k8s \"\"\"x\ny\"\"\" namespace { a , b } { label env "
     "= "

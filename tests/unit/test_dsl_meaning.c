@@ -439,6 +439,24 @@ static void test_tests(void)
     dsl_close(&d);
 }
 
+/* What a group means is kept for its next user, but only for one that sees it alike. */
+static void test_group_seen_by_a_test(void)
+{
+    struct dsl d;
+    dsl_open(&d);
+    CU_ASSERT_FATAL(
+        dsl_run(&d, N("let w = pods a=b policy p for all pods { allow from w on tcp/1 } "
+                      "test \"t\" { expect allow w -> w on tcp/1 } "
+                      "policy q for all pods { allow from w on tcp/1 }")));
+    const struct expectation *e = d.p.tests.v[0].v;
+    CU_ASSERT(e->from.peers[0].ns != NULL && e->to.peers[0].ns != NULL);
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT(d.p.policies.v[i]->rules[DIR_INGRESS][0].peers[0].ns == NULL);
+    }
+    dsl_close(&d);
+}
+
 UNIT_MAIN("dsl_meaning", TEST(test_peers), TEST(test_ports), TEST(test_groups), TEST(test_blocks),
           TEST(test_isolation), TEST(test_rules_and_use), TEST(test_flows), TEST(test_cluster),
-          TEST(test_metadata), TEST(test_inventory), TEST(test_default_namespace), TEST(test_tests))
+          TEST(test_metadata), TEST(test_inventory), TEST(test_default_namespace), TEST(test_tests),
+          TEST(test_group_seen_by_a_test))

@@ -231,6 +231,9 @@ static const struct rule_case ports[] = {
     {"underscore", DIAG_NPC026, ON("tcp/1_000"), 1, 49, NULL, ON("tcp/1000")},
     {"fraction", DIAG_NPC026, ON("tcp/80.0"), 1, 49, NULL, ""},
     {"exponent", DIAG_NPC026, ON("tcp/8e1"), 1, 49, NULL, ON("tcp/e1")},
+    {"quoted, no protocol", DIAG_NPC023, ON("\"http\""), 1, 49, "tcp/http", ON("\"tcp/0x50\"")},
+    {"quoted number", DIAG_NPC023, ON("\"tcp/80\""), 1, 49, NULL, ON("\"tcp/8e1\"")},
+    {"quoted icmp", DIAG_NPC023, ON("\"icmp/8\""), 1, 49, NULL, ON("\"sctp/1e3\"")},
     {"range down", DIAG_NPC023, ON("tcp/90-80"), 1, 49, "tcp/80-90?", ON("tcp/80-90")},
     {"range from zero", DIAG_NPC026, ON("tcp/0-80"), 1, 49, NULL, ON("tcp/80-80")},
     {"range too far", DIAG_NPC026, ON("udp/443-65536"), 1, 49, NULL, ON("udp/443-65535")},
@@ -377,6 +380,18 @@ static void test_all_at_once(void)
     dsl_close(&d);
 }
 
+/* Each cycle is one finding, and who only leads to it is none. */
+static void test_two_cycles(void)
+{
+    struct dsl d;
+    dsl_open(&d);
+    CU_ASSERT(
+        !dsl_run(&d, "let x = a\nlet a = {b, tcp/1}\nlet b = a\nlet c = c\nlet y = {a, c}\n"));
+    CU_ASSERT(d.c.diags.errors == 2);
+    CU_ASSERT(d.c.diags.list.v[0]->at.line == 2 && d.c.diags.list.v[1]->at.line == 4);
+    dsl_close(&d);
+}
+
 static void test_raw(void)
 {
     struct dsl d;
@@ -408,5 +423,5 @@ static void test_prelude_replaced(void)
 
 UNIT_MAIN("dsl_rules", TEST(test_names), TEST(test_groups), TEST(test_rules), TEST(test_cluster),
           TEST(T10_T13_addresses), TEST(T08_T09_ports), TEST(test_flows_and_tests),
-          TEST(test_second_places), TEST(test_all_at_once), TEST(test_raw),
+          TEST(test_second_places), TEST(test_all_at_once), TEST(test_two_cycles), TEST(test_raw),
           TEST(test_prelude_replaced))

@@ -220,7 +220,7 @@ static void T42_messages_are_bounded(void)
     struct dsl d;
     dsl_open(&d);
     struct buf *text = buf_new(&d.c.arena);
-    buf_puts(text, "test x \"");
+    buf_puts(text, "let \"");
     for (int i = 0; i < 1000; i++) {
         buf_puts(text, "\xe2\x82\xac");
     }

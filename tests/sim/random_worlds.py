@@ -89,7 +89,7 @@ def can_be_at(hook, packet, scope):
 def try_world(suite, backend, seed, number):
     """One world; gives what went wrong, or None."""
     rng = random.Random(f"{seed}/{number}")
-    objs = worlds.objects(rng, large=number % 10 == 9)
+    objs = worlds.objects(rng, {9: "large", 4: "wide"}.get(number % 10, "small"))
     scope = Scope(rng, objs, external=rng.random() < 0.25)
     directory = suite.scratch(f"world-{number}")
     (directory / "world.yaml").write_text(yaml.safe_dump_all(objs))

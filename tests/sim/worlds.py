@@ -6,10 +6,11 @@ declared, pods that are finished or on the host's network, addresses at the edge
 """
 import ipaddress
 
-from naive import Packet
+from naive import Packet, selects
 
 KEYS = {"app": ["web", "db", "api"], "tier": ["front", "back"], "env": ["prod", "dev", ""]}
 PROTOCOLS = ["TCP", "UDP", "SCTP"]
+GROUPS = 12  # of pods in a wide world: more selections than an atom of iptables has sets for
 PORT_NAMES = ["http", "metrics", "dns"]
 NETWORKS = {4: ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "10.0.1.0/24", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.0/30",
                 "192.168.0.0/16", "172.16.0.0/12", "203.0.113.0/24", "203.0.113.128/25", "0.0.0.0/1", "128.0.0.0/1"],
@@ -79,6 +80,9 @@ def ip_block(rng, addresses):
         excepts = [inside(rng, network) for _ in range(rng.randint(1, 3))]
         if near and chance(rng, 0.6):
             excepts.append(ipaddress.ip_network(rng.choice(near)))
+        # together they may not cover everything (npc refuses a peer that matches nothing)
+        while list(ipaddress.collapse_addresses(excepts)) == [network]:
+            excepts.pop()
         block["except"] = [str(n) for n in excepts]
     return {"ipBlock": block}
 
@@ -167,18 +171,45 @@ def node(name, addresses):
             "status": {"addresses": [{"type": "InternalIP", "address": a} for a in addresses]}}
 
 
-def objects(rng, large=False):
-    """A cluster: namespaces, nodes, pods and policies as plain Kubernetes objects."""
-    namespaces = ["a", "b", "c", "undeclared"][:rng.randint(1, 4)]
+def wide_policy(rng, name, namespaces):
+    """A policy for everybody, with a dozen selections of pods and dozens of networks at one port."""
+    peers = [{"podSelector": {"matchLabels": {"group": f"g{rng.randrange(GROUPS)}"}}, "namespaceSelector": {}}
+             for _ in range(rng.randint(1, 20))]
+    if chance(rng, 0.5):
+        whole = ipaddress.ip_network(rng.choice(["198.18.0.0/15", "2001:db8::/40", "0.0.0.0/0"]))
+        for _ in range(rng.randint(10, 100)):
+            shift = whole.max_prefixlen - rng.randint(24, whole.max_prefixlen)
+            network = type(whole)(((int(whole[rng.getrandbits(17)]) >> shift) << shift, whole.max_prefixlen - shift))
+            block = {"cidr": str(network)}
+            if network.prefixlen < network.max_prefixlen and chance(rng, 0.5):
+                block["except"] = [str(inside(rng, network))]
+            peers.append({"ipBlock": block})
+    field, end = rng.choice([("ingress", "from"), ("egress", "to")])
+    number, size = rng.choice([80, 81, 443]), rng.choice([1, 1, 3, len(peers)])
+    rules = [{end: peers[i:i + size], "ports": [{"port": number}]} for i in range(0, len(peers), size)]
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": rng.choice(namespaces)},
+            "spec": {"podSelector": {}, "policyTypes": [field.capitalize()], field: rules}}
+
+
+def objects(rng, kind="small"):
+    """A cluster: namespaces, nodes, pods and policies as plain Kubernetes objects. `kind` is small,
+    large (more of everything) or wide (policies with very many peers for the same pods)."""
+    large = kind != "small"
+    namespaces = ["a", "b", "c", "undeclared"][:rng.randint(1, 2 if kind == "wide" else 4)]
     out = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n, "labels": labels(rng)}}
            for n in namespaces if n != "undeclared"]
     out += [node("n1", ["192.168.0.1", "fd00:ffff::1"]), node("n2", ["192.168.0.2", "fd00:ffff::2"])]
     pods = [pod(rng, i, namespaces, large) for i in range(rng.randint(60, 160) if large else rng.randint(2, 12))]
     addresses = [ipaddress.ip_address(a["ip"]) for p in pods for a in p["status"]["podIPs"]]
     addresses += [ipaddress.ip_address("203.0.113.7"), ipaddress.ip_address("2001:db8::7")]
-    many = rng.choice([3, 12]) if large else 3
-    policies = [policy(rng, f"policy-{i}", namespaces, addresses, many)
-                for i in range(rng.randint(20, 60) if large else rng.randint(1, 6))]
+    many = rng.choice([3, 12]) if kind == "large" else 3
+    count = {"small": rng.randint(1, 6), "large": rng.randint(20, 60), "wide": rng.randint(2, 6)}[kind]
+    policies = [policy(rng, f"policy-{i}", namespaces, addresses, many) for i in range(count)]
+    if kind == "wide":
+        for p in pods:
+            p["metadata"]["labels"]["group"] = f"g{rng.randrange(GROUPS)}"
+        policies += [wide_policy(rng, f"wide-{i}", namespaces) for i in range(rng.randint(3, 10))]
     out += pods + policies
     rng.shuffle(out)
     return out
@@ -227,29 +258,82 @@ ICMP = [(0, 0), (3, 0), (3, 4), (8, 0), (11, 0), (255, 0), (2, 0), (128, 0), (13
 OTHERS = ["2", "47", "50", "255"]
 
 
+DHCP = [(67, 68), (68, 67), (547, 546), (546, 547), (67, 67)]
+
+
 def packet(rng, src, dst, ports):
+    """Any packet from one address to another."""
     kind = rng.random()
     if kind < 0.75:
-        return Packet(src, dst, rng.choice(PROTOCOLS + ["TCP"]), dport=rng.choice(ports),
-                      sport=rng.choice([40000, 40000, 67, 68, 546, 547]))
-    if kind < 0.9:  # also the other family's ICMP, which is an ordinary protocol there
+        return Packet(src, dst, rng.choice(PROTOCOLS + ["TCP"]), dport=rng.choice(ports))
+    if kind < 0.8:
+        sport, dport = rng.choice(DHCP)
+        return Packet(src, dst, "UDP", dport=dport, sport=sport)
+    if kind < 0.93:  # also the other family's ICMP, which is an ordinary protocol there
         kind, code = rng.choice(ICMP)
         return Packet(src, dst, rng.choice(["ICMP", "ICMPv6"]), icmp_type=kind, icmp_code=code)
     return Packet(src, dst, rng.choice(OTHERS))
 
 
+class Aim:
+    """Packets that a rule of some policy is about, or nearly: a random packet seldom meets the one
+    network, the one pod and the one port that only one element of one set allows."""
+
+    def __init__(self, rng, objs):
+        self.rng = rng
+        self.pods = [o for o in objs if o["kind"] == "Pod" and o["status"]["podIPs"]]
+        self.rules = [(o, peers, r) for o in objs if o["kind"] == "NetworkPolicy"
+                      for field, peers in (("ingress", "from"), ("egress", "to"))
+                      for r in o["spec"].get(field) or []]
+
+    def pod(self, selector, namespace=None):
+        """Mostly a pod that the selector selects."""
+        found = [o for o in self.pods if (namespace is None or o["metadata"]["namespace"] == namespace)
+                 and selects(selector or {}, o["metadata"]["labels"])]
+        return ipaddress.ip_address(self.rng.choice(self.rng.choice(found or self.pods)["status"]["podIPs"])["ip"])
+
+    def peer(self, peers):
+        one = self.rng.choice(peers) if peers else {}
+        if "ipBlock" not in one:
+            return self.pod(one.get("podSelector"))
+        text = self.rng.choice([one["ipBlock"]["cidr"]] + one["ipBlock"].get("except", []))
+        return self.rng.choice(edges(ipaddress.ip_network(text)))
+
+    def traffic(self, ports):
+        rng = self.rng
+        one = rng.choice(ports) if ports else {}
+        first = one.get("port", rng.choice([1, 80, 8080]))
+        if isinstance(first, str):
+            first = rng.choice([80, 81, 8080, 53])
+        number = rng.choice([first, first, first, one.get("endPort", first)]) + rng.choice([0, 0, 0, 0, 1, -1])
+        return one.get("protocol", "TCP"), min(max(number, 0), 65535)
+
+    def packet(self):
+        policy, end, r = self.rng.choice(self.rules)
+        local = self.pod(policy["spec"]["podSelector"], policy["metadata"]["namespace"])
+        remote = self.peer(r.get(end) or [])
+        if local.version != remote.version:
+            return None
+        protocol, number = self.traffic(r.get("ports") or [])
+        ends = (remote, local) if end == "from" else (local, remote)
+        return Packet(*ends, protocol, dport=number)
+
+
 def packets(rng, objs, count):
-    """Packets between interesting addresses of one family, pods' more often than others."""
+    """Packets between interesting addresses of one family, half of them aimed at a rule."""
     addresses = interesting_addresses(objs)
     pods = sorted({ipaddress.ip_address(a["ip"]) for o in objs if o["kind"] == "Pod"
                    for a in o["status"]["podIPs"]}, key=lambda a: (a.version, int(a)))
     ports = interesting_ports(objs)
+    aim = Aim(rng, objs)
     for _ in range(count):
+        aimed = aim.packet() if aim.rules and aim.pods and chance(rng, 0.6) else None
+        if aimed is not None:
+            yield aimed
+            continue
         src = rng.choice(pods if pods and chance(rng, 0.6) else addresses)
         others = [a for a in (pods if chance(rng, 0.7) else addresses) if a.version == src.version] or [src]
-        ends = [src, rng.choice(others)]
-        if chance(rng, 0.03):
-            ends[1] = src
+        ends = [src, src if chance(rng, 0.03) else rng.choice(others)]
         if chance(rng, 0.5):
             ends.reverse()
         yield packet(rng, ends[0], ends[1], ports)

@@ -87,6 +87,9 @@ static int run(const struct call *call)
         status = npc_compile(s.npc, backend.name, &out);
     }
     if (status == NPC_OK) {
+        status = session_rehearse(&s);
+    }
+    if (status == NPC_OK) {
         status = write_output(s.npc, call->values[OPT_OUTPUT], &out);
     }
     return session_end(&s, status);

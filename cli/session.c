@@ -61,6 +61,12 @@ static enum npc_diag_format diag_format(const struct call *call)
     return wants_colour(call) ? NPC_DIAG_COLOUR : NPC_DIAG_TEXT;
 }
 
+enum npc_status session_rehearse(struct session *s)
+{
+    bool info = s->call->values[OPT_VERBOSE] != NULL;
+    return npc_diagnostics(s->npc, diag_format(s->call), info, &s->said, &s->said_size);
+}
+
 int session_end(struct session *s, enum npc_status status)
 {
     progress_free(s->progress);
@@ -68,11 +74,11 @@ int session_end(struct session *s, enum npc_status status)
         fputs("npc: error: out of memory\n", stderr);
         return NPC_FAULT;
     }
-    const char *text;
-    size_t size;
-    bool info = s->call->values[OPT_VERBOSE] != NULL;
-    enum npc_status shown = npc_diagnostics(s->npc, diag_format(s->call), info, &text, &size);
-    fwrite(text, 1, size, stderr);
+    enum npc_status shown = NPC_OK;
+    if (status != NPC_OK || s->said == NULL) { /* a failure since the rehearsal has more to say */
+        shown = session_rehearse(s);
+    }
+    fwrite(s->said, 1, s->said_size, stderr);
     npc_free(s->npc);
     return shown > status ? shown : status;
 }

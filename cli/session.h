@@ -9,12 +9,17 @@ struct session {
     const struct call *call;
     struct npc *npc;
     struct progress *progress; /* NULL: none is shown */
+    const char *said;          /* the diagnostics as session_rehearse() found them, or NULL */
+    size_t said_size;
 };
 
 /* Makes a context and sets its options. NPC_OK, or what session_end() is to be given. */
 enum npc_status session_begin(struct session *s, const struct call *call);
 /* Adds the call's operands as INPUTs and loads them, with progress on a terminal. */
 enum npc_status session_load(struct session *s);
+/* Makes the text of the diagnostics ahead, so that nothing that needs memory is left to do once an
+ * output is written: a run that ends with status 3 has written nothing. */
+enum npc_status session_rehearse(struct session *s);
 /* Prints all diagnostics, frees everything, and returns the exit status for `status`. */
 int session_end(struct session *s, enum npc_status status);
 

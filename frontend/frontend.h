@@ -73,8 +73,7 @@ struct byte_stream { /* pulls bytes; read returns 0 at the end, -1 and errno on 
 enum k8s_syntax { K8S_YAML, K8S_JSON };
 
 struct k8s_counts {
-    size_t skipped;       /* objects of unknown kinds */
-    size_t server_fields; /* policies with server-side metadata dropped (NPC511) */
+    size_t skipped; /* objects of unknown kinds */
 };
 
 /* Reads all documents of a stream into p. Errors are reported and reading goes on where it can. */

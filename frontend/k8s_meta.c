@@ -143,7 +143,6 @@ static void take_raw(struct k8s *k, const struct meta_nodes *m, struct policy *o
 static void note_server_fields(struct k8s *k, const struct node *field)
 {
     if (field != NULL) {
-        k->counts->server_fields++;
         k8s_info(k, NPC511, field->key->at, NULL,
                  "\"" STR_FMT "\" and the like, which only the server writes, were dropped",
                  STR_ARG(field->key->text));

@@ -195,7 +195,6 @@ static void load_objects(struct loader *l, struct feed *f, enum syntax syntax, u
         read_failed(l, f, file);
     }
     l->counts.skipped += counts.skipped;
-    l->counts.server_fields += counts.server_fields;
     if (!reopen) {
         sources_get(&l->c->sources, file)->text = buf_text(f->kept);
     }
@@ -566,18 +565,12 @@ static int input_cmp(const void *x, const void *y)
 
 static void report_counts(struct loader *l)
 {
-    const struct span nowhere = {0};
     if (l->counts.skipped > 0) {
-        diag_info(diags(l), NPC006, nowhere,
+        diag_info(diags(l), NPC006, (struct span){0},
                   "%zu object%s of kinds that npc does not know %s "
                   "skipped",
                   l->counts.skipped, l->counts.skipped == 1 ? "" : "s",
                   l->counts.skipped == 1 ? "was" : "were");
-    }
-    if (l->counts.server_fields > 0) {
-        diag_info(diags(l), NPC511, nowhere,
-                  "fields that only the server writes were dropped from %zu polic%s",
-                  l->counts.server_fields, l->counts.server_fields == 1 ? "y" : "ies");
     }
 }
 

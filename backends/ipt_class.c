@@ -22,6 +22,7 @@ struct selection {
     struct ipset nets;
     struct cidrs cidrs; /* of nets */
     size_t atom, use;   /* the last atom that used it, and its place there */
+    struct str set;     /* the ipset that holds it in that atom, if any */
 };
 
 struct grant_peers { /* NULL: nobody of that kind in this family */
@@ -30,13 +31,15 @@ struct grant_peers { /* NULL: nobody of that kind in this family */
 };
 
 struct use { /* a selection in an atom */
-    const struct selection *selection;
+    struct selection *selection;
     const struct grant *first;
     size_t more; /* grants of the atom that share it */
 };
 
+typedef VEC(struct use) use_vec;
+
 struct atom_uses {
-    VEC(struct use) pods, nets;
+    use_vec pods, nets;
 };
 
 struct live { /* the grants of a class that allow anybody in this family */
@@ -228,6 +231,23 @@ static void put_deny(const struct ipt_side *s, const struct target_class *class,
     ipt_put_goto(body, s->deny);
 }
 
+/* Notes that the atom uses a selection because of g. */
+static void use_selection(struct ipt_side *s, use_vec *uses, struct selection *x,
+                          const struct grant *g)
+{
+    if (x == NULL) {
+        return;
+    }
+    if (x->atom == s->atoms) {
+        uses->v[x->use].more++;
+        return;
+    }
+    x->atom = s->atoms;
+    x->use = uses->n;
+    x->set = (struct str){NULL, 0};
+    vec_push(&s->ctx->arena, uses, (struct use){x, g, 0});
+}
+
 static struct atom_uses atom_uses(struct ipt_side *s, const struct live *live,
                                   const struct atom *atom)
 {
@@ -236,20 +256,8 @@ static struct atom_uses atom_uses(struct ipt_side *s, const struct live *live,
     for (size_t i = 0; i < atom->ngrants; i++) {
         const struct grant *g = live->grants.v[atom->grants[i]];
         const struct grant_peers *p = live->peers.v[atom->grants[i]];
-        if (p->pods != NULL && p->pods->atom == s->atoms) {
-            uses.pods.v[p->pods->use].more++;
-        } else if (p->pods != NULL) {
-            p->pods->atom = s->atoms;
-            p->pods->use = uses.pods.n;
-            vec_push(&s->ctx->arena, &uses.pods, (struct use){p->pods, g, 0});
-        }
-        if (p->nets != NULL && p->nets->atom == s->atoms) {
-            uses.nets.v[p->nets->use].more++;
-        } else if (p->nets != NULL) {
-            p->nets->atom = s->atoms;
-            p->nets->use = uses.nets.n;
-            vec_push(&s->ctx->arena, &uses.nets, (struct use){p->nets, g, 0});
-        }
+        use_selection(s, &uses.pods, p->pods, g);
+        use_selection(s, &uses.nets, p->nets, g);
     }
     return uses;
 }
@@ -277,20 +285,24 @@ static bool put_net_set(struct ipt_side *s, const struct atom_uses *uses, struct
                         struct buf *body)
 {
     VEC(struct ip_range) ranges = {0};
+    struct use all = {NULL, uses->nets.v[0].first, uses->nets.n - 1};
     for (size_t i = 0; i < uses->nets.n; i++) {
         const struct ipset *nets = &uses->nets.v[i].selection->nets;
         for (size_t k = 0; k < nets->n; k++) {
             vec_push(&s->ctx->arena, &ranges, nets->v[k]);
         }
+        all.more += uses->nets.v[i].more;
     }
-    struct ipset all = ipset_of_ranges(&s->ctx->arena, ranges.v, ranges.n);
     struct str set;
-    if (!ipt_set_nets(s->sets, side_family(s), all, at, &set)) {
+    if (!ipt_set_nets(s->sets, side_family(s), ipset_of_ranges(&s->ctx->arena, ranges.v, ranges.n),
+                      at, &set)) {
         return false;
     }
+    for (size_t i = 0; i < uses->nets.n; i++) {
+        uses->nets.v[i].selection->set = set;
+    }
     ipt_put_set(body, peer_end(s), set);
-    put_allow(s, body,
-              &(struct use){NULL, uses->nets.v[0].first, uses->nets.n - 1 + uses->nets.v[0].more});
+    put_allow(s, body, &all);
     return true;
 }
 
@@ -312,15 +324,21 @@ static bool put_nets(struct ipt_side *s, const struct atom_uses *uses, struct sp
     return true;
 }
 
-static bool put_set(struct ipt_side *s, struct addr_list addrs, const struct use *use,
-                    struct buf *body)
+/* One set and rule for what some uses hold, which is in `addrs`. */
+static bool put_set(struct ipt_side *s, struct addr_list addrs, const struct use *const *uses,
+                    size_t n, struct buf *body)
 {
+    struct use all = {NULL, uses[0]->first, n - 1};
     struct str set;
-    if (!ipt_set_addrs(s->sets, side_family(s), addrs, use->first->rule->origin->at, &set)) {
+    if (!ipt_set_addrs(s->sets, side_family(s), addrs, all.first->rule->origin->at, &set)) {
         return false;
     }
+    for (size_t i = 0; i < n; i++) {
+        uses[i]->selection->set = set;
+        all.more += uses[i]->more;
+    }
     ipt_put_set(body, peer_end(s), set);
-    put_allow(s, body, use);
+    put_allow(s, body, &all);
     return true;
 }
 
@@ -337,7 +355,6 @@ static size_t count_addrs(const struct use *const *uses, size_t n)
 static bool put_union(struct ipt_side *s, const struct use *const *uses, size_t n, struct buf *body)
 {
     struct addr_list all = {NULL, 0};
-    struct use use = {NULL, uses[0]->first, n - 1};
     struct arena *scratch = ARENA_NEW(&s->ctx->arena, struct arena);
     arena_init_scratch(scratch, &s->ctx->arena);
     all.v = ARENA_NEW_ARRAY(scratch, count_addrs(uses, n), struct ip);
@@ -345,11 +362,10 @@ static bool put_union(struct ipt_side *s, const struct use *const *uses, size_t 
         const struct addr_list *addrs = &uses[i]->selection->addrs;
         memcpy(all.v + all.n, addrs->v, addrs->n * sizeof *addrs->v);
         all.n += addrs->n;
-        use.more += uses[i]->more;
     }
     sort_unique(&all);
     s->sets->unions += all.n;
-    bool ok = put_set(s, all, &use, body);
+    bool ok = put_set(s, all, uses, n, body);
     arena_free(scratch);
     return ok;
 }
@@ -377,7 +393,7 @@ static bool put_sets(struct ipt_side *s, const struct use **uses, size_t n, stru
         own = SETS_ATOM - 1;
     }
     for (size_t i = 0; i < own; i++) {
-        if (!put_set(s, uses[i]->selection->addrs, uses[i], body)) {
+        if (!put_set(s, uses[i]->selection->addrs, uses + i, 1, body)) {
             return false;
         }
     }
@@ -421,6 +437,23 @@ static struct str atom_key(struct ipt_side *s, const struct atom *atom)
     return STR("other");
 }
 
+static struct str set_of(const struct selection *x)
+{
+    return x != NULL ? x->set : (struct str){NULL, 0};
+}
+
+static void map_atom(const struct ipt_side *s, const struct live *live, const struct atom *atom,
+                     struct str chain)
+{
+    struct ipt_source *sources = ARENA_NEW_ARRAY(&s->ctx->arena, atom->ngrants, struct ipt_source);
+    for (size_t i = 0; i < atom->ngrants; i++) {
+        const struct grant_peers *p = live->peers.v[atom->grants[i]];
+        sources[i] = (struct ipt_source){live->grants.v[atom->grants[i]],
+                                         {set_of(p->pods), set_of(p->nets)}};
+    }
+    ipt_map_atom(s->map, s->direction, chain, sources, atom->ngrants);
+}
+
 static bool atom_chain(struct ipt_side *s, const struct target_class *class,
                        const struct live *live, const struct atom *atom, struct str *name)
 {
@@ -443,8 +476,7 @@ static bool atom_chain(struct ipt_side *s, const struct target_class *class,
         return false;
     }
     if (is_new) {
-        ipt_map_atom(s->map, side_family(s), s->direction, *name, live->grants.v, atom->grants,
-                     atom->ngrants);
+        map_atom(s, live, atom, *name);
     }
     return true;
 }

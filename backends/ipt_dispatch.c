@@ -99,7 +99,7 @@ static bool class_chain(struct ipt_side *s, const struct target_class *class, st
     if (!ipt_chain_shared(s->table, &key, body, name, &is_new)) {
         return false;
     }
-    ipt_map_class(s->map, s->table->family, s->direction, *name, class);
+    ipt_map_class(s->map, s->direction, *name, class);
     return true;
 }
 

@@ -1,75 +1,100 @@
 /* Writes npc.map of the iptables backend. Knows nothing of rules. */
 #include "backends/ipt_map.h"
 
-#include <inttypes.h>
+#include "backends/kernel_comment.h"
 
-static const char *const family_name[FAMILIES] = {"IPv4", "IPv6"};
+#include <inttypes.h>
 
 void ipt_map_init(struct ipt_map *m, struct ctx *c)
 {
     *m = (struct ipt_map){.ctx = c, .chains = buf_new(&c->arena)};
 }
 
-static void put_policy_fields(const struct ctx *c, struct buf *b, const struct npolicy *p,
-                              struct span at)
+static void put_joined(struct buf *b, struct arena *a, struct str x, char between, struct str y)
 {
-    buf_puts(b, "\"namespace\": ");
-    buf_json_string(b, p->origin->ns);
-    buf_puts(b, ", \"policy\": ");
-    buf_json_string(b, p->origin->name);
+    buf_json_string(b, str_printf(a, STR_FMT "%c" STR_FMT, STR_ARG(x), between, STR_ARG(y)));
+}
+
+static void put_policy(struct ipt_map *m, struct arena *a, const struct npolicy *p)
+{
+    buf_puts(m->chains, "{\"policy\": ");
+    put_joined(m->chains, a, kernel_policy_ns(p), '/', p->origin->name);
+}
+
+static void put_place(struct ipt_map *m, struct arena *a, struct span at)
+{
     if (at.file != 0) {
-        buf_puts(b, ", \"file\": ");
-        buf_json_string(b, sources_get(&c->sources, at.file)->path);
-        buf_printf(b, ", \"line\": %" PRIu32, at.line);
+        buf_puts(m->chains, ", \"at\": ");
+        put_joined(m->chains, a, sources_get(&m->ctx->sources, at.file)->name, ':',
+                   str_printf(a, "%" PRIu32, at.line));
     }
 }
 
-static void open_chain(struct ipt_map *m, enum family f, enum direction d, struct str chain)
+static void put_sets(struct ipt_map *m, const struct ipt_source *source)
 {
-    struct buf *b = m->chains;
-    buf_puts(b, buf_text(b).n > 0 ? ",\n    {\"chain\": " : "\n    {\"chain\": ");
-    buf_json_string(b, chain);
-    buf_printf(b, ", \"family\": \"%s\", \"direction\": \"%s\"", family_name[f], direction_name(d));
+    bool any = false;
+    for (size_t i = 0; i < 2; i++) {
+        if (source->sets[i].n > 0) {
+            buf_puts(m->chains, any ? ", " : ", \"sets\": [");
+            buf_json_string(m->chains, source->sets[i]);
+            any = true;
+        }
+    }
+    buf_puts(m->chains, any ? "]" : "");
 }
 
-void ipt_map_class(struct ipt_map *m, enum family f, enum direction d, struct str chain,
+static void open_chain(struct ipt_map *m, enum direction d, struct str chain)
+{
+    buf_puts(m->chains,
+             buf_text(m->chains).n > 0 ? ",\n        {\"name\": " : "\n        {\"name\": ");
+    buf_json_string(m->chains, chain);
+    buf_printf(m->chains, ", \"direction\": \"%s\"", direction_name(d));
+}
+
+void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,
                    const struct target_class *class)
 {
-    struct buf *b = m->chains;
-    open_chain(m, f, d, chain);
-    buf_puts(b, ", \"addresses\": [");
-    for (size_t i = 0; i < class->addrs.n; i++) {
-        buf_puts(b, i > 0 ? ", \"" : "\"");
-        ip_print(b, f, class->addrs.v[i]);
-        buf_putc(b, '"');
-    }
-    buf_puts(b, "],\n     \"isolated\": [");
+    struct arena *a = m->chains->arena;
+    open_chain(m, d, chain);
+    buf_puts(m->chains, ", \"member\": ");
+    put_joined(m->chains, a, class->example->ns, '/', class->example->name);
+    buf_printf(m->chains, ", \"addresses\": %zu,\n         \"policies\": [", class->addrs.n);
     for (size_t i = 0; i < class->npolicies; i++) {
-        buf_puts(b, i > 0 ? ",\n       {" : "\n       {");
-        put_policy_fields(m->ctx, b, class->policies[i], class->policies[i]->origin->at);
-        buf_putc(b, '}');
+        buf_puts(m->chains, i > 0 ? ",\n                      " : "");
+        put_policy(m, a, class->policies[i]);
+        put_place(m, a, class->policies[i]->origin->at);
+        buf_putc(m->chains, '}');
     }
-    buf_puts(b, "]}");
+    buf_puts(m->chains, "]}");
 }
 
-void ipt_map_atom(struct ipt_map *m, enum family f, enum direction d, struct str chain,
-                  const struct grant *const *grants, const size_t *picked, size_t npicked)
+void ipt_map_atom(struct ipt_map *m, enum direction d, struct str chain,
+                  const struct ipt_source *sources, size_t n)
 {
-    struct buf *b = m->chains;
-    open_chain(m, f, d, chain);
-    buf_puts(b, ", \"allows\": [");
-    for (size_t i = 0; i < npicked; i++) {
-        const struct grant *g = grants[picked[i]];
-        buf_puts(b, i > 0 ? ",\n       {" : "\n       {");
-        put_policy_fields(m->ctx, b, g->policy, g->rule->origin->at);
-        buf_printf(b, ", \"rule\": %zu}", g->rule->index);
+    struct arena *a = m->chains->arena;
+    open_chain(m, d, chain);
+    buf_puts(m->chains, ",\n         \"rules\": [");
+    for (size_t i = 0; i < n; i++) {
+        const struct grant *g = sources[i].grant;
+        buf_puts(m->chains, i > 0 ? ",\n                   " : "");
+        put_policy(m, a, g->policy);
+        buf_printf(m->chains, ", \"rule\": \"%s[%zu]\"", direction_name(d), g->rule->index);
+        put_place(m, a, g->rule->origin->at);
+        put_sets(m, &sources[i]);
+        buf_putc(m->chains, '}');
     }
-    buf_puts(b, "]}");
+    buf_puts(m->chains, "]}");
 }
 
-void ipt_map_print(const struct ipt_map *m, struct buf *out)
+void ipt_map_print(const struct ipt_map *const maps[FAMILIES], struct buf *out)
 {
-    buf_puts(out, "{\"version\": 1, \"target\": \"iptables\",\n  \"chains\": [");
-    buf_str(out, buf_text(m->chains));
-    buf_puts(out, "]}\n");
+    static const char *const names[FAMILIES] = {"ip", "ip6"};
+    buf_puts(out, "{\n  \"version\": 1,\n  \"tables\": [");
+    for (enum family f = 0; f < FAMILIES; f++) {
+        buf_printf(out, "%s\n    {\"family\": \"%s\",\n     \"chains\": [", f > 0 ? "," : "",
+                   names[f]);
+        buf_str(out, buf_text(maps[f]->chains));
+        buf_puts(out, "]}");
+    }
+    buf_puts(out, "\n  ]\n}\n");
 }

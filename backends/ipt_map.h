@@ -1,28 +1,47 @@
 /*
- * npc.map of the iptables backend: JSON that leads from each generated chain back to the policies,
- * rules and lines that it comes from, without the cuts that comments need.
+ * npc.map of the iptables backend: where every chain and set comes from, as JSON, without the cuts
+ * that comments need.
+ *
+ *     {"version": 1,
+ *      "tables": [
+ *        {"family": "ip",
+ *         "chains": [
+ *           {"name": "NPC-web_1__-…", "direction": "ingress", "member": "shop/web-1", "addresses":
+ * 3, "policies": [{"policy": "shop/web", "at": "web.yaml:4"}]},
+ *           {"name": "NPC-web____-…", "direction": "ingress",
+ *            "rules": [{"policy": "shop/web", "rule": "ingress[0]", "at": "web.yaml:12",
+ *                       "sets": ["NPC-ip4____-…"]}]}]}]}
+ *
+ * The chain of a class has its first member, how many addresses, and the policies that isolate it;
+ * a chain that finds peers has all rules that it allows by, each with the ipsets that hold its
+ * peers. Equal classes share a chain, which then stands there once for each.
  */
 #ifndef NPC_BACKENDS_IPT_MAP_H
 #define NPC_BACKENDS_IPT_MAP_H
 
 #include "ir/bind.h"
 
-struct ipt_map {
+struct ipt_map { /* of one family */
     const struct ctx *ctx;
-    struct buf *chains; /* JSON objects, one a line */
+    struct buf *chains; /* JSON objects */
+};
+
+struct ipt_source { /* why a chain allows something */
+    const struct grant *grant;
+    struct str sets[2]; /* of pods, of networks; empty: compared one by one */
 };
 
 void ipt_map_init(struct ipt_map *m, struct ctx *c);
 
 /* The chain that holds the rules of a class. */
-void ipt_map_class(struct ipt_map *m, enum family f, enum direction d, struct str chain,
+void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,
                    const struct target_class *class);
 
-/* A chain that allows what some grants of a class allow: those with the given indexes. */
-void ipt_map_atom(struct ipt_map *m, enum family f, enum direction d, struct str chain,
-                  const struct grant *const *grants, const size_t *picked, size_t npicked);
+/* A chain that finds peers. */
+void ipt_map_atom(struct ipt_map *m, enum direction d, struct str chain,
+                  const struct ipt_source *sources, size_t n);
 
-/* The whole file. */
-void ipt_map_print(const struct ipt_map *m, struct buf *out);
+/* The whole file, from the maps of both families. */
+void ipt_map_print(const struct ipt_map *const maps[FAMILIES], struct buf *out);
 
 #endif

@@ -28,7 +28,7 @@ struct rules { /* the work on one family */
     struct emit *e;
     struct ipt_table table;
     struct ipt_sets *sets;
-    struct ipt_map *map;
+    struct ipt_map map;
     const struct bound_side *sides; /* by direction */
 };
 
@@ -51,7 +51,7 @@ static struct ipt_side side_of(struct rules *r, enum direction d, const char *de
         .ctx = r->e->ctx,
         .table = &r->table,
         .sets = r->sets,
-        .map = r->map,
+        .map = &r->map,
         .bound = &r->sides[d],
         .direction = d,
         .deny = str_of(deny),
@@ -200,7 +200,7 @@ static bool put_hook(struct rules *r, enum direction d)
     if (!ipt_class_rules(&side, class, root)) {
         return false;
     }
-    ipt_map_class(r->map, r->table.family, d, str_of(roots[d]), class);
+    ipt_map_class(&r->map, d, str_of(roots[d]), class);
     put_host_deny(r, d, deny);
     ipt_chain_add(&r->table, str_of(denies[d]), deny);
     ipt_chain_add(&r->table, str_of(roots[d]), root);
@@ -276,15 +276,13 @@ static bool iptables_emit(struct emit *e)
     const struct bind_options *o = &e->options->bind;
     struct kernel_names names;
     struct ipt_sets sets;
-    struct ipt_map map;
     struct rules families[FAMILIES];
     kernel_names_init(&names, e->ctx, KERNEL_NAME_BITS);
     ipt_sets_init(&sets, e->ctx, &names,
                   o->max_elements != 0 ? o->max_elements : e->ctx->limits.elements);
-    ipt_map_init(&map, e->ctx);
     for (enum family f = 0; f < FAMILIES; f++) {
-        families[f] =
-            (struct rules){.e = e, .sets = &sets, .map = &map, .sides = e->bound->side[f]};
+        families[f] = (struct rules){.e = e, .sets = &sets, .sides = e->bound->side[f]};
+        ipt_map_init(&families[f].map, e->ctx);
         ipt_table_init(&families[f].table, e->ctx, &names, f);
         if (!(o->scope == BIND_HOST ? put_host : put_node)(&families[f])) {
             return false;
@@ -295,7 +293,8 @@ static bool iptables_emit(struct emit *e)
     buf_str(file, buf_text(sets.out));
     put_table(e, &families[FAM_IP4].table, add_file(e, "rules.v4"));
     put_table(e, &families[FAM_IP6].table, add_file(e, "rules.v6"));
-    ipt_map_print(&map, add_file(e, "npc.map"));
+    const struct ipt_map *const maps[] = {&families[FAM_IP4].map, &families[FAM_IP6].map};
+    ipt_map_print(maps, add_file(e, "npc.map"));
     return true;
 }
 

@@ -125,40 +125,43 @@ static bool in_list(const char *list, const char *value)
     return false;
 }
 
-static bool take(struct call *call, const struct option *o, const char *value)
+static void keep(struct call *call, const struct option *o, const char *value)
 {
-    if (o->metavar != NULL && strchr(o->metavar, '|') != NULL && !in_list(o->metavar, value)) {
-        usage_error(call->command, "--%s cannot be '%s': it is one of %s", o->name, value,
-                    o->metavar);
-        return false;
-    }
     if (o->key == OPT_LIBRARY || o->key == OPT_BINDING) {
         call->library[call->nlibrary++] = (struct library_option){o, value};
     }
     call->values[o->key] = value != NULL ? value : "";
+}
+
+static bool take_flag(struct call *call, const struct option *o, const char *attached)
+{
+    if (attached != NULL) {
+        usage_error(call->command, "--%s takes no value", o->name);
+        return false;
+    }
+    keep(call, o, NULL);
     return true;
 }
 
-/* Takes the value of an option: `attached` if not NULL, else the next argument. */
-static bool take_value(struct call *call, const struct option *o, const char *attached, char **argv,
-                       int *at)
+/* Takes an option and its value: `attached` if not NULL, else the next argument. */
+static bool take(struct call *call, const struct option *o, const char *attached, char **argv,
+                 int *at)
 {
     if (o->metavar == NULL) {
-        if (attached != NULL) {
-            usage_error(call->command, "--%s takes no value", o->name);
-            return false;
-        }
-        return take(call, o, NULL);
+        return take_flag(call, o, attached);
     }
-    if (attached == NULL) {
-        attached = argv[*at + 1];
-        *at += 1;
-    }
-    if (attached == NULL) {
+    const char *value = attached != NULL ? attached : argv[++*at];
+    if (value == NULL) {
         usage_error(call->command, "--%s needs a value: %s", o->name, o->metavar);
         return false;
     }
-    return take(call, o, attached);
+    if (strchr(o->metavar, '|') != NULL && !in_list(o->metavar, value)) {
+        usage_error(call->command, "--%s cannot be '%s': it is one of %s", o->name, value,
+                    o->metavar);
+        return false;
+    }
+    keep(call, o, value);
+    return true;
 }
 
 /* --name, --name=value, --name value */
@@ -171,7 +174,7 @@ static bool parse_long(struct call *call, char **argv, int *at)
         unknown_option(call->command, w);
         return false;
     }
-    return take_value(call, o, name[w.n] == '=' ? name + w.n + 1 : NULL, argv, at);
+    return take(call, o, name[w.n] == '=' ? name + w.n + 1 : NULL, argv, at);
 }
 
 /* -wv, -tnft, -t nft */
@@ -184,7 +187,7 @@ static bool parse_letters(struct call *call, char **argv, int *at)
             return false;
         }
         bool wants_value = o->metavar != NULL;
-        if (!take_value(call, o, wants_value && p[1] != '\0' ? p + 1 : NULL, argv, at)) {
+        if (!take(call, o, wants_value && p[1] != '\0' ? p + 1 : NULL, argv, at)) {
             return false;
         }
         if (wants_value) {

@@ -57,6 +57,22 @@ static void test_per_rule(void)
     dsl_close(&d);
 }
 
+/* The API counts keys and values of all annotations of an object: 256 KiB. */
+static void test_annotations(void)
+{
+    enum { MOST = 256 * 1024, KEY = 1 };
+    struct dsl d;
+    dsl_open(&d);
+    struct arena *a = &d.c.arena;
+    const struct limits *l = &limits_default;
+    const char *before = "policy p for all pods { default deny ingress annotation a = \"";
+    CU_ASSERT(runs(listed(a, before, "x", MOST - KEY, "\" }"), l, DIAG_NPC065));
+    CU_ASSERT(!runs(listed(a, before, "x", MOST - KEY + 1, "\" }"), l, DIAG_NPC065));
+    CU_ASSERT(
+        !runs(listed(a, before, "x", MOST - KEY - 1, "\" annotation b = c }"), l, DIAG_NPC065));
+    dsl_close(&d);
+}
+
 static void test_policies_and_workloads(void)
 {
     struct dsl d;
@@ -204,5 +220,6 @@ static void test_long_cycle(void)
     dsl_close(&d);
 }
 
-UNIT_MAIN("dsl_limits", TEST(test_per_rule), TEST(test_policies_and_workloads),
-          TEST(test_expansion), TEST(T45_doubling), TEST(T03_long_chains), TEST(test_long_cycle))
+UNIT_MAIN("dsl_limits", TEST(test_per_rule), TEST(test_annotations),
+          TEST(test_policies_and_workloads), TEST(test_expansion), TEST(T45_doubling),
+          TEST(T03_long_chains), TEST(test_long_cycle))

@@ -314,8 +314,7 @@ static void put_host_deny(struct buf *out, const struct emit *e, enum family f, 
 }
 
 /* The hook is the match, whatever addresses the machine has. */
-static bool write_hook(const struct job *j, enum family f, enum direction d, struct nft_part *p,
-                       struct buf *text)
+static bool write_hook(const struct job *j, enum family f, enum direction d, struct nft_part *p)
 {
     static const char *const hook[DIRECTIONS] = {"input", "output"};
     static const char *const device[DIRECTIONS] = {"iifname", "oifname"};
@@ -330,15 +329,15 @@ static bool write_hook(const struct job *j, enum family f, enum direction d, str
     put_established(p->text);
     bool ok = nft_host_rules(p, t);
     nft_chain_end(p);
-    put_host_deny(text, j->emit, f, d);
+    put_host_deny(p->text, j->emit, f, d);
     return ok;
 }
 
-static bool write_host(const struct job *j, enum family f, struct side_parts *s, struct buf *text)
+static bool write_host(const struct job *j, enum family f, struct side_parts *s)
 {
     bool ok = true;
     for (size_t d = 0; d < DIRECTIONS; d++) {
-        ok = write_hook(j, f, (enum direction)d, &s->of[d], text) && ok;
+        ok = write_hook(j, f, (enum direction)d, &s->of[d]) && ok;
     }
     return ok;
 }
@@ -350,7 +349,7 @@ static bool write_table(const struct job *j, enum family f, struct side_parts *s
     const struct emit *e = j->emit;
     struct buf *text = buf_new(&e->ctx->arena); /* hooks and deny */
     bool host = e->bound->host != NULL;
-    if (!(host ? write_host(j, f, s, text) : write_node(j, f, s, text))) {
+    if (!(host ? write_host(j, f, s) : write_node(j, f, s, text))) {
         return false;
     }
     struct buf *out = e->out;

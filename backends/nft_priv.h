@@ -22,20 +22,19 @@
 /* Where one way of writing rules begins to cost more than another. Measured; tests set other values
  * to see every layout on small input. */
 struct nft_tuning {
-    unsigned expand_most;   /* port ranges up to this size become elements of a hash … */
+    size_t expand_most;     /* port ranges up to this size become elements of a hash … */
     size_t expand_elements; /* … if that makes no more elements, or rules would be too many; */
-    unsigned small_range;   /* those up to this size always do */
+    size_t small_range;     /* those up to this size always do */
     size_t plain_nets;      /* CIDR rules of a chain beyond which they become a map */
     size_t plain_open;      /* rules for any peer beyond which they become a set */
     size_t plain_ranges;    /* wide port ranges beyond which they become an interval set … */
     size_t range_elements;  /* … of at most so many elements, */
-    size_t most_ranges;  /* or, larger, beyond so many ranges: such a set takes minutes to load */
-    size_t direct_rules; /* rules over sets of addresses that beat the class look-up … */
-    size_t direct_addrs; /* … over that many addresses */
-    size_t host_rules;   /* the same for a host, which has no class look-up */
-    size_t
-        part_sets; /* sets of a part: the kernel's cost is quadratic in those of a transaction, */
-    size_t most_sets; /* but up to so many it is less than that of twice the elements */
+    size_t most_ranges;     /* or, larger, beyond so many ranges: it takes minutes to load */
+    size_t direct_rules;    /* rules over sets of addresses that beat the class look-up … */
+    size_t direct_addrs;    /* … over that many addresses */
+    size_t host_rules;      /* the same for a host, which has no class look-up */
+    size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them, */
+    size_t most_sets;       /* but up to so many it is less than that of twice the elements */
 };
 extern const struct nft_tuning nft_tuning_default;
 

@@ -26,7 +26,7 @@ static struct str name_of(struct kernel_names *t, struct str slug, const struct 
     return name;
 }
 
-static void t29_form(void)
+static void T29_form(void)
 {
     struct ctx c;
     ctx_init(&c, unit_oom, NULL);
@@ -61,7 +61,7 @@ static void hash_is_sha256_of_length_and_bytes(void)
     ctx_free(&c);
 }
 
-static void t30_length_prefix(void)
+static void T30_length_prefix(void)
 {
     struct ctx c;
     ctx_init(&c, unit_oom, NULL);
@@ -97,7 +97,7 @@ static void same_key_same_name(void)
 
 /* With a hash of 8 bits, 300 keys of one slug cannot all have names: the first that meets another
  * is refused, and none gets a name that is taken. */
-static void t30_collision_is_an_error(void)
+static void T30_collision_is_an_error(void)
 {
     struct ctx c;
     ctx_init(&c, unit_oom, NULL);
@@ -124,7 +124,7 @@ static void t30_collision_is_an_error(void)
 }
 
 /* "a.b" and "a_b" have one slug and are two names. */
-static void t31_slug_decides_nothing(void)
+static void T31_slug_decides_nothing(void)
 {
     struct ctx c;
     ctx_init(&c, unit_oom, NULL);
@@ -137,6 +137,6 @@ static void t31_slug_decides_nothing(void)
     ctx_free(&c);
 }
 
-UNIT_MAIN("kernel names", TEST(t29_form), TEST(hash_is_sha256_of_length_and_bytes),
-          TEST(t30_length_prefix), TEST(same_key_same_name), TEST(t30_collision_is_an_error),
-          TEST(t31_slug_decides_nothing))
+UNIT_MAIN("kernel names", TEST(T29_form), TEST(hash_is_sha256_of_length_and_bytes),
+          TEST(T30_length_prefix), TEST(same_key_same_name), TEST(T30_collision_is_an_error),
+          TEST(T31_slug_decides_nothing))

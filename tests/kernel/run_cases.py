@@ -125,7 +125,7 @@ def script_of(path, loader, tmp):
 
 def loaders_of(path):
     with open(path, encoding="utf-8") as f:
-        return next(yaml.safe_load_all(f)).get("loaders", cluster.LOADERS)
+        return next(yaml.safe_load_all(f)).get("loaders", cluster.loaders())
 
 
 def main():

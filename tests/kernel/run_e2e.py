@@ -131,7 +131,7 @@ def main():
         data = yaml.safe_load(f)
     good = True
     with tempfile.TemporaryDirectory() as tmp:
-        for loader in args.loader or cluster.LOADERS:
+        for loader in args.loader or cluster.loaders():
             for case in data["cases"]:
                 if args.case and case["id"] not in args.case:
                     continue

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 # test: once
 """Every diagnostic of base/diag.def is shown by some test: by a want.diag of the golden cases, or by
-a test script that names it (and so checks that it appears)."""
+a test that names it (and so checks that it appears)."""
 import re
 import sys
 
 from pylib.npctest import SRC, Suite
-
-# Findings of npc check and of binding are tested where they are made; all others are here.
 
 
 def main():
@@ -17,11 +15,11 @@ def main():
     for path in sorted((SRC / "golden").glob("*/*/want.diag")):
         for i in re.findall(r"\[(NPC\d+)\]$", path.read_text(errors="replace"), re.M):
             shown.setdefault(i, str(path.relative_to(SRC)))
-    tests = sorted((SRC / "tests").rglob("*.py")) + sorted((SRC / "tests").rglob("*.sh")) + sorted((SRC / "tests").rglob("want*"))
+    tests = [p for pattern in ("*.py", "*.sh", "*.c", "want*") for p in sorted((SRC / "tests").rglob(pattern)) if p.is_file()]
     for path in tests:
         if path.name == "run_diag_coverage.py":
             continue
-        for i in re.findall(r"\bNPC\d{3}\b", path.read_text(errors="replace")):
+        for i in re.findall(r"(?<![A-Za-z0-9])NPC\d{3}\b", path.read_text(errors="replace")):
             shown.setdefault(i, str(path.relative_to(SRC)))
     for number, slug in ids:
         suite.check(f"diag-coverage/{number}-{slug}", "" if number in shown else "no test shows it")

@@ -148,8 +148,8 @@ def first_line(a, b):
 def known_policies():
     """(name, object) of every valid policy that ships with the tests."""
     for path in sorted((SRC / "golden").glob("*/*/in.yaml")):
-        if path.parent.parent.name == "errors" or path.parent.name == "port-name-like-a-number":
-            continue  # refused, or refused by -t npc
+        if path.parent.parent.name == "errors":
+            continue
         for i, o in enumerate(yaml.safe_load_all(path.read_text("utf-8-sig"))):
             if kube.is_policy(o):
                 yield f"{path.parent.parent.name}-{path.parent.name}-{i}", o

@@ -19,8 +19,7 @@ PREFIXES = ["", "", "", "example.com/", "app.kubernetes.io/", "tcp/", "udp/", "s
 NAMES = ["a", "allow", "default", "deny-all", "0", "1", "10", "007", "1e5", "0x1", "on", "no", "y", "n", "null", "true", "all", "in", "policy", "a.b-c.d",
          "1.0", "0.5", "2001-01-01", "npc", "x" * 63, "a" + ".b" * 126, "tcp", "1.2.3.4", "12e03", "nan", "inf", "0o7", "0b1", "1.5e3"]
 LABELS = ["a", "default", "prod", "on", "in", "all", "0", "007", "1e5", "null", "true", "x" * 63, "a-b", "no", "y", "kube-system", "namespace"]
-# Names that read as numbers (0x50, 1e5) are refused by -t npc: golden/kubernetes/port-name-like-a-number.
-PORT_NAMES = ["http", "a", "a1", "1a", "fifteen-letters", "8080a", "on", "no", "null", "true", "y", "in", "all", "tcp", "web-1", "80-b", "80a",
+PORT_NAMES = ["http", "a", "a1", "1a", "fifteen-letters", "8080a", "0x50", "1e5", "0o17", "0x1f", "on", "no", "null", "true", "y", "in", "all", "tcp", "web-1", "80-b", "80a",
               "1-2a", "a-1", "80-90a"]
 HOSTILE = [
     "", " ", "  ", "\n", "\n\n", "a\n", "\na", "a\nb", "a\n\n", " a", "a ", "\t", "a\tb", "\r", "a\r\nb", "\x00".replace("\x00", "\x01"), "\x07", "\x1b[31m", "\x7f",

@@ -167,6 +167,8 @@ class Reader:
         proto, _, rest = s.partition("/")
         if kind == "word" and proto == "any":
             return {"protocol": "any", "port": rest}
+        if kind == "string":  # a quoted port is a name, also where it reads as a number: "tcp/0x50"
+            return {"protocol": proto if proto == "any" else proto.upper(), "port": rest}
         if kind != "port":
             raise Syntax(f"{s!r} is no port")
         out = {"protocol": proto.upper()}

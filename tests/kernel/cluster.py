@@ -79,7 +79,22 @@ def namespace_manifest(name, labels):
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def compile_to(npc, loader, out, objects, extra=()):
+def compile_file(source, loader, out, args):
+    """Compiles a file into the directory `out`; returns the path of the rules."""
+    os.makedirs(out, exist_ok=True)
+    target = os.path.join(out, "rules")
+    run = subprocess.run(
+        [NPC, "compile", "-t", backend_of(loader), "-o", target, *args, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        raise RuntimeError(f"npc compile: exit {run.returncode}: {run.stderr.strip()}")
+    return target
+
+
+def compile_to(loader, out, objects, extra=()):
     """Writes the objects to a file, compiles them, and returns the shell command that loads."""
     os.makedirs(out, exist_ok=True)
     source = os.path.join(out, "in.json")
@@ -87,16 +102,7 @@ def compile_to(npc, loader, out, objects, extra=()):
         for o in objects:
             json.dump(o, f)
             f.write("\n")
-    target = os.path.join(out, "rules")
-    run = subprocess.run(
-        [npc, "compile", "-t", backend_of(loader), "-o", target, *extra, source],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode != 0:
-        raise RuntimeError(f"npc compile: exit {run.returncode}: {run.stderr.strip()}")
-    return LOADERS[loader].format(out=target)
+    return LOADERS[loader].format(out=compile_file(source, loader, out, extra))
 
 
 def run_netlab(script):

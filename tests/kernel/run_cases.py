@@ -114,7 +114,7 @@ def script_of(path, loader, tmp):
     for n in nodes:
         out = os.path.join(tmp, f"{label}-{loader}-{n}")
         args = [a.format(node=n) for a in case.get("args", [])]
-        script.append(f"run {n} " + cluster.compile_to(cluster.NPC, loader, out, objects, args))
+        script.append(f"run {n} " + cluster.compile_to(loader, out, objects, args))
     script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
     for text in case["probes"]:
         script += probe_lines(text, addrs)

@@ -95,7 +95,7 @@ def script_of(case, model, loader, tmp, families):
         for action in step["do"]:
             world.do(in_ipv6(world, action) if families == ("6",) else action)
         out = os.path.join(tmp, f"{case['id']}-{loader}-{''.join(families)}-{i}")
-        script.append("run n1 " + cluster.compile_to(cluster.NPC, loader, out, world.objects()))
+        script.append("run n1 " + cluster.compile_to(loader, out, world.objects()))
         for expect in step["expect"]:
             script += probes(world, expect, families)
         labels.append(f"{case['id']}.{i}/{loader}/IPv{'+'.join(families)}")

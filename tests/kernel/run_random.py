@@ -109,7 +109,7 @@ def run_world(seed, loader, packets, tmp):
     script = list(lab.script)
     for node in world.nodes:
         out = os.path.join(tmp, f"{seed}-{loader}-{node}")
-        script.append(f"run {node} " + cluster.compile_to(cluster.NPC, loader, out, objs, ["--node", node]))
+        script.append(f"run {node} " + cluster.compile_to(loader, out, objs, ["--node", node]))
     script += probes + [f"go seed-{seed}"]
     ok, _, why, status = cluster.run_netlab(script)
     return ok, why.strip().replace("\n", " | "), status

@@ -13,11 +13,18 @@ load_dir()
         "ip6tables-$VARIANT-restore" -w --noflush <"$1/rules.v6"
 }
 
+# The tables that there are, by the loader's prefix. (Without -t, iptables-legacy-save reads a file of
+# /proc that a user namespace may not read.)
+save()
+{
+    "$1tables-$VARIANT-save" -t filter && "$1tables-$VARIANT-save" -t nat
+}
+
 # Rules and sets as the kernel has them, without what differs by chance.
 dump()
 {
     for ip in ip ip6; do
-        "${ip}tables-$VARIANT-save" | grep -v '^#' | sed 's/\[[0-9]*:[0-9]*\]/[0:0]/'
+        save "$ip" | grep -v '^#' | sed 's/\[[0-9]*:[0-9]*\]/[0:0]/'
     done
     ipset save | sed 's/ initval 0x[0-9a-f]*//' | sort
 }
@@ -61,7 +68,7 @@ sets_in()
 own()
 {
     for ip in ip ip6; do
-        "${ip}tables-$VARIANT-save" |
+        save "$ip" |
             awk 'NR == FNR { own[$1] = 1; next } $1 == "-A" && $2 in own' <(chains_in "$(rules_of "$1" "$ip")") -
     done
     sets_in "$1" | while read -r set; do
@@ -84,6 +91,7 @@ try_once()
     dump_foreign >foreign.0
     load_dir "$1" 2>err || { echo "first load:"; head -5 err; return 1; }
     dump >all.1
+    [ "$(grep -c '^:NPC-FORWARD' all.1)" = 2 ] || { echo "not loaded, or not seen"; return 1; }
     load_dir "$1" 2>err || { echo "second load:"; head -5 err; return 1; }
     dump >all.2
     same all.1 all.2 "the second load changed something" || return 1
@@ -132,7 +140,7 @@ clean_up()
 {
     load_dir "$1" && load_dir "$2" || return 1
     for ip in ip ip6; do
-        "${ip}tables-$VARIANT-save" | chains_in /dev/stdin | grep '^NPC' | grep -vxFf <(chains_in "$(rules_of "$2" "$ip")") >stale
+        save "$ip" | chains_in /dev/stdin | grep '^NPC' | grep -vxFf <(chains_in "$(rules_of "$2" "$ip")") >stale
         [ -s stale ] || { echo "nothing stale to clean up"; return 1; }
         while read -r chain; do "${ip}tables-$VARIANT" -w -F "$chain" || return 1; done <stale
         while read -r chain; do "${ip}tables-$VARIANT" -w -X "$chain" || return 1; done <stale

@@ -137,6 +137,10 @@ class World:
         protocol = port.get("protocol") or "TCP"
         if packet.protocol != protocol:
             return False
+        if protocol in ("ICMP", "ICMPv6"):  # of the npc language; the API has no such thing
+            return (port.get("icmpType") in (None, packet.icmp_type)
+                    and port.get("icmpCode") in (None, packet.icmp_code)
+                    and packet.src.version == {"ICMP": 4, "ICMPv6": 6}[protocol])
         wanted = port.get("port")
         if wanted is None:
             return True

@@ -31,7 +31,8 @@ class Iptables:
 
     @staticmethod
     def compile(suite, directory, arguments):
-        return suite.run("compile", "-t", "iptables", "-o", directory / "rules", *arguments, directory / "world.yaml")
+        return suite.run("compile", "-t", "iptables", "-o", directory / "rules", *arguments,
+                         directory / "world.yaml", directory / "icmp.npc")
 
     @staticmethod
     def rules(directory):
@@ -92,7 +93,8 @@ def try_world(suite, backend, seed, number):
     objs = worlds.objects(rng, {9: "large", 4: "wide"}.get(number % 10, "small"))
     scope = Scope(rng, objs, external=rng.random() < 0.25)
     directory = suite.scratch(f"world-{number}")
-    (directory / "world.yaml").write_text(yaml.safe_dump_all(objs))
+    (directory / "world.yaml").write_text(yaml.safe_dump_all(o for o in objs if o["apiVersion"] != "npc"))
+    (directory / "icmp.npc").write_text(worlds.npc_text(o for o in objs if o["apiVersion"] == "npc"))
     done = backend.compile(suite, directory, scope.arguments)
     if done.status != 0:
         return f"compile {' '.join(scope.arguments)} ended with {done.status}\n{done.diag}"
@@ -108,7 +110,7 @@ def try_world(suite, backend, seed, number):
             tally[wanted] += 1
             if backend.passes(rules, hook, packet) != wanted:
                 return (f"{packet} at {hook}: wanted {'pass' if wanted else 'drop'}\n"
-                        f"arguments {' '.join(scope.arguments)}\n{(directory / 'world.yaml').read_text()}")
+                        f"arguments {' '.join(scope.arguments)}\n{(directory / 'icmp.npc').read_text()}{(directory / 'world.yaml').read_text()}")
     suite.tally = {k: suite.tally[k] + n for k, n in tally.items()}
     return None
 

@@ -16,6 +16,8 @@ NETWORKS = {4: ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "10.0.1.0/24", "10.0.0
                 "192.168.0.0/16", "172.16.0.0/12", "203.0.113.0/24", "203.0.113.128/25", "0.0.0.0/1", "128.0.0.0/1"],
             6: ["::/0", "fd00::/8", "fd00::/64", "fd00:0:0:1::/64", "fd00::/126", "2001:db8::/32", "2001:db8:1::/48",
                 "::/1", "8000::/1"]}
+ICMP = [(0, 0), (3, 0), (3, 4), (8, 0), (11, 0), (255, 0), (2, 0), (128, 0), (133, 0), (134, 0), (135, 0), (136, 0), (130, 0), (143, 0), (1, 4)]
+OTHERS = ["2", "47", "50", "255"]
 OUTSIDE = {4: ["203.0.113.7", "203.0.113.200", "8.8.8.8", "172.20.1.1", "192.168.0.1", "255.255.255.254", "0.0.0.1"],
            6: ["2001:db8::7", "2001:db8:1::9", "2600::1", "fd00:ffff::1", "fe80::1"]}
 
@@ -192,6 +194,62 @@ def wide_policy(rng, name, namespaces):
             "spec": {"podSelector": {}, "policyTypes": [field.capitalize()], field: rules}}
 
 
+def icmp_port(rng):
+    protocol = rng.choice(["ICMP", "ICMPv6"])
+    out = {"protocol": protocol}
+    if chance(rng, 0.8):
+        out["icmpType"], code = rng.choice([x for x in ICMP if x[0] != 255])  # iptables cannot say 255
+        if chance(rng, 0.5):
+            out["icmpCode"] = code
+    return out
+
+
+def icmp_policy(rng, name, namespaces, addresses):
+    """A policy that only the npc language can say: ICMP by type and code."""
+    def one():
+        key = rng.choice(list(KEYS))
+        return rng.choice([{"podSelector": {"matchLabels": {key: rng.choice(KEYS[key])}}}, ip_block(rng, addresses)])
+
+    spec = {"podSelector": {}, "policyTypes": []}
+    for field, end in (("ingress", "from"), ("egress", "to")):
+        if chance(rng, 0.6):
+            spec["policyTypes"].append(field.capitalize())
+            spec[field] = [{end: [one() for _ in range(rng.randint(0, 2))],
+                            "ports": [icmp_port(rng) for _ in range(rng.randint(0, 3))]}
+                           for _ in range(rng.randint(1, 3))]
+    if not spec["policyTypes"]:
+        return icmp_policy(rng, name, namespaces, addresses)
+    return {"apiVersion": "npc", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": rng.choice(namespaces)}, "spec": spec}
+
+
+def npc_peer(one):
+    if "ipBlock" in one:
+        block = one["ipBlock"]
+        return f"cidr {block['cidr']}" + (f" except {{{', '.join(block['except'])}}}" if block.get("except") else "")
+    return "pods " + " & ".join(f'{k}="{v}"' for k, v in one["podSelector"]["matchLabels"].items())
+
+
+def npc_port(one):
+    kind, code = one.get("icmpType", "*"), one.get("icmpCode")
+    return {"ICMP": "icmp/", "ICMPv6": "icmp6/"}[one["protocol"]] + str(kind) + ("" if code is None else f".{code}")
+
+
+def npc_text(policies):
+    """ICMP policies in the npc language."""
+    lines = []
+    for p in policies:
+        lines.append(f"namespace {p['metadata']['namespace']} {{ policy {p['metadata']['name']} for all pods {{")
+        for field, end in (("ingress", "from"), ("egress", "to")):
+            for r in p["spec"].get(field, []):
+                peers = ", ".join(map(npc_peer, r[end]))
+                ports = ", ".join(map(npc_port, r["ports"]))
+                lines.append(f"  allow {end} {'{' + peers + '}' if peers else 'anywhere'}"
+                             f" on {'{' + ports + '}' if ports else 'all ports'}")
+        lines.append("} }")
+    return "\n".join(lines) + "\n"
+
+
 def objects(rng, kind="small"):
     """A cluster: namespaces, nodes, pods and policies as plain Kubernetes objects. `kind` is small,
     large (more of everything) or wide (policies with very many peers for the same pods)."""
@@ -210,6 +268,8 @@ def objects(rng, kind="small"):
         for p in pods:
             p["metadata"]["labels"]["group"] = f"g{rng.randrange(GROUPS)}"
         policies += [wide_policy(rng, f"wide-{i}", namespaces) for i in range(rng.randint(3, 10))]
+    if chance(rng, 0.3):
+        policies += [icmp_policy(rng, f"icmp-{i}", namespaces, addresses) for i in range(rng.randint(1, 2))]
     out += pods + policies
     rng.shuffle(out)
     return out
@@ -252,10 +312,6 @@ def interesting_ports(objs):
         for c in obj.get("spec", {}).get("containers", []):
             found |= {p["containerPort"] for p in c.get("ports", [])}
     return sorted(p for p in found if 0 <= p <= 65535)
-
-
-ICMP = [(0, 0), (3, 0), (3, 4), (8, 0), (11, 0), (255, 0), (2, 0), (128, 0), (133, 0), (134, 0), (135, 0), (136, 0), (130, 0), (143, 0), (1, 4)]
-OTHERS = ["2", "47", "50", "255"]
 
 
 DHCP = [(67, 68), (68, 67), (547, 546), (546, 547), (67, 67)]
@@ -314,9 +370,17 @@ class Aim:
         remote = self.peer(r.get(end) or [])
         if local.version != remote.version:
             return None
-        protocol, number = self.traffic(r.get("ports") or [])
         ends = (remote, local) if end == "from" else (local, remote)
+        if policy["apiVersion"] == "npc":
+            return self.icmp(ends, r["ports"])
+        protocol, number = self.traffic(r.get("ports") or [])
         return Packet(*ends, protocol, dport=number)
+
+    def icmp(self, ends, ports):
+        one = self.rng.choice(ports) if ports else {}
+        kind, code = one.get("icmpType", 8), one.get("icmpCode", 0)
+        return Packet(*ends, one.get("protocol", "ICMP"), icmp_type=min(255, kind + self.rng.choice([0, 0, 0, 1])),
+                      icmp_code=code + self.rng.choice([0, 0, 1]))
 
 
 def packets(rng, objs, count):

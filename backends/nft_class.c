@@ -1,18 +1,20 @@
 /*
  * A chain per target class, in one of three forms:
  *
- *   direct   tcp dport 80 ip saddr @addrs accept           few rules over few addresses
- *   classed  meta priority set ip saddr map @peers goto …v  the packet's peer class goes to the one
- *            meta priority . meta l4proto . th dport @…     scratch register that concatenations
- * can read, and hashes decide host     ip saddr . meta l4proto . th dport @…          the same
- * without classes: one target only
+ *   direct   tcp dport 80 ip saddr @addrs accept
+ *            few rules over few addresses: the shortest way
+ *   classed  meta priority set ip saddr map @pods goto i1v
+ *            meta priority . meta l4proto . th dport @ports accept
+ *            the peer's class goes to a register, and hashes over classes decide
+ *   host     ip saddr . meta l4proto . th dport @ports accept
+ *            the same without classes: there is one target only
  *
  * nft 1.0.6 cannot put the result of a map into a concatenation; hence the register. It is the
  * packet's priority and not its mark, because kube-proxy keeps state in the mark. Only first
  * packets of flows come here. A class is its number << 4, so that it is no queue's handle while
  * there are fewer than 4,096, and the priority is set back to none before a packet is let through:
- * it cannot steer the packet into another queue (datapath notes, docs/datapath.md). A packet that
- * is in no map never reaches a check of classes, so a priority cannot be forged.
+ * it cannot steer the packet into another queue. A packet that is in no map never reaches a check
+ * of classes, so a priority cannot be forged.
  */
 #include "backends/nft_priv.h"
 
@@ -70,6 +72,31 @@ static struct ip_vec grant_addresses(const struct nft_part *p, const struct gran
 
 /* ---- the plan ---- */
 
+/* The grants of a target to any peer. */
+static struct nft_origins open_grants(const struct classes *c)
+{
+    struct nft_origins o = {0};
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        if (c->target->grants[i]->any_peer) {
+            vec_push(c->part->arena, &o, c->target->grants[i]);
+        }
+    }
+    return o;
+}
+
+/* Those to some peers; the ones to CIDRs alone only if the CIDRs are looked up with the rest. */
+static struct nft_origins peer_grants(const struct classes *c, bool with_nets)
+{
+    struct nft_origins o = {0};
+    for (size_t i = 0; i < c->target->ngrants; i++) {
+        const struct grant *g = c->target->grants[i];
+        if (!g->any_peer && (g->classes.n > 0 || with_nets)) {
+            vec_push(c->part->arena, &o, g);
+        }
+    }
+    return o;
+}
+
 static struct plan make_plan(struct classes *c, const struct target_class *t)
 {
     const struct nft_part *p = c->part;
@@ -110,7 +137,7 @@ static void plain_rule(struct classes *c, const struct grant *g, struct nft_item
     if (net != NULL) {
         nft_range_match(b, c->part, *net);
     }
-    nft_rule_end(c->part, c->part->allow, nft_comment(c->part, &g, 1));
+    nft_rule_end(c->part, c->part->allow, nft_comment(c->part, g));
 }
 
 static void net_rules(struct classes *c)
@@ -130,29 +157,22 @@ static void net_rules(struct classes *c)
 static bool open_rules(struct classes *c)
 {
     struct nft_part *p = c->part;
-    size_t rules = 0, grants = 0;
-    const struct grant *first = NULL;
-    uint32_t ports = ID_NONE;
-    for (size_t i = 0; i < c->target->ngrants; i++) {
-        const struct grant *g = c->target->grants[i];
-        if (g->any_peer) {
-            rules += nft_portsets_items(&c->ports, g->ports).n;
-            first = grants++ == 0 ? g : first;
-            ports = nft_portsets_union(&c->ports, ports, nft_portsets_add(&c->ports, g->ports));
-        }
+    struct nft_origins open = open_grants(c);
+    size_t rules = 0;
+    struct nft_keyed all = {.ports = ID_NONE};
+    for (size_t i = 0; i < open.n; i++) {
+        uint32_t ports = nft_portsets_add(&c->ports, open.v[i]->ports);
+        rules += c->ports.items.v[ports].n;
+        all.ports = nft_portsets_union(&c->ports, all.ports, ports);
     }
     if (rules > p->tuning->plain_open) {
-        struct nft_keyed all = {.key = {NULL, 0}, .ports = ports};
-        struct str comment = kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule,
-                                                 grants - 1, KERNEL_COMMENT_NFT);
-        return nft_union(p, &c->ports, (struct nft_key){.expr = "", .type = ""}, &all, 1, p->allow,
-                         comment, c->at);
+        struct nft_key none = {.expr = "", .type = ""};
+        return nft_union(p, &c->ports, none, &all, 1, p->allow, &open, c->at);
     }
-    for (size_t i = 0; i < c->target->ngrants; i++) {
-        const struct grant *g = c->target->grants[i];
-        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
-        for (size_t k = 0; g->any_peer && k < items.n; k++) {
-            plain_rule(c, g, items.v[k], NULL);
+    for (size_t i = 0; i < open.n; i++) {
+        struct nft_items items = nft_portsets_items(&c->ports, open.v[i]->ports);
+        for (size_t k = 0; k < items.n; k++) {
+            plain_rule(c, open.v[i], items.v[k], NULL);
         }
     }
     return true;
@@ -190,7 +210,7 @@ static bool direct_rules(struct classes *c)
             } else {
                 put_address_set(p, b, &addrs);
             }
-            nft_rule_end(p, p->allow, nft_comment(p, &g, 1));
+            nft_rule_end(p, p->allow, nft_comment(p, g));
         }
     }
     return true;
@@ -239,21 +259,6 @@ static struct nft_keyed *class_entries(struct classes *c, struct id_list classes
     return entries;
 }
 
-/* The grants that are not to any peer, for a comment. */
-static struct str peers_comment(const struct nft_part *p, const struct target_class *t)
-{
-    const struct grant *first = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < t->ngrants; i++) {
-        if (!t->grants[i]->any_peer) {
-            first = n++ == 0 ? t->grants[i] : first;
-        }
-    }
-    return first == NULL ? (struct str){NULL, 0}
-                         : kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule, n - 1,
-                                               KERNEL_COMMENT_NFT);
-}
-
 static void deny_rule(struct classes *c)
 {
     nft_rule(c->part);
@@ -268,8 +273,9 @@ static bool verdict_chain(struct classes *c, struct str name, bool with_nets)
     struct id_list classes = unite_grants(c, with_nets);
     nft_chain_begin(p, name, c->target, (struct str){NULL, 0});
     struct nft_key key = {.expr = "meta priority", .type = "classid", .host_endian = true};
-    bool ok = nft_union(p, &c->ports, key, class_entries(c, classes), classes.n, allow,
-                        peers_comment(p, c->target), c->at);
+    struct nft_origins origins = peer_grants(c, with_nets);
+    bool ok =
+        nft_union(p, &c->ports, key, class_entries(c, classes), classes.n, allow, &origins, c->at);
     deny_rule(c);
     nft_chain_end(p);
     return ok;
@@ -504,10 +510,15 @@ static bool net_set_rules(struct classes *c)
 {
     struct nft_part *p = c->part;
     VEC(struct item_nets) all = {0};
+    struct nft_origins origins = {0};
     for (size_t i = 0; i < c->target->ngrants; i++) {
         const struct grant *g = c->target->grants[i];
+        if (g->any_peer || g->nets.n == 0) {
+            continue;
+        }
+        vec_push(p->arena, &origins, g);
         struct nft_items items = nft_portsets_items(&c->ports, g->ports);
-        for (size_t k = 0; !g->any_peer && g->nets.n > 0 && k < items.n; k++) {
+        for (size_t k = 0; k < items.n; k++) {
             vec_push(p->arena, &all, (struct item_nets){items.v[k], g->nets});
         }
     }
@@ -522,7 +533,9 @@ static bool net_set_rules(struct classes *c)
         struct buf *b = nft_rule(p);
         nft_item_match(b, p->family, all.v[i].item);
         ok = put_net_set(c, b, nets) && ok;
-        nft_rule_end(p, p->allow, peers_comment(p, c->target));
+        nft_rule_end(
+            p, p->allow,
+            nft_origins_comment(p, &c->ports, &origins, all.v[i].item.kind, &all.v[i].item));
         i = k;
     }
     return ok;
@@ -558,8 +571,8 @@ static bool address_rules(struct classes *c)
         entries[i] = (struct nft_keyed){ip_text(p->arena, p->family, all.v[i].ip), all.v[i].ports};
     }
     struct nft_key key = {.expr = p->peer, .type = p->addr_type};
-    return nft_union(p, &c->ports, key, entries, all.n, p->allow, peers_comment(p, c->target),
-                     c->at);
+    struct nft_origins origins = peer_grants(c, false);
+    return nft_union(p, &c->ports, key, entries, all.n, p->allow, &origins, c->at);
 }
 
 bool nft_host_rules(struct nft_part *p, const struct target_class *t)

@@ -28,8 +28,8 @@ struct global {
     struct target_ports *of;
     struct place *places; /* rising */
     size_t nplaces;
-    struct intern rules, policies; /* that take part, by object: only counted */
-    const struct grant *first;
+    struct intern rules, policies;     /* grants and policies that take part, by object */
+    struct nft_origins open, to_peers; /* each grant once */
 };
 
 static int compare_places(const void *x, const void *y)
@@ -73,9 +73,11 @@ static void count_sources(struct global *g, const struct target_class *t)
                    (struct str){(const char *)&t->policies[i], sizeof t->policies[i]});
     }
     for (size_t i = 0; i < t->ngrants; i++) {
-        const struct nrule *r = t->grants[i]->rule;
-        intern_add(&g->rules, (struct str){(const char *)&r, sizeof r});
-        g->first = g->first == NULL ? t->grants[i] : g->first;
+        const struct grant *grant = t->grants[i];
+        size_t known = g->rules.keys.n;
+        if (intern_add(&g->rules, (struct str){(const char *)&grant, sizeof grant}) == known) {
+            vec_push(g->part->arena, grant->any_peer ? &g->open : &g->to_peers, grant);
+        }
     }
 }
 
@@ -121,15 +123,6 @@ static void unite_target(struct global *g, const struct target_class *t, struct 
 
 /* ---- rules ---- */
 
-static struct str rules_comment(const struct global *g)
-{
-    const struct nft_part *p = g->part;
-    return g->first == NULL
-               ? (struct str){NULL, 0}
-               : kernel_comment_rule(p->ctx, p->arena, g->first->policy, g->first->rule,
-                                     g->rules.keys.n - 1, KERNEL_COMMENT_NFT);
-}
-
 static void deny_rule(struct global *g)
 {
     const struct nft_part *p = g->part;
@@ -152,8 +145,7 @@ static bool open_rules(struct global *g)
         }
     }
     struct nft_key key = {.expr = p->local, .type = p->addr_type};
-    return nft_union(p, &g->ports, key, entries.v, entries.n, p->allow, rules_comment(g),
-                     (struct span){0});
+    return nft_union(p, &g->ports, key, entries.v, entries.n, p->allow, &g->open, (struct span){0});
 }
 
 static bool peer_rules(struct global *g)
@@ -181,7 +173,7 @@ static bool peer_rules(struct global *g)
                           .type = str_printf(p->arena, "%s . classid", p->addr_type).p,
                           .host_endian = true};
     const char *allow = str_printf(p->arena, "meta priority set none %s", p->allow).p;
-    return nft_union(p, &g->ports, key, entries, n, allow, rules_comment(g), (struct span){0});
+    return nft_union(p, &g->ports, key, entries, n, allow, &g->to_peers, (struct span){0});
 }
 
 static void map_rule(struct nft_part *p, const char *more_key, const char *map)

@@ -216,13 +216,9 @@ void nft_rule_end(struct nft_part *p, const char *verdict, struct str comment)
     buf_putc(p->text, '\n');
 }
 
-struct str nft_comment(const struct nft_part *p, const struct grant *const *grants, size_t n)
+struct str nft_comment(const struct nft_part *p, const struct grant *g)
 {
-    if (n == 0) {
-        return (struct str){NULL, 0};
-    }
-    return kernel_comment_rule(p->ctx, p->arena, grants[0]->policy, grants[0]->rule, n - 1,
-                               KERNEL_COMMENT_NFT);
+    return kernel_comment_rule(p->ctx, p->arena, g->policy, g->rule, 0, KERNEL_COMMENT_NFT);
 }
 
 /* ---- addresses ---- */

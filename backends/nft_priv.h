@@ -113,8 +113,8 @@ void nft_chain_end(struct nft_part *p);
 struct buf *nft_rule(struct nft_part *p);
 /* Ends a rule with the verdict and a comment (may be empty). */
 void nft_rule_end(struct nft_part *p, const char *verdict, struct str comment);
-/* The comment of a rule that comes from these grants. */
-struct str nft_comment(const struct nft_part *p, const struct grant *const *grants, size_t n);
+/* The comment of a rule that comes from this grant. */
+struct str nft_comment(const struct nft_part *p, const struct grant *g);
 
 /* ---- what a chain is made of ---- */
 
@@ -140,6 +140,16 @@ uint32_t nft_portsets_add(struct nft_portsets *s, struct portset ports);
 struct nft_items nft_portsets_items(struct nft_portsets *s, struct portset ports);
 uint32_t nft_portsets_union(struct nft_portsets *s, uint32_t x, uint32_t y); /* ID_NONE is empty */
 
+struct nft_origins { /* grants that a list of entries comes from, in order; for comments */
+    const struct grant **v;
+    size_t n, cap;
+};
+/* The comment of a rule for items of this kind, or for `item` alone if it is not NULL: the first
+ * origin that has such items, and how many further rules do. */
+struct str nft_origins_comment(const struct nft_part *p, struct nft_portsets *ports,
+                               const struct nft_origins *o, enum nft_item_kind kind,
+                               const struct nft_item *item);
+
 /* How the key of the packet at hand is found and compared. */
 struct nft_key {
     const char *expr; /* "meta priority"; "" if there is no key: then one entry with key "" */
@@ -149,8 +159,8 @@ struct nft_key {
 
 /* Rules for entries that are sorted by key. False: NPC605 was reported at `at`. */
 bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key key,
-               const struct nft_keyed *entries, size_t n, const char *verdict, struct str comment,
-               struct span at);
+               const struct nft_keyed *entries, size_t n, const char *verdict,
+               const struct nft_origins *origins, struct span at);
 
 /* Appends the match of a range of addresses with a blank behind it; nothing if it is all. */
 void nft_range_match(struct buf *b, const struct nft_part *p, struct ip_range r);

@@ -72,12 +72,12 @@ struct apart {
 
 struct merge {
     struct nft_part *part;
-    const struct nft_portsets *ports;
+    struct nft_portsets *ports;
     struct nft_key key;
     const struct nft_keyed *entries;
     size_t n;
     const char *verdict;
-    struct str comment;
+    const struct nft_origins *origins;
     VEC(struct apart) apart; /* by item, each once */
     bool ranges_in_set;
 };
@@ -186,7 +186,71 @@ static size_t count_elements(const struct merge *m)
     return n;
 }
 
+/* ---- where a rule comes from ---- */
+
+static bool overlap(unsigned first, unsigned last, unsigned other_first, unsigned other_last)
+{
+    return first <= other_last && other_first <= last;
+}
+
+/* Whether an item of a grant may be in a rule for items of this kind, or for `item` alone. Ports
+ * and ranges of several grants may have grown together. */
+static bool is_part(struct nft_item of_grant, enum nft_item_kind kind, const struct nft_item *item)
+{
+    bool ports = of_grant.kind == NFT_PORT || of_grant.kind == NFT_RANGE;
+    if (item == NULL || item->proto != of_grant.proto) {
+        return item == NULL && (of_grant.kind == kind || (ports && kind == NFT_PORT));
+    }
+    if (ports && kind == NFT_RANGE) {
+        return overlap(of_grant.first, of_grant.last, item->first, item->last);
+    }
+    return of_grant.kind == kind &&
+           (kind != NFT_ICMP ||
+            (overlap(of_grant.type[0], of_grant.type[1], item->type[0], item->type[1]) &&
+             overlap(of_grant.code[0], of_grant.code[1], item->code[0], item->code[1])));
+}
+
+static bool contributes(struct nft_portsets *ports, const struct grant *g, enum nft_item_kind kind,
+                        const struct nft_item *item)
+{
+    struct nft_items items = nft_portsets_items(ports, g->ports);
+    for (size_t i = 0; i < items.n; i++) {
+        if (is_part(items.v[i], kind, item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct str nft_origins_comment(const struct nft_part *p, struct nft_portsets *ports,
+                               const struct nft_origins *o, enum nft_item_kind kind,
+                               const struct nft_item *item)
+{
+    const struct grant *first = NULL;
+    const struct nrule *last = NULL;
+    size_t rules = 0;
+    for (size_t i = 0; i < o->n; i++) {
+        if (o->v[i]->rule != last && contributes(ports, o->v[i], kind, item)) {
+            first = first == NULL ? o->v[i] : first;
+            last = o->v[i]->rule;
+            rules++;
+        }
+    }
+    if (first == NULL) { /* grown together into something that no grant has: they all may have */
+        first = o->v[0];
+        rules = o->n;
+    }
+    return kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule, rules - 1,
+                               KERNEL_COMMENT_NFT);
+}
+
 /* ---- the rules ---- */
+
+static void end_rule(struct merge *m, enum nft_item_kind kind, const struct nft_item *item)
+{
+    nft_rule_end(m->part, m->verdict,
+                 nft_origins_comment(m->part, m->ports, m->origins, kind, item));
+}
 
 /* The parts of a concatenation that are there, joined: "ip saddr . meta l4proto . th dport". */
 static const char *joined(struct arena *a, const char *key, const char *rest)
@@ -253,7 +317,7 @@ static void kind_rule(struct merge *m, enum nft_item_kind kind, const char *set_
     struct str name = nft_set_end(m->part, s, set_kind);
     struct buf *b = nft_rule(m->part);
     buf_printf(b, "%s @" STR_FMT " ", joined(a, m->key.expr, expr), STR_ARG(name));
-    nft_rule_end(m->part, m->verdict, m->comment);
+    end_rule(m, kind, NULL);
 }
 
 static bool has_item(const struct merge *m, size_t entry, struct nft_item item)
@@ -295,12 +359,12 @@ static void item_rule(struct merge *m, struct nft_item item, const char *set_kin
     if (m->key.expr[0] != '\0') {
         key_match(m, item, set_kind, b);
     }
-    nft_rule_end(m->part, m->verdict, m->comment);
+    end_rule(m, item.kind, &item);
 }
 
 bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key key,
-               const struct nft_keyed *entries, size_t n, const char *verdict, struct str comment,
-               struct span at)
+               const struct nft_keyed *entries, size_t n, const char *verdict,
+               const struct nft_origins *origins, struct span at)
 {
     struct merge m = {.part = p,
                       .ports = ports,
@@ -308,7 +372,7 @@ bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key ke
                       .entries = entries,
                       .n = n,
                       .verdict = verdict,
-                      .comment = comment};
+                      .origins = origins};
     collect_apart(&m);
     decide_ranges(&m);
     if (!nft_part_reserve(p, count_elements(&m), at)) {

@@ -127,11 +127,11 @@ static bool check_not_empty(struct k8s *k, const struct node *n, const struct pa
                             const struct peer *peer)
 {
     struct arena *a = k->scratch;
-    struct ipset rest = ipset_of_cidr(a, peer->cidr);
+    struct ip_range *holes = ARENA_NEW_ARRAY(a, peer->nexcept, struct ip_range);
     for (size_t i = 0; i < peer->nexcept; i++) {
-        rest = ipset_subtract(a, rest, ipset_of_cidr(a, peer->except[i]));
+        holes[i] = (struct ip_range){peer->except[i].first, cidr_last(peer->except[i])};
     }
-    if (rest.n > 0) {
+    if (!ipset_covers(ipset_of_ranges(a, holes, peer->nexcept), ipset_of_cidr(a, peer->cidr))) {
         return true;
     }
     k8s_error(k, NPC062, n->at, p,

@@ -1,6 +1,8 @@
 /* NetworkPolicy: decoding, defaulting and validation (threats.md 5-13, design.md 2 and 5). */
 #include "read.h"
 
+#include <sys/resource.h>
+
 #define HEAD "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
 #define META "metadata: {name: p, namespace: ns}\n"
 
@@ -377,6 +379,28 @@ static void blocks(void)
 #undef END
 }
 
+/* Their cost must not grow with the square of their number: a list like this took a gigabyte. */
+static void many_excepts(void)
+{
+    enum { EXCEPTS = 8000, MOST_KIB = 300 * 1024 };
+    struct reading r;
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    reading_init(&r);
+    struct buf *b = buf_new(&r.ctx.arena);
+    buf_puts(b, HEAD META "spec: {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0, except: [");
+    for (unsigned i = 0; i < EXCEPTS; i++) {
+        buf_printf(b, "%s10.%u.%u.1/32", i > 0 ? ", " : "", i >> 8, i & 0xff);
+    }
+    buf_puts(b, "]}}]}]}\n");
+    reading_add(&r, K8S_YAML, buf_text(b), 0);
+    CU_ASSERT(r.ok);
+    CU_ASSERT(only_policy(&r)->rules[DIR_INGRESS][0].peers[0].nexcept == EXCEPTS);
+    getrusage(RUSAGE_SELF, &after);
+    CU_ASSERT(after.ru_maxrss - before.ru_maxrss < MOST_KIB);
+    reading_free(&r);
+}
+
 static void cidrs_are_read_as_the_server_does(void)
 {
     static const struct {
@@ -517,5 +541,5 @@ static void json_types(void)
 UNIT_MAIN("k8s_policy", TEST(keeps_order_and_spelling), TEST(metadata), TEST(null_is_absent),
           TEST(default_types), TEST(inert_rules), TEST(unknown_fields),
           TEST(misplaced_fields_have_hints), TEST(lenient), TEST(wrong_types), TEST(ports),
-          TEST(blocks), TEST(cidrs_are_read_as_the_server_does), TEST(selectors),
-          TEST(bad_metadata), TEST(annotations_have_a_limit), TEST(json_types))
+          TEST(blocks), TEST(many_excepts), TEST(cidrs_are_read_as_the_server_does),
+          TEST(selectors), TEST(bad_metadata), TEST(annotations_have_a_limit), TEST(json_types))

@@ -358,13 +358,23 @@ static bool write_one(struct emit *e, struct yaml *y, const struct rule *r, cons
     return ok;
 }
 
+/* Calico refuses a rule of one IP version with networks of the other; no packet would match it. */
+static bool families_fit(const struct variant *v, const struct peer *peer)
+{
+    return v->ip_version == 0 || peer == NULL || peer->kind != PEER_CIDR ||
+           v->ip_version == (peer->cidr.family == FAM_IP4 ? 4 : 6);
+}
+
 static bool write_rule(struct emit *e, struct yaml *y, const struct rule *r)
 {
     struct variants variants = variants_of(y->out->arena, r);
     for (size_t i = 0; i < variants.n; i++) {
         bool ok = true;
         for (size_t j = 0; j < (r->any_peer ? 1 : r->npeers); j++) {
-            ok = write_one(e, y, r, &variants.v[i], r->any_peer ? NULL : &r->peers[j]) && ok;
+            const struct peer *peer = r->any_peer ? NULL : &r->peers[j];
+            if (families_fit(&variants.v[i], peer)) {
+                ok = write_one(e, y, r, &variants.v[i], peer) && ok;
+            }
         }
         if (!ok) { /* what is too long for one protocol is so for the next */
             return false;

@@ -289,6 +289,67 @@ static void test_limits(void)
     check_limit(long_selector, 1024, "1025 bytes of selector, but Calico allows 1024");
 }
 
+/* Calico's validator: "rule IP version doesn't match CIDR version" refuses the whole policy. */
+static void test_icmp_and_networks_of_one_family(void)
+{
+    check_output("calico", "p.npc",
+                 "policy p for all pods {\n"
+                 "  allow from {cidr 10.0.0.0/8, cidr fd00::/8, pods a=b} on {icmp/8, icmp6/*}\n"
+                 "}\n",
+                 "apiVersion: projectcalico.org/v3\n"
+                 "kind: NetworkPolicy\n"
+                 "metadata:\n"
+                 "  name: p\n"
+                 "spec:\n"
+                 "  ingress:\n"
+                 "  - action: Allow\n"
+                 "    destination: {}\n"
+                 "    icmp:\n"
+                 "      type: 8\n"
+                 "    ipVersion: 4\n"
+                 "    protocol: ICMP\n"
+                 "    source:\n"
+                 "      nets:\n"
+                 "      - 10.0.0.0/8\n"
+                 "  - action: Allow\n"
+                 "    destination: {}\n"
+                 "    icmp:\n"
+                 "      type: 8\n"
+                 "    ipVersion: 4\n"
+                 "    protocol: ICMP\n"
+                 "    source:\n"
+                 "      selector: projectcalico.org/orchestrator == 'k8s' && a == 'b'\n"
+                 "  - action: Allow\n"
+                 "    destination: {}\n"
+                 "    ipVersion: 6\n"
+                 "    protocol: ICMPv6\n"
+                 "    source:\n"
+                 "      nets:\n"
+                 "      - fd00::/8\n"
+                 "  - action: Allow\n"
+                 "    destination: {}\n"
+                 "    ipVersion: 6\n"
+                 "    protocol: ICMPv6\n"
+                 "    source:\n"
+                 "      selector: projectcalico.org/orchestrator == 'k8s' && a == 'b'\n"
+                 "  order: 1000\n"
+                 "  selector: projectcalico.org/orchestrator == 'k8s'\n"
+                 "  types:\n"
+                 "  - Ingress\n");
+    check_output("calico", "p.npc",
+                 "policy p for all pods { allow to cidr 10.0.0.0/8 on icmp6/* }\n",
+                 "apiVersion: projectcalico.org/v3\n"
+                 "kind: NetworkPolicy\n"
+                 "metadata:\n"
+                 "  name: p\n"
+                 "spec:\n"
+                 "  egress: []\n"
+                 "  order: 1000\n"
+                 "  selector: projectcalico.org/orchestrator == 'k8s'\n"
+                 "  types:\n"
+                 "  - Egress\n");
+}
+
 UNIT_MAIN("backend_calico", TEST(test_three_kinds_of_peer), TEST(test_default_deny),
-          TEST(test_port_lists), TEST(test_protocols_by_name), TEST(test_selectors),
-          TEST(test_limits))
+          TEST(test_icmp_and_networks_of_one_family), TEST(test_port_lists),
+          TEST(test_protocols_by_name), TEST(test_selectors), TEST(test_limits))

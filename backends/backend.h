@@ -35,9 +35,10 @@ struct emit { /* what emit() is given */
 };
 
 enum backend_flags {
-    BACKEND_BINDS = 1,     /* works on the bound IR */
-    BACKEND_DIRECTORY = 2, /* writes several files: -o names a directory and is demanded */
-    BACKEND_RAW = 4,       /* takes `raw NAME """…"""` of its own name, and checks it */
+    BACKEND_BINDS = 1,            /* works on the bound IR */
+    BACKEND_DIRECTORY = 2,        /* writes several files: -o names a directory and is demanded */
+    BACKEND_RAW = 4,              /* takes `raw NAME """…"""` of its own name, and checks it */
+    BACKEND_ONE_CLUSTER_KIND = 8, /* writes the cluster policies of all APIs as one kind */
 };
 
 #define FEATURES_ALL (~0u) /* for a backend that can say everything, new constructs too */

@@ -244,7 +244,7 @@ const struct backend backend_k8s = {
     .name = "k8s",
     .extension = "yaml",
     .summary = "Kubernetes NetworkPolicy and ClusterNetworkPolicy",
-    .flags = BACKEND_RAW,
+    .flags = BACKEND_RAW | BACKEND_ONE_CLUSTER_KIND,
     .features = FEAT_CLUSTER,
     .emit = emit_k8s,
 };

@@ -80,6 +80,30 @@ static bool check_features(const struct backend *b, const struct emit *e)
     return ok;
 }
 
+/* In a cluster an AdminNetworkPolicy and a BaselineAdminNetworkPolicy may share a name; written as
+ * one kind the second would replace the first. */
+static bool check_cluster_names(const struct backend *b, const struct emit *e)
+{
+    bool ok = true;
+    struct strmap by_name;
+    strmap_init(&by_name, &e->ctx->arena);
+    for (size_t i = 0; i < e->program->policies.n && has_flag(b, BACKEND_ONE_CLUSTER_KIND); i++) {
+        struct policy *p = e->program->policies.v[i];
+        const struct policy *first = policy_is_cluster(p) ? strmap_put(&by_name, p->name, p) : NULL;
+        if (first == NULL) {
+            continue;
+        }
+        ok = false;
+        struct diag *d = diag_error(&e->ctx->diags, NPC406, p->at,
+                                    "the %s backend cannot say two cluster policies of one name, "
+                                    "'" STR_FMT "': it writes every API as the same kind",
+                                    b->name, STR_ARG(p->name));
+        diag_also(&e->ctx->diags, d, first->at, "the other one is here");
+        diag_hint(&e->ctx->diags, d, "give one of them another name");
+    }
+    return ok;
+}
+
 /* Raw text goes into the output of the backend that it names, and of no other; a name that takes
  * none is a mistake whatever the target is. */
 static bool check_raw(const struct emit *e, const struct raw *raw)
@@ -116,6 +140,7 @@ static bool check_raws(const struct emit *e)
 bool backend_run(const struct backend *b, struct emit *e)
 {
     bool sayable = check_features(b, e);
+    sayable = check_cluster_names(b, e) && sayable;
     if (!check_raws(e) || !sayable) {
         return false;
     }

@@ -195,7 +195,47 @@ static void test_null(void)
                   DIAG_NPC406, "backends that can: calico, npc, json, nft, iptables");
 }
 
+/* An AdminNetworkPolicy and the BaselineAdminNetworkPolicy are two objects, whatever their names;
+ * as ClusterNetworkPolicies the second would replace the first. */
+static void test_cluster_policies_of_one_name(void)
+{
+    static const struct {
+        const char *backend;
+        bool ok;
+    } cases[] = {{"k8s", false}, {"npc", false}, {"json", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct compiled c;
+        compile_load(&c, "p.yaml",
+                     STR("apiVersion: policy.networking.k8s.io/v1alpha1\n"
+                         "kind: BaselineAdminNetworkPolicy\n"
+                         "metadata: {name: default}\n"
+                         "spec: {subject: {namespaces: {}}}\n"
+                         "---\n"
+                         "apiVersion: policy.networking.k8s.io/v1alpha1\n"
+                         "kind: AdminNetworkPolicy\n"
+                         "metadata: {name: default}\n"
+                         "spec: {priority: 1, subject: {namespaces: {}}}\n"
+                         "---\n"
+                         "apiVersion: networking.k8s.io/v1\n"
+                         "kind: NetworkPolicy\n"
+                         "metadata: {name: default, namespace: a}\n"
+                         "---\n"
+                         "apiVersion: networking.k8s.io/v1\n"
+                         "kind: NetworkPolicy\n"
+                         "metadata: {name: default, namespace: b}\n"));
+        compile_run(&c, cases[i].backend);
+        CU_ASSERT(c.loaded && c.ok == cases[i].ok);
+        CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), cases[i].ok ? 0 : 1);
+        CU_ASSERT_EQUAL(
+            str_holds(compile_messages(&c), "p.yaml:8:18: error: the ") &&
+                str_holds(compile_messages(&c), "two cluster policies of one name, 'default'"),
+            !cases[i].ok);
+        compile_free(&c);
+    }
+}
+
 UNIT_MAIN("backend_registry", TEST(test_every_backend_is_complete),
           TEST(test_every_feature_has_a_text), TEST(test_T34_refused_at_first_use),
           TEST(test_once_for_each_kind_and_policy), TEST(test_features_in_source_order),
-          TEST(test_T37_raw_for_nobody), TEST(test_what_k8s_can_say), TEST(test_null))
+          TEST(test_T37_raw_for_nobody), TEST(test_what_k8s_can_say), TEST(test_null),
+          TEST(test_cluster_policies_of_one_name))

@@ -55,7 +55,10 @@ static inline _Noreturn void sim_fail(const char *what, struct str text)
 static inline struct str sim_cut(struct str *s, const char *separator)
 {
     size_t n = strlen(separator);
-    const char *at = s->n == 0 ? NULL : memmem(s->p, s->n, separator, n);
+    if (s->n == 0) {
+        return *s;
+    }
+    const char *at = memmem(s->p, s->n, separator, n);
     struct str head = at == NULL ? *s : (struct str){s->p, (size_t)(at - s->p)};
     size_t skip = at == NULL ? s->n : head.n + n;
     *s = (struct str){s->p + skip, s->n - skip};

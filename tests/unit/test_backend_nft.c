@@ -161,14 +161,16 @@ static struct str gate_lines(struct compiled *c, const char *const *addrs, size_
     compile_run(c, "nft");
     CU_ASSERT(c->ok);
     struct buf *lines = buf_new(&c->ctx.arena);
-    struct str out = buf_text(c->out);
-    for (const char *at = out.p; at != NULL && (at = strstr(at, " vmap @ing\n")) != NULL; at++) {
-        const char *line = at;
-        while (line[-1] != '\t') {
-            line--;
+    struct str out = buf_text(c->out), line;
+    while (out.n > 0) {
+        const char *end = memchr(out.p, '\n', out.n);
+        line = (struct str){out.p, end == NULL ? out.n : (size_t)(end - out.p)};
+        out = (struct str){out.p + line.n, out.n - line.n};
+        out = out.n > 0 ? (struct str){out.p + 1, out.n - 1} : out;
+        if (str_starts(line, "\t\t") && str_ends(line, " vmap @ing")) {
+            buf_put(lines, line.p + 2, line.n - 2 - strlen(" vmap @ing"));
+            buf_putc(lines, '\n');
         }
-        buf_put(lines, line, (size_t)(at - line));
-        buf_putc(lines, '\n');
     }
     arena_free(&scratch);
     return buf_text(lines);

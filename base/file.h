@@ -13,6 +13,10 @@ struct out_file {
     struct buf *text;
 };
 
+/* Whether a path is a device, FIFO, socket or descriptor: it is written to as it is, and no file
+ * can stand beside it. */
+bool path_is_stream(const char *path);
+
 /* Writes one file: a temporary file beside it (O_EXCL, mode 0600, then `mode` less the umask),
  * fsync, rename, fsync of the directory. Interrupted and short writes are continued. On failure the
  * old file stays, the temporary one is removed, errno is set and false returned. */

@@ -191,6 +191,13 @@ static bool is_descriptor_path(const char *path)
     return false;
 }
 
+bool path_is_stream(const char *path)
+{
+    struct stat st;
+    return is_descriptor_path(path) ||
+           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
 /* Writes to a device, FIFO, socket or descriptor as it is: there is nothing to replace. */
 static bool file_write_through(const char *path, struct str text)
 {
@@ -227,7 +234,7 @@ static bool stage(struct staged *s, unsigned mode)
         errno = EISDIR;
         return false;
     }
-    s->through = is_descriptor_path(s->path) || (exists && !S_ISREG(st.st_mode));
+    s->through = path_is_stream(s->path);
     if (s->through) {
         return true;
     }

@@ -123,18 +123,18 @@ static bool write_directory(struct npc *n, const char *path, const struct emit *
 }
 
 /* The main file and its side files, whose paths are suffixes to its own. Side files come first: the
- * main file is what others wait for. */
+ * main file is what others wait for. A pipe or device has none, as standard output has none. */
 static bool write_files(struct npc *n, const char *path, const struct emit *e)
 {
     struct arena *a = &n->ctx.arena;
-    struct out_file *files = ARENA_NEW_ARRAY(a, e->files.n + 1, struct out_file);
-    for (size_t i = 0; i < e->files.n; i++) {
+    size_t beside = path_is_stream(path) ? 0 : e->files.n;
+    struct out_file *files = ARENA_NEW_ARRAY(a, beside + 1, struct out_file);
+    for (size_t i = 0; i < beside; i++) {
         files[i].path = str_printf(a, "%s" STR_FMT, path, STR_ARG(e->files.v[i].path));
         files[i].text = e->files.v[i].text;
     }
-    files[e->files.n] = (struct out_file){str_dup(a, str_of(path)), e->out};
-    return files_write_atomic(files, e->files.n + 1, OUTPUT_MODE) ||
-           io_error(n, "write", path, errno);
+    files[beside] = (struct out_file){str_dup(a, str_of(path)), e->out};
+    return files_write_atomic(files, beside + 1, OUTPUT_MODE) || io_error(n, "write", path, errno);
 }
 
 enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc_output *out)

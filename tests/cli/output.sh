@@ -54,6 +54,18 @@ check side-file test -s n.nft.map
 check side-file-is-json python3 -m json.tool n.nft.map /dev/null
 check side-main grep -q '^table ' n.nft
 
+# What is no file has no file beside it.
+run "$NPC" compile -t nft -o /dev/stdout "$shop"
+check stream-has-no-side-file test "$status" = 0
+check stream cmp -s "$TMP/out" n.nft
+mkfifo pipe
+cat pipe >../piped &
+run timeout 20 "$NPC" compile -t nft -o pipe "$shop"
+wait $!
+check fifo cmp -s ../piped n.nft
+check fifo-has-no-side-file test "$(echo pipe*)" = pipe
+rm pipe
+
 run "$NPC" compile -t iptables -o ipt "$shop"
 check directory test "$(find ipt -type f -printf '%f\n' | LC_ALL=C sort | paste -sd ' ')" = 'ipsets npc.map rules.v4 rules.v6'
 run "$NPC" compile -t iptables -o ipt "$shop"

@@ -124,8 +124,10 @@ static void take_object(struct stream *s, const struct node *object, const struc
             continue;
         }
         const struct node *items = node_find(p.object, STR("items"));
-        if (!is_list(&type) || !node_is_present(items)) {
+        if (!is_list(&type) || items == NULL) {
             decode(s, p.object, &type);
+        } else if (!node_is_present(items)) {
+            continue; /* how Go writes an empty list of a type */
         } else if (k8s_is_type(s->k, items, PATH_FIELD(NULL, "items"), FIELD_SEQ)) {
             for (const struct node *n = items->first; n != NULL; n = n->next) {
                 vec_push(s->k->scratch, &left, (struct pending){n, type});

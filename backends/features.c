@@ -46,8 +46,21 @@ static void port_features(const struct walk *w, const struct port *port)
     }
 }
 
+/* Whether some peer names no ports, so that the API takes no named port beside it. Beside networks
+ * its standard channel does. */
+static bool has_nameless_peer(const struct rule *r)
+{
+    for (size_t i = 0; i < r->npeers; i++) {
+        if (r->peers[i].kind == PEER_NODES || r->peers[i].kind == PEER_DOMAIN) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void rule_features(const struct walk *w, const struct rule *r)
 {
+    bool nameless = w->cluster && has_nameless_peer(r);
     if (w->cluster && r->any_peer) {
         need(w, FEAT_CLUSTER_ANYWHERE, r->at);
     }
@@ -56,6 +69,9 @@ static void rule_features(const struct walk *w, const struct rule *r)
     }
     for (size_t i = 0; i < r->nports; i++) {
         port_features(w, &r->ports[i]);
+        if (nameless && r->ports[i].form == PORT_NAMED) {
+            need(w, FEAT_CLUSTER_NAMED_NO_POD, r->ports[i].at);
+        }
     }
 }
 

@@ -74,6 +74,15 @@ static void test_T34_refused_at_first_use(void)
          "  deny to all namespaces on tcp/web\n}\n",
          "p.npc:2:29: error: the k8s backend cannot say a named port with a protocol in a cluster"},
         {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to {all namespaces, cidr 10.0.0.0/8} on any/web\n"
+         "  deny to {all namespaces, nodes a=b} on {tcp/1, any/web}\n}\n",
+         "p.npc:3:50: error: the k8s backend cannot say a named port beside nodes or domain names"},
+        {"k8s",
+         "cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to domain \"a.example.com\" on any/web\n}\n",
+         "p.npc:2:37: error: the k8s backend cannot say a named port beside nodes or domain names"},
+        {"k8s",
          "tier gold order 5\n"
          "cluster policy p in tier gold priority 1 for all namespaces {\n"
          "  deny to all namespaces on tcp/1\n}\n",

@@ -2,13 +2,14 @@
 """Random worlds: for random clusters and packets, what the emitted rules do (simulated from their
 text) is what the Kubernetes API says (evaluated naively). Neither side shares code with npc.
 
-    random_worlds.py [--backend iptables] [--seed N] [--count M]
+    random_worlds.py [--backend nft|iptables] [--seed N] [--count M] [--first NUMBER]
 
 World number i of seed N depends on N and i alone: a failure is run again with the two numbers.
 """
 import argparse
 import pathlib
 import random
+import shutil
 import sys
 
 import yaml
@@ -17,10 +18,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pylib"))
 import npctest  # noqa: E402
 
 import iptables_sim  # noqa: E402
+import nft_sim  # noqa: E402
 import worlds  # noqa: E402
 from naive import World  # noqa: E402
 
 PACKETS = 1500
+FAILURES_SHOWN = 5
 FAILSAFE = {("TCP", 22)}
 
 
@@ -43,7 +46,26 @@ class Iptables:
         return rules.passes({"forward": "NPC-FORWARD", "input": "NPC-INPUT", "output": "NPC-OUTPUT"}[hook], packet)
 
 
-BACKENDS = {b.name: b for b in (Iptables,)}
+class Nft:
+    """The nft backend."""
+
+    name = "nft"
+
+    @staticmethod
+    def compile(suite, directory, arguments):
+        return suite.run("compile", "-t", "nft", "-o", directory / "rules.nft", *arguments,
+                         directory / "world.yaml", directory / "icmp.npc")
+
+    @staticmethod
+    def rules(directory):
+        return nft_sim.Rules(directory / "rules.nft")
+
+    @staticmethod
+    def passes(rules, hook, packet):
+        return rules.passes(hook, packet)
+
+
+BACKENDS = {b.name: b for b in (Iptables, Nft)}
 
 
 class Scope:
@@ -87,32 +109,44 @@ def can_be_at(hook, packet, scope):
     return (packet.src if hook == "input" else packet.dst) not in scope.host.addresses
 
 
-def try_world(suite, backend, seed, number):
-    """One world; gives what went wrong, or None."""
-    rng = random.Random(f"{seed}/{number}")
-    objs = worlds.objects(rng, {9: "large", 4: "wide"}.get(number % 10, "small"))
-    scope = Scope(rng, objs, external=rng.random() < 0.25)
-    directory = suite.scratch(f"world-{number}")
-    (directory / "world.yaml").write_text(yaml.safe_dump_all(o for o in objs if o["apiVersion"] != "npc"))
-    (directory / "icmp.npc").write_text(worlds.npc_text(o for o in objs if o["apiVersion"] == "npc"))
-    done = backend.compile(suite, directory, scope.arguments)
-    if done.status != 0:
-        return f"compile {' '.join(scope.arguments)} ended with {done.status}\n{done.diag}"
-    try:
-        rules = backend.rules(directory)
-    except iptables_sim.Refused as error:
-        return f"rules that the kernel refuses: {error}"
-    tally = {True: 0, False: 0}
-    for packet in worlds.packets(rng, objs, PACKETS):
-        for hook, wanted in scope.verdicts(packet):
-            if not can_be_at(hook, packet, scope):
+class Trial:
+    """One world: what it is made of, and what each backend made of it."""
+
+    def __init__(self, suite, seed, number):
+        self.suite = suite
+        self.rng = random.Random(f"{seed}/{number}")
+        self.objs = worlds.objects(self.rng, {9: "large", 4: "wide"}.get(number % 10, "small"))
+        self.scope = Scope(self.rng, self.objs, external=self.rng.random() < 0.25)
+        self.directory = suite.scratch(f"world-{number}")
+        self.rules, self.problems = {}, {}
+
+    def write(self):
+        npc_only = [o for o in self.objs if o["apiVersion"] == "npc"]
+        (self.directory / "icmp.npc").write_text(worlds.npc_text(npc_only))
+        (self.directory / "world.yaml").write_text(yaml.safe_dump_all(o for o in self.objs if o not in npc_only))
+
+    def compile(self, backend):
+        done = backend.compile(self.suite, self.directory, self.scope.arguments)
+        if done.status != 0:
+            self.problems[backend] = f"compile ended with {done.status}\n{done.diag}"
+            return
+        try:
+            self.rules[backend] = backend.rules(self.directory)
+        except iptables_sim.Refused as error:
+            self.problems[backend] = f"rules that the kernel refuses: {error}"
+
+    def send(self, packet, tally):
+        for hook, wanted in self.scope.verdicts(packet):
+            if not can_be_at(hook, packet, self.scope):
                 continue
             tally[wanted] += 1
-            if backend.passes(rules, hook, packet) != wanted:
-                return (f"{packet} at {hook}: wanted {'pass' if wanted else 'drop'}\n"
-                        f"arguments {' '.join(scope.arguments)}\n{(directory / 'icmp.npc').read_text()}{(directory / 'world.yaml').read_text()}")
-    suite.tally = {k: suite.tally[k] + n for k, n in tally.items()}
-    return None
+            for backend, rules in self.rules.items():
+                if backend not in self.problems and backend.passes(rules, hook, packet) != wanted:
+                    self.problems[backend] = f"{packet} at {hook}: wanted {'pass' if wanted else 'drop'}"
+
+    def describe(self, problem):
+        return "\n".join([problem, "arguments " + " ".join(self.scope.arguments)]
+                         + [(self.directory / name).read_text() for name in ("icmp.npc", "world.yaml")])
 
 
 def main():
@@ -121,21 +155,27 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="number of the first world")
     options, sys.argv[1:] = parser.parse_known_args()
     suite = npctest.Suite(__doc__, count=200)
-    suite.tally = {True: 0, False: 0}
-    for name in options.backend or sorted(BACKENDS):
-        failed = 0
-        for number in range(options.first, options.first + suite.args.count):
-            problem = try_world(suite, BACKENDS[name], suite.args.seed, number)
-            if problem:
-                suite.fail(f"random-worlds-{name}-{suite.args.seed}-{number}", problem)
-                failed += 1
-                if failed == 5:
-                    break
-        if not failed:
-            suite.ok(f"random-worlds-{name}-{suite.args.seed}")
-        suite.note(f"{name}: {suite.args.count} worlds, {suite.tally[True]} packets passed, {suite.tally[False]} dropped")
-        if not min(suite.tally.values()) and suite.args.count > 5:
-            suite.fail(f"random-worlds-{name}-tally", f"one-sided: {suite.tally}")
+    backends = [BACKENDS[name] for name in options.backend or sorted(BACKENDS)]
+    failed = {backend: 0 for backend in backends}
+    tally = {True: 0, False: 0}
+    seed, count = suite.args.seed, suite.args.count
+    for number in range(options.first, options.first + count):
+        trial = Trial(suite, seed, number)
+        trial.write()
+        for backend in backends:
+            trial.compile(backend)
+        for packet in worlds.packets(trial.rng, trial.objs, PACKETS):
+            trial.send(packet, tally)
+        for backend, problem in trial.problems.items():
+            failed[backend] += 1
+            if failed[backend] <= FAILURES_SHOWN:
+                suite.fail(f"random-worlds-{backend.name}-{seed}-{number}", trial.describe(problem))
+        shutil.rmtree(trial.directory)
+    for backend in backends:
+        if not failed[backend]:
+            suite.ok(f"random-worlds-{backend.name}-{seed}")
+    suite.note(f"{count} worlds, {tally[True]} packets passed, {tally[False]} dropped")
+    suite.check("random-worlds-both-verdicts", "" if min(tally.values()) or count < 5 else f"one-sided: {tally}")
     return suite.finish()
 
 

@@ -1,6 +1,8 @@
 /* What runs, as far as npc source says it: workloads, nodes, labels of namespaces; and tiers. */
 #include "frontend/dsl_resolve.h"
 
+#include <string.h>
+
 /* ---- properties of workloads and nodes ---- */
 
 struct props {
@@ -129,13 +131,13 @@ static void add_ns_label(struct resolver *r, struct ns_object *ns, struct label 
 {
     const struct label *first = labels_find(&ns->labels, label.key);
     if (first == NULL) {
-        struct label *all = ARENA_NEW_ARRAY(r->a, ns->labels.n + 1, struct label);
-        for (size_t i = 0; i < ns->labels.n; i++) {
-            all[i] = ns->labels.v[i];
+        struct labels *l = &ns->labels;
+        if ((l->n & (l->n - 1)) == 0) { /* the room is the next power of two */
+            struct label *all = ARENA_NEW_ARRAY(r->a, 2 * l->n, struct label);
+            memcpy(all, l->v, l->n * sizeof *all);
+            l->v = all;
         }
-        all[ns->labels.n] = label;
-        ns->labels = (struct labels){all, ns->labels.n + 1};
-        labels_sort(&ns->labels);
+        l->v[l->n++] = label;
     } else if (!str_eq(first->value, label.value)) {
         struct diag *d = FAIL(r, NPC068, label.at,
                               "the namespace '" STR_FMT "' has the label '" STR_FMT
@@ -168,6 +170,9 @@ void inventory_resolve(struct resolver *r)
         {
             resolve_ns_label(r, d);
         }
+    for (size_t i = 0; i < r->p->inv.namespaces.n; i++) {
+        labels_sort(&r->p->inv.namespaces.v[i]->labels);
+    }
     for
         EACH_DECL(r, d, ITEM_WORKLOAD)
         {

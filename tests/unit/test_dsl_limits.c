@@ -220,6 +220,24 @@ static void test_long_cycle(void)
     dsl_close(&d);
 }
 
+/* Memory must not grow with the square of the labels: this took 380 MB. */
+static void test_labels_of_a_namespace(void)
+{
+    enum { LABELS = 4000, MOST = 32 * 1024 * 1024 };
+    struct dsl d;
+    dsl_open(&d);
+    struct str text =
+        listed(&d.c.arena, "namespace a {\n", "label k%zu = v\n", LABELS, "label a = b }");
+    CU_ASSERT(dsl_run(&d, text.p));
+    const struct ns_object *ns = inventory_find_ns(&d.p.inv, STR("a"));
+    CU_ASSERT_FATAL(ns != NULL && ns->labels.n == LABELS + 2);
+    for (size_t i = 1; i < ns->labels.n; i++) {
+        CU_ASSERT(str_cmp(ns->labels.v[i - 1].key, ns->labels.v[i].key) < 0);
+    }
+    CU_ASSERT(d.c.arena.total < MOST);
+    dsl_close(&d);
+}
+
 UNIT_MAIN("dsl_limits", TEST(test_per_rule), TEST(test_annotations),
           TEST(test_policies_and_workloads), TEST(test_expansion), TEST(T45_doubling),
-          TEST(T03_long_chains), TEST(test_long_cycle))
+          TEST(T03_long_chains), TEST(test_long_cycle), TEST(test_labels_of_a_namespace))

@@ -4,7 +4,7 @@
 # tables and policies of others stay as they are, byte by byte.
 #
 # Cases: golden/*/*, tests/load/cases/ipt-*, and one large case made here. What the backend refuses
-# is SKIPped by name (NPC406); other errors are the golden runner's business.
+# is only named (NPC406); other errors are the golden runner's business.
 #
 #     iptables.sh [NAME...]     only cases whose name contains NAME
 . "$(dirname "$0")/../lib.sh"
@@ -60,7 +60,7 @@ try_case()
     wanted "$name" || return 0
     compile "$dir" "$TMP/rules"
     if [ "$status" = 2 ] && grep -q 'NPC406' "$TMP/err"; then
-        skip "$name" "the backend refuses: $(grep -m1 -o 'error: .*' "$TMP/err")"
+        echo "# $name: the backend refuses: $(grep -m1 -o 'error: .*' "$TMP/err")"
         return
     elif [ "$status" != 0 ] && [[ $name == cases/* ]]; then
         fail "$name" "does not compile: $(head -3 "$TMP/err")"

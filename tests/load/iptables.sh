@@ -115,6 +115,29 @@ END
     fi
 fi
 
+# ---- the deepest chains ----
+
+# Addresses that share ever longer prefixes make the deepest trees that there are: 13 chains on a path, so
+# that the kernel's 16 leave a built-in chain and two of the administrator's.
+if wanted deep; then
+    python3 -B - >in.npc <<'END'
+import ipaddress
+print("namespace a {")
+for k in range(111):
+    print(f"workload w{k} {{ addr {ipaddress.ip_address(0x2001 << 112 | 1 << k)} label pod=w{k} }}")
+    print(f"policy p{k} for pods pod=w{k} {{ allow from pods pod=w{(k + 1) % 111} on tcp/80 default deny egress }}")
+print("}")
+END
+    run "$NPC" compile -t iptables -o "$TMP/deep" in.npc
+    check deep-compiles test "$status" = 0
+    for variant in $variants; do
+        check "deep-$variant" inside "$variant" jump_through 2 "$TMP/deep"
+    done
+    if [[ $variants == *nft* ]]; then
+        check deep-no-deeper inside nft jump_too_deep "$TMP/deep"
+    fi
+fi
+
 # ---- one version over another ----
 
 if wanted version; then

@@ -8,8 +8,8 @@ import yaml
 _V11 = [
     ("null", re.compile(r"~|null|Null|NULL|")),
     ("bool", re.compile(r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")),
-    # Go's readers take the prefixes in upper case too.
-    ("int", re.compile(r"[-+]?0[bB][0-1_]+|[-+]?0[oO]?[0-7_]+|[-+]?(0|[1-9][0-9_]*)|[-+]?0[xX][0-9a-fA-F_]+"
+    # Go's readers take the prefixes in upper case too, and 0_9 for a float.
+    ("int", re.compile(r"[-+]?0[bB][0-1_]+|[-+]?0[oO][0-7_]+|[-+]?[0-9][0-9_]*|[-+]?0[xX][0-9a-fA-F_]+"
                        r"|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+")),
     # yaml.org's own pattern for floats also takes 10.0.0.1 and a lone dot; no reader does.
     ("float", re.compile(r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?"

@@ -3,6 +3,8 @@
 import json
 import os
 import string
+import subprocess
+import sys
 
 import yaml
 
@@ -426,6 +428,47 @@ def T21_endless(t):
     huge = "x" * (64 << 20)
     r = t.refuse(CONFIGMAP + f'{{x: "{huge}"}}\n', id="NPC003", timeout=30, memory=1200000, what="a scalar of 64 MiB")
     t.refuse('{"kind": "ConfigMap", "apiVersion": "v1", "x": "' + huge + '"}', "in.json", id="NPC003", timeout=30, memory=1200000, what="a JSON string of 64 MiB")
+
+
+ENDLESS = """
+import sys
+i = 0
+while True:
+    i += 1
+    sys.stdout.write(sys.argv[1].replace("@", str(i)) + "\\n")
+"""
+
+
+def T21_endless_objects(t):
+    """A stream that never ends stops at the limits of policies and pods, and in bounded memory."""
+    pod = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p@","namespace":"n"},"spec":{},"status":{}}'
+    policy = '{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"p@","namespace":"n"},"spec":{"podSelector":{}}}'
+    for what, text in (("policies", policy),) if t.suite.short or t.sanitized else (("policies", policy), ("pods", pod)):
+        with subprocess.Popen([sys.executable, "-c", ENDLESS, text], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as source:
+            limit_kib = "" if t.sanitized else "ulimit -v 2000000; "
+            r = subprocess.run(["bash", "-c", limit_kib + 'exec timeout 100 "$0" compile -', t.suite.npc], stdin=source.stdout, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, check=False)
+            source.kill()
+        need(r.returncode == 2 and b"NPC003" in r.stderr, f"endless {what}: status {r.returncode} {r.stderr[:300]!r}")
+
+
+def T21_large_dump(t):
+    """A dump of many pods streams by: memory grows with what is kept of them, not with the bytes."""
+    n = 3000 if t.suite.short else 30000
+    cwd = t.dir()
+    pad = json.dumps({f"k{i}": "v" * 60 for i in range(60)})
+    with open(cwd / "pods.json", "w") as f:
+        f.write('{"apiVersion": "v1", "items": [\n')
+        for i in range(n):
+            f.write(("," if i else "") + '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p%d", "namespace": "n%d", "labels": {"app": "a%d"}, "annotations": %s},'
+                    ' "spec": {"nodeName": "n", "containers": [{"name": "c", "env": [%s]}]}, "status": {"phase": "Running", "podIPs": [{"ip": "10.%d.%d.%d"}]}}\n'
+                    % (i, i % 50, i % 100, pad, pad, i >> 16 & 255, i >> 8 & 255, i & 255))
+        f.write('], "kind": "List"}\n')
+    size = (cwd / "pods.json").stat().st_size
+    (cwd / "p.yaml").write_text(POLICY)
+    r = t.run("compile", "-t", "k8s", "p.yaml", "pods.json", cwd=cwd, memory=200000, timeout=100)
+    need(r.status == 0, f"{size >> 20} MiB: status {r.status} {r.diag[:300]}")
+    need(len(list(yaml.safe_load_all(r.out))) == 1, "the policy is lost")
 
 
 def T21_pipe(t):

@@ -5,7 +5,7 @@
 only=${1-}
 
 install_packages "${build_packages[@]}" clang clang-format iproute2 ipset iptables libcunit1-dev \
-    mandoc nftables python3 python3-yaml shellcheck valgrind
+    locales mandoc nftables python3 python3-yaml shellcheck strace valgrind
 
 dir=build/test
 logs=$SRC/$dir/logs

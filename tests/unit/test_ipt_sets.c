@@ -193,5 +193,26 @@ static void an_exception_is_one_entry(void)
     arena_free(&a);
 }
 
+/* Nested exceptions: each prefix of the list is one entry, "no" and "yes" in turn. */
+static void nested_prefixes_are_one_entry_each(void)
+{
+    static const char *const nested[] = {"10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3/32"};
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    struct ipset set = {NULL, 0};
+    for (size_t n = 1; n <= sizeof nested / sizeof *nested; n++) {
+        struct cidr c;
+        CU_ASSERT_EQUAL_FATAL(cidr_parse(str_of(nested[n - 1]), &c, NULL), IP_OK);
+        set = n % 2 == 1 ? ipset_union(&a, set, ipset_of_cidr(&a, c))
+                         : ipset_subtract(&a, set, ipset_of_cidr(&a, c));
+        const struct net_entries entries = nets_cover(&a, FAM_IP4, set);
+        CU_ASSERT_EQUAL_FATAL(entries.n, n);
+        CU_ASSERT(cidr_cmp(entries.v[n - 1].at, c) == 0);
+        CU_ASSERT_EQUAL(entries.v[n - 1].nomatch, n % 2 == 0);
+    }
+    arena_free(&a);
+}
+
 UNIT_MAIN("ipt_sets", TEST(names_follow_content), TEST(equal_sets_are_one), TEST(counts_elements),
-          TEST(covers_are_exact), TEST(an_exception_is_one_entry))
+          TEST(covers_are_exact), TEST(an_exception_is_one_entry),
+          TEST(nested_prefixes_are_one_entry_each))

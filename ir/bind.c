@@ -387,9 +387,8 @@ static bool bind_all(struct binding *b, struct bound *out)
     return ok;
 }
 
-static void normalize_all(struct ctx *c, const struct program *p, struct bound *out)
+static void normalize_all(struct ctx *c, const struct program *p, struct str ns, struct bound *out)
 {
-    struct str ns = p->has_default_ns ? p->default_ns : STR("default");
     out->npolicies = p->policies.n;
     out->policies = ARENA_NEW_ARRAY(&c->arena, p->policies.n, const struct npolicy *);
     for (size_t i = 0; i < p->policies.n; i++) {
@@ -397,9 +396,47 @@ static void normalize_all(struct ctx *c, const struct program *p, struct bound *
     }
 }
 
+/* Here a policy without namespace lands in the default one, where another may have its name. As
+ * objects they can be told apart until kubectl says where they go; as rules they cannot, and the
+ * union of both would open more than the one that the cluster keeps. */
+static bool check_homeless(struct ctx *c, const struct program *p, struct str default_ns)
+{
+    bool ok = true;
+    struct strmap at_home;
+    strmap_init(&at_home, &c->arena);
+    for (size_t i = 0; i < p->policies.n; i++) {
+        struct policy *policy = p->policies.v[i];
+        if (!policy_is_cluster(policy) && str_eq(policy->ns, default_ns)) {
+            strmap_put(&at_home, policy->name, policy);
+        }
+    }
+    for (size_t i = 0; i < p->policies.n; i++) {
+        const struct policy *policy = p->policies.v[i];
+        const struct policy *other = NULL;
+        if (!policy_is_cluster(policy) && policy->ns.n == 0) {
+            other = strmap_get(&at_home, policy->name);
+        }
+        if (other != NULL && !policy_equal(policy, other)) {
+            struct diag *d =
+                diag_error(&c->diags, NPC502, policy->at,
+                           "policy " STR_FMT " has no namespace, and namespace " STR_FMT
+                           ", where it belongs then, has another one of that name",
+                           STR_ARG(policy->name), STR_ARG(default_ns));
+            diag_also(&c->diags, d, other->at, "the other one is here");
+            diag_hint(&c->diags, d, "say where it belongs: in its metadata, or by --namespace");
+            ok = false;
+        }
+    }
+    return ok;
+}
+
 const struct bound *bind_program(struct ctx *c, const struct program *p,
                                  const struct bind_options *options)
 {
+    struct str default_ns = p->has_default_ns ? p->default_ns : STR("default");
+    if (!check_homeless(c, p, default_ns)) {
+        return NULL;
+    }
     struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
     arena_init_scratch(scratch, &c->arena);
     struct binding b = {.ctx = c,
@@ -416,7 +453,7 @@ const struct bound *bind_program(struct ctx *c, const struct program *p,
 
     struct bound *out = ARENA_NEW(&c->arena, struct bound);
     out->options = options;
-    normalize_all(c, p, out);
+    normalize_all(c, p, default_ns, out);
     collect_live(&b);
     bool ok = bind_all(&b, out);
     arena_free(scratch);

@@ -134,10 +134,10 @@ static bool raws_equal(const struct policy *a, const struct policy *b)
 
 bool policy_equal(const struct policy *a, const struct policy *b)
 {
-    return a->api == b->api && str_eq(a->ns, b->ns) && str_eq(a->name, b->name) &&
-           str_eq(a->tier, b->tier) && a->priority == b->priority &&
-           labels_equal(&a->labels, &b->labels) && labels_equal(&a->annotations, &b->annotations) &&
-           raws_equal(a, b) && selector_equal(a->target_ns, b->target_ns) &&
+    return a->api == b->api && str_eq(a->name, b->name) && str_eq(a->tier, b->tier) &&
+           a->priority == b->priority && labels_equal(&a->labels, &b->labels) &&
+           labels_equal(&a->annotations, &b->annotations) && raws_equal(a, b) &&
+           selector_equal(a->target_ns, b->target_ns) &&
            selector_equal(a->target_pods, b->target_pods) && rules_equal(a, b, DIR_INGRESS) &&
            rules_equal(a, b, DIR_EGRESS);
 }

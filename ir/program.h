@@ -49,8 +49,9 @@ void program_init(struct program *p, struct ctx *c);
  * limits; finishes the inventory. False if an error was reported. */
 bool program_finish(struct ctx *c, struct program *p);
 
-/* Whether two policies mean the same by the faithful form (spans aside; order of labels and
- * annotations aside). */
+/* Whether two policies mean the same by the faithful form: spans aside, order of labels and
+ * annotations aside. Which namespace each is in is the caller's to compare: one that has none may
+ * land where the other is. */
 bool policy_equal(const struct policy *a, const struct policy *b);
 
 #endif

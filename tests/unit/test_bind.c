@@ -319,6 +319,22 @@ static void npc601_no_address(void)
     ctx_free(&w.ctx);
 }
 
+static void npc502_homeless(void)
+{
+    struct world w;
+    small_world(&w, NULL);
+    small_policy(&w)->ns = STR("");
+    small_policy(&w)->ns = STR("default"); /* the same in the namespace where the first one lands */
+    CU_ASSERT_PTR_NOT_NULL(small_bind(&w));
+    CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC502, SEV_ERROR), 0);
+    w.program.policies.v[1]->isolates[DIR_EGRESS] = true;
+    CU_ASSERT_PTR_NULL(small_bind(&w));
+    CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC502, SEV_ERROR), 1);
+    w.program.policies.v[1]->ns = STR("elsewhere");
+    CU_ASSERT_PTR_NOT_NULL(small_bind(&w));
+    ctx_free(&w.ctx);
+}
+
 static void npc602_shared_address(void)
 {
     struct world w;
@@ -440,5 +456,6 @@ static void self_pairs(void)
 }
 
 UNIT_MAIN("bind", TEST(random_worlds), TEST(random_hosts), TEST(npc601_no_address),
-          TEST(npc602_shared_address), TEST(T33_npc603_empty_peer), TEST(T33_npc205_empty_target),
-          TEST(T45_npc605_explosion), TEST(npc902_scope), TEST(self_pairs))
+          TEST(npc502_homeless), TEST(npc602_shared_address), TEST(T33_npc603_empty_peer),
+          TEST(T33_npc205_empty_target), TEST(T45_npc605_explosion), TEST(npc902_scope),
+          TEST(self_pairs))

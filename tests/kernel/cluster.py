@@ -79,12 +79,12 @@ def namespace_manifest(name, labels):
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def compile_file(source, loader, out, args):
-    """Compiles a file into the directory `out`; returns the path of the rules."""
+def compile_files(sources, loader, out, args):
+    """Compiles files into the directory `out`; returns the path of the rules."""
     os.makedirs(out, exist_ok=True)
     target = os.path.join(out, "rules")
     run = subprocess.run(
-        [NPC, "compile", "-t", backend_of(loader), "-o", target, *args, source],
+        [NPC, "compile", "-t", backend_of(loader), "-o", target, *args, *sources],
         capture_output=True,
         text=True,
         check=False,
@@ -94,15 +94,20 @@ def compile_file(source, loader, out, args):
     return target
 
 
-def compile_to(loader, out, objects, extra=()):
-    """Writes the objects to a file, compiles them, and returns the shell command that loads."""
+def compile_to(loader, out, objects, extra=(), source=None):
+    """Writes the objects to a file, and npc source to another; compiles them, and returns the shell
+    command that loads."""
     os.makedirs(out, exist_ok=True)
-    source = os.path.join(out, "in.json")
-    with open(source, "w", encoding="utf-8") as f:
+    sources = [os.path.join(out, "in.json")]
+    with open(sources[0], "w", encoding="utf-8") as f:
         for o in objects:
             json.dump(o, f)
             f.write("\n")
-    return LOADERS[loader].format(out=compile_file(source, loader, out, extra))
+    if source:
+        sources.append(os.path.join(out, "in.npc"))
+        with open(sources[1], "w", encoding="utf-8") as f:
+            f.write(source)
+    return LOADERS[loader].format(out=compile_files(sources, loader, out, extra))
 
 
 def run_netlab(script):

@@ -85,7 +85,7 @@ def script_of(loader, tmp, failsafe):
     for name in ("web1", "api1", "db1"):
         out = os.path.join(tmp, f"{loader}-{failsafe}-{name}")
         args = ["--host", f"production/{name}"] + ([] if failsafe else ["--failsafe", "none"])
-        load = cluster.compile_file(EXAMPLE, loader, out, args)
+        load = cluster.compile_files([EXAMPLE], loader, out, args)
         script += [f"run {name} " + LOADERS[loader].format(out=load)] * 2
     label = f"hosts-{'failsafe' if failsafe else 'closed'}/{loader}"
     script.append(f"say before allow {label}.established")

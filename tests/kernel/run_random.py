@@ -106,10 +106,13 @@ def run_world(seed, loader, packets, tmp):
     probes = list(dict.fromkeys(p for p in probes if p))[:packets]
     if not probes:
         return True, "no packet to send", 0
+    in_npc = [o for o in objs if o["apiVersion"] == "npc"]  # what only the language can say
+    objs = [o for o in objs if o not in in_npc]
     script = list(lab.script)
     for node in world.nodes:
         out = os.path.join(tmp, f"{seed}-{loader}-{node}")
-        script.append(f"run {node} " + cluster.compile_to(loader, out, objs, ["--node", node]))
+        load = cluster.compile_to(loader, out, objs, ["--node", node], worlds.npc_text(in_npc))
+        script.append(f"run {node} {load}")
     script += probes + [f"go seed-{seed}"]
     ok, _, why, status = cluster.run_netlab(script)
     return ok, why.strip().replace("\n", " | "), status

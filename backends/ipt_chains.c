@@ -63,6 +63,11 @@ bool ipt_chain_shared(struct ipt_table *t, const struct ipt_key *key, const stru
     return true;
 }
 
+struct cidr ipt_host(enum family f, struct ip ip)
+{
+    return (struct cidr){f, ip, f == FAM_IP4 ? 32 : 128};
+}
+
 void ipt_put_cidr(struct buf *body, enum ipt_end end, struct cidr c)
 {
     if (c.len > 0) {

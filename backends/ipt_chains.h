@@ -44,6 +44,7 @@ bool ipt_chain_shared(struct ipt_table *t, const struct ipt_key *key, const stru
 
 /* Parts of a rule; each ends with a blank but the targets, which end the line. */
 enum ipt_end { IPT_SOURCE, IPT_DEST };
+struct cidr ipt_host(enum family f, struct ip ip); /* the prefix of one address */
 void ipt_put_cidr(struct buf *body, enum ipt_end end, struct cidr c); /* nothing for /0 */
 void ipt_put_set(struct buf *body, enum ipt_end end, struct str set);
 void ipt_put_match(struct buf *body, const struct port_match *m);

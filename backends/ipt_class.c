@@ -76,11 +76,6 @@ struct str ipt_class_key(const struct ipt_side *s, const struct target_class *cl
     return class->addrs.n > 0 ? text_ip(s, class->addrs.v[0]) : STR("host");
 }
 
-static struct cidr host_cidr(enum family f, struct ip ip)
-{
-    return (struct cidr){f, ip, f == FAM_IP4 ? 32 : 128};
-}
-
 /* ---- selections ---- */
 
 static int ip_order(const void *x, const void *y)
@@ -403,7 +398,7 @@ static bool put_sets(struct ipt_side *s, const struct use **uses, size_t n, stru
 static void put_addrs(const struct ipt_side *s, struct buf *body, const struct use *use)
 {
     for (size_t i = 0; i < use->selection->addrs.n; i++) {
-        ipt_put_cidr(body, peer_end(s), host_cidr(side_family(s), use->selection->addrs.v[i]));
+        ipt_put_cidr(body, peer_end(s), ipt_host(side_family(s), use->selection->addrs.v[i]));
         put_allow(s, body, use);
     }
 }

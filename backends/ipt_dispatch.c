@@ -146,11 +146,6 @@ bool ipt_dispatch(struct ipt_side *s, const char *root, struct cidr *gate)
 
 /* ---- self ---- */
 
-static struct cidr host_cidr(enum family f, struct ip ip)
-{
-    return (struct cidr){f, ip, f == FAM_IP4 ? 32 : 128};
-}
-
 /* The value is the workload that has the address, or NULL. */
 static void put_self_entry(const struct layout *l, const struct tree_entry *entry, struct buf *body)
 {
@@ -158,7 +153,7 @@ static void put_self_entry(const struct layout *l, const struct tree_entry *entr
     for (size_t i = 0; w != NULL && i < w->naddrs; i++) {
         if (w->addrs[i].family == entry->at.family) {
             ipt_put_cidr(body, IPT_SOURCE, entry->at);
-            ipt_put_cidr(body, IPT_DEST, host_cidr(entry->at.family, w->addrs[i].ip));
+            ipt_put_cidr(body, IPT_DEST, ipt_host(entry->at.family, w->addrs[i].ip));
             ipt_put_return(body);
         }
     }
@@ -179,7 +174,7 @@ static struct tree_entry *owned_addrs(struct arena *a, const struct inventory *i
         const struct workload *w = inv->workloads.v[i];
         for (size_t k = 0; k < w->naddrs && has_addresses(w); k++) {
             if (w->addrs[k].family == f) {
-                vec_push(a, &owned, (struct tree_entry){host_cidr(f, w->addrs[k].ip), w});
+                vec_push(a, &owned, (struct tree_entry){ipt_host(f, w->addrs[k].ip), w});
             }
         }
     }

@@ -169,6 +169,12 @@ static void take_item(struct stream *s, const struct node *item)
     take_object(s, item, &s->list);
 }
 
+/* A stream may have no end: past a limit, which program_finish() reports, nothing more is read. */
+static bool is_full(const struct stream *s)
+{
+    return program_is_full(s->k->ctx, s->k->program);
+}
+
 static bool read_items(struct stream *s)
 {
     struct event ev;
@@ -187,6 +193,9 @@ static bool read_items(struct stream *s)
         }
         take_item(s, item);
         release_items(s);
+        if (is_full(s)) {
+            return false;
+        }
     }
     s->doc.arena = s->k->scratch = &s->roots;
     doc_begin_object(&s->doc, &ev);
@@ -325,6 +334,9 @@ static bool read_stream(struct stream *s)
             arena_free(&s->items);
             arena_free(&s->roots);
         }
+        if (is_full(s)) {
+            return false;
+        }
     }
 }
 
@@ -343,7 +355,7 @@ bool k8s_read(struct ctx *c, const struct load_options *o, uint32_t file, enum k
     s->reader = syntax == K8S_JSON ? json_reader_open(c, own, file, in)
                                    : yaml_reader_open(c, own, file, in, o->allow_aliases);
     doc_init(&s->doc, c, s->reader, own, o->allow_aliases);
-    bool ok = read_stream(s);
+    bool ok = read_stream(s) || is_full(s);
     arena_free(own);
     return ok && k.ok;
 }

@@ -180,20 +180,36 @@ static bool check_rule_limits(struct ctx *c, const struct rule *r)
     return false;
 }
 
+bool program_is_full(const struct ctx *c, const struct program *p)
+{
+    const struct inventory *inv = &p->inv;
+    size_t most = c->limits.workloads;
+    return p->policies.n > c->limits.policies || inv->workloads.n > most ||
+           inv->namespaces.n > most || inv->nodes.n > most || inv->services.n > most;
+}
+
+/* `at` is the first one that is too many; a reader may have left out what came after it. */
+static bool check_most(struct ctx *c, size_t n, size_t most, const char *what, struct span at)
+{
+    if (n > most) {
+        diag_error(&c->diags, NPC003, at, "there are more than %zu %s, which is the limit", most,
+                   what);
+    }
+    return n <= most;
+}
+
+#define CHECK_MOST(c, list, most, what)                                                            \
+    check_most(c, (list).n, most, what, (list).n > (most) ? (list).v[most]->at : (struct span){0})
+
 static bool check_limits(struct ctx *c, const struct program *p)
 {
-    bool ok = true;
-    if (p->policies.n > c->limits.policies) {
-        diag_error(&c->diags, NPC003, p->policies.v[c->limits.policies]->at,
-                   "there are %zu policies; the limit is %zu", p->policies.n, c->limits.policies);
-        ok = false;
-    }
-    if (p->inv.workloads.n > c->limits.workloads) {
-        diag_error(&c->diags, NPC003, p->inv.workloads.v[c->limits.workloads]->at,
-                   "there are %zu workloads; the limit is %zu", p->inv.workloads.n,
-                   c->limits.workloads);
-        ok = false;
-    }
+    const struct inventory *inv = &p->inv;
+    size_t most = c->limits.workloads;
+    bool ok = CHECK_MOST(c, p->policies, c->limits.policies, "policies");
+    ok &= CHECK_MOST(c, inv->workloads, most, "workloads");
+    ok &= CHECK_MOST(c, inv->namespaces, most, "namespaces");
+    ok &= CHECK_MOST(c, inv->nodes, most, "nodes");
+    ok &= CHECK_MOST(c, inv->services, most, "services");
     for (size_t i = 0; i < p->policies.n; i++) {
         const struct policy *policy = p->policies.v[i];
         for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {

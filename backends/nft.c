@@ -2,13 +2,12 @@
  * The nft backend: one file for `nft -f` that replaces npc's own tables in one transaction.
  *
  * A table for each family, `ip npc` and `ip6 npc` (one `inet` table costs 20-60 ns more per
- * packet).
- *
- *   npc_forward   replies; then the source's egress and the destination's ingress, each by a
- * look-up of the pod's address that leads to the chain of its class: a connection needs both i1,
- * e1, …     what a class allows (nft_class.c; nft_global.c when there are very many) npc_deny what
- * is never filtered, then drop: only denied packets pay for looking npc_input, npc_output   with
- * --host: the one class, at the hooks of the machine
+ * packet). Its chains:
+ *  - npc_forward: replies; then the source's egress and the destination's ingress, each by a
+ *    look-up of the pod's address that leads to the chain of its class: a connection needs both;
+ *  - i1, e1, ...: what a class allows (nft_class.c; nft_global.c when there are very many);
+ *  - npc_deny: what is never filtered, then drop: only denied packets pay for looking;
+ *  - npc_input, npc_output: with --host, the one class, at the hooks of the machine.
  *
  * Replies are what conntrack calls established or related. `ct status confirmed` would be cheaper
  * for flows that are never answered, and is a bypass: a packet that came before the rules would let

@@ -92,6 +92,9 @@ static void take_name(struct k8s *k, const struct node *meta, const struct meta_
 {
     const struct path *path = PATH_FIELD(p, "name");
     out->at = m->name != NULL ? m->name->at : meta->at;
+    if (m->name == NULL && node_is_present(node_find(meta, STR("name")))) {
+        return; /* of a wrong type, which has been reported */
+    }
     if (m->name == NULL || m->name->text.n == 0) {
         struct diag *d =
             k8s_error(k, NPC061, out->at, path, "Required value: name or generateName is required");

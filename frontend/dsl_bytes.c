@@ -1,5 +1,5 @@
 /*
- * Which bytes npc source may hold (language.md section 4). Looks at bytes only, before the scanner
+ * Which bytes npc source may hold (npc-language(5)). Looks at bytes only, before the scanner
  * sees them, so that nothing behind this check meets a NUL, a hidden line end or a character that
  * makes the text look other than it is.
  */

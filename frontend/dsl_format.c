@@ -1,5 +1,5 @@
 /*
- * Prints a syntax tree in the one canonical layout (language.md section 8), with its comments.
+ * Prints a syntax tree in the one canonical layout (npc-language(5)), with its comments.
  *
  * A comment belongs to the statement or the element of a set that comes next or, on the same line,
  * to the one before. One inside a statement, where the layout has no line for it, goes before the

@@ -85,7 +85,7 @@ struct str syntax_nearest_keyword(struct str word);
 
 /* ---- bytes and words ---- */
 
-/* Checks that the text may be scanned (language.md section 4): clean UTF-8 without control or
+/* Checks that the text may be scanned (npc-language(5)): clean UTF-8 without control or
  * reordering characters. Reports what is wrong. dsl_bytes.c */
 bool bytes_check(struct ctx *c, uint32_t file, struct str text);
 

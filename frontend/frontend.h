@@ -52,7 +52,7 @@ struct ast_import {
 };
 size_t dsl_imports(const struct ast_file *f, const struct ast_import **list);
 
-/* Applies the static rules of language.md section 6 to all files together and adds policies, tiers,
+/* Applies the static rules of the language to all files together and adds policies, tiers,
  * tests and inventory to p. The prelude is always there. */
 bool dsl_resolve(struct ctx *c, const struct load_options *o, struct ast_file *const *files,
                  size_t n, struct program *p);

@@ -1,5 +1,5 @@
 /*
- * The static rules of the language (language.md section 6): for each a text that breaks it, with
+ * The static rules of the language: for each a text that breaks it, with
  * the place, and a text beside it that does not.
  */
 #include "dsl.h"

@@ -1,5 +1,5 @@
 /*
- * Bytes, words and strings of npc source (language.md section 4; threats 14 to 18, 36, 42): what
+ * Bytes, words and strings of npc source (threats 14 to 18, 36, 42): what
  * may stand in it, what it is read as, and where.
  */
 #include "dsl.h"

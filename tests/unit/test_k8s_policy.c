@@ -1,4 +1,4 @@
-/* NetworkPolicy: decoding, defaulting and validation (threats.md 5-13, design.md 2 and 5). */
+/* NetworkPolicy: decoding, defaulting and validation (threats.md 5-13, docs/semantics.md). */
 #include "read.h"
 
 #include <sys/resource.h>
@@ -141,7 +141,7 @@ static void null_is_absent(void)
     reading_free(&r);
 }
 
-/* ---- defaults (design.md 2.1) ---- */
+/* ---- defaults (docs/semantics.md 1) ---- */
 
 static void default_types(void)
 {

@@ -99,7 +99,7 @@ static void selectors_match(void)
     CU_ASSERT(matched > rounds / 10 && matched < rounds * 9 / 10);
 }
 
-/* design.md 2.4, by name. */
+/* docs/semantics.md 4, by name. */
 static void absent_keys(void)
 {
     struct labels none = {NULL, 0};

@@ -44,8 +44,8 @@ struct program {
 
 void program_init(struct program *p, struct ctx *c);
 
-/* Whether there are more policies or objects than the limits allow. program_finish() will refuse the
- * program then, and a reader stops: a stream of objects may have no end. */
+/* Whether there are more policies or objects than the limits allow. program_finish() will refuse
+ * the program then, and a reader stops: a stream of objects may have no end. */
 bool program_is_full(const struct ctx *c, const struct program *p);
 
 /* Orders policies by place; reports duplicate names (NPC502: an error if different, info and one

@@ -243,7 +243,8 @@ static void limits(void)
         reading_add(&r, K8S_YAML,
                     STR(POLICY("name: a", "") POLICY("name: b", "") POLICY("name: c", "")), 0);
         CU_ASSERT(program_finish(&r.ctx, &r.program) == (over == 0));
-        CU_ASSERT(over == 0 || has_diag(&r.ctx, SEV_ERROR, DIAG_NPC003, 14, 18, "more than 2 policies"));
+        CU_ASSERT(over == 0 ||
+                  has_diag(&r.ctx, SEV_ERROR, DIAG_NPC003, 14, 18, "more than 2 policies"));
         reading_free(&r);
 
         reading_init(&r);

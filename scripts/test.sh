@@ -109,7 +109,7 @@ for log in "$logs"/*/*.log; do
 done
 passed=$(count ok) failed=$(count FAIL) skipped=$(count SKIP)
 for variant in gcc asan; do
-    if ! cat "$logs/$variant"/*.log 2>/dev/null | grep -q '^ok '; then
+    if ! grep -qs '^ok ' "$logs/$variant"/*.log; then
         echo "no test ran with $dir/$variant"
         failed=$((failed + 1))
     fi

@@ -58,6 +58,17 @@ run()
     status=$?
 }
 
+# unprivileged COMMAND...: runs it as somebody whom the modes of files stop; fails if that cannot be.
+# The program itself may lie where only root may enter: such tests run a copy, $TMP/npc.
+unprivileged()
+{
+    if [ "$(id -u)" -ne 0 ]; then
+        "$@"
+    else
+        setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+    fi
+}
+
 # check NAME COMMAND...: one test, passed if the command succeeds. What the last `run` printed is
 # shown on failure.
 check()

@@ -129,14 +129,23 @@ touch nothing.npc nothing.yaml
 run "$NPC" compile nothing.npc nothing.yaml
 check no-policy-warns grep -q 'holds no policy' "$TMP/err"
 check no-policy-is-no-error test "$status" = 0
-if [ "$(id -u)" -ne 0 ]; then
-    policy secret >secret.npc
-    chmod 0 secret.npc
-    refuses unreadable 3 'secret.npc: error: ' secret.npc
-    chmod 600 secret.npc
+policy secret >secret.npc
+chmod 0 secret.npc
+mkdir locked
+policy locked >locked/x.npc
+chmod 0 locked
+cp "$NPC" "$TMP/npc"
+chmod 755 "$TMP" "$TMP/npc"
+if unprivileged test ! -r secret.npc 2>/dev/null; then
+    run unprivileged "$TMP/npc" compile secret.npc
+    check_err unreadable-file 3 'secret.npc: error: cannot be opened'
+    run unprivileged "$TMP/npc" compile locked
+    check_err unreadable-directory 3 'locked: error: '
 else
-    skip unreadable 'root may read everything'
+    skip unreadable 'no way to be somebody else'
 fi
+chmod 700 secret.npc locked
+
 loads T20_expect_count 'a b c d e' --expect-count 5 kinds
 refuses T20_expect_count_more 2 'holds 5 policies' --expect-count 6 --namespace default kinds
 refuses T20_expect_count_less 2 'holds 5 policies' --expect-count 4 --namespace default kinds

@@ -98,13 +98,22 @@ untouched T39_foreign_directory 3 compile -t iptables -o foreign "$shop"
 untouched T39_directory_for_file 3 compile -o foreign "$shop"
 untouched T39_file_for_directory 3 compile -t iptables -o shop.yaml "$shop"
 untouched T39_no_directory 3 compile -o nowhere/x.yaml "$shop"
-if [ "$(id -u)" -ne 0 ]; then
-    mkdir readonly
-    chmod 555 readonly
-    untouched T39_read_only 3 compile -o readonly/x.yaml "$shop"
-    untouched T39_read_only_directory 3 compile -t iptables -o readonly/x "$shop"
+mkdir readonly
+touch readonly/old
+chmod 555 readonly
+cp "$NPC" "$TMP/npc"
+cp -r "$shop" "$TMP/shop"
+chmod -R go+rX "$TMP" "$TMP/npc"
+chmod 755 "$TMP/npc"
+if unprivileged test ! -w readonly 2>/dev/null; then
+    before=$(listing)
+    run unprivileged "$TMP/npc" compile -o readonly/old "$TMP/shop"
+    check_err T39_read_only 3 "cannot write 'readonly/old'"
+    run unprivileged "$TMP/npc" compile -t iptables -o readonly/x "$TMP/shop"
+    check_err T39_read_only_directory 3 "cannot write 'readonly/x'"
+    check T39_read_only_untouched test "$(listing)" = "$before"
 else
-    skip T39_read_only 'root may write everywhere'
+    skip T39_read_only 'no way to be somebody else'
 fi
 
 # Standard output that fails: full, closed, gone.

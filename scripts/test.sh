@@ -4,8 +4,9 @@
 . "$(dirname "$0")/common.sh"
 only=${1-}
 
-install_packages "${build_packages[@]}" clang clang-format iproute2 ipset iptables libcunit1-dev \
-    locales mandoc nftables python3 python3-yaml shellcheck strace valgrind
+# libclang-rt: the sanitizers and the fuzzer of Debian 12's clang, which it only recommends.
+install_packages "${build_packages[@]}" clang clang-format iproute2 ipset iptables \
+    libclang-rt-14-dev libcunit1-dev locales mandoc nftables python3 python3-yaml shellcheck strace valgrind
 
 dir=build/test
 logs=$SRC/$dir/logs

@@ -15,7 +15,7 @@ if ! command -v clang >/dev/null; then
     exit
 fi
 targets=(language yaml json names)
-if ! cmake -S "$SRC" -B "$build" -DCMAKE_C_COMPILER=clang -DNPC_FUZZ=ON \
+if ! cmake -S "$SRC" -B "$build" -G Ninja -DCMAKE_C_COMPILER=clang -DNPC_FUZZ=ON \
     -DNPC_SANITIZE=address,undefined,fuzzer-no-link >"$dir/log" 2>&1 ||
     ! cmake --build "$build" -j"$(nproc)" --target "${targets[@]/#/fuzz_}" >>"$dir/log" 2>&1; then
     tail -20 "$dir/log"

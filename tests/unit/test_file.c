@@ -781,8 +781,8 @@ int main(void)
 {
     root_give_up();
     if (access("/dev", W_OK) == 0) {
-        fputs("/dev can be written to: these tests are not for such a user\n", stderr);
-        return EXIT_FAILURE;
+        puts("SKIP files: anybody may write to /dev here, and a fault would replace a device");
+        return EXIT_SUCCESS;
     }
     arena_init(&arena, unit_oom, NULL);
     CU_TestInfo tests[] = {TEST(read_all_stops_at_the_limit),

@@ -1,0 +1,130 @@
+/*
+ * Who may reach whom: the exact answer for a whole program, by classes of endpoints.
+ *
+ *     const struct world *w = world_new(ctx, program, &options);
+ *     world_flows(w, each, arg);                       every pair of classes between which
+ * something flows world_traffic(w, from, to)                       one pair explain (explain.h) why
+ *
+ * Endpoints are the live workloads that are not on a host's network (pods, workloads of the
+ * language, and pod templates none of whose pods is there), the nodes, every address that nobody
+ * of the inventory has, and, if asked for, pods that are not there but that some selector names
+ * (open world). Endpoints that no policy can tell apart are one class, and all work is done by
+ * class: cost grows with classes, policies and what flows, and not with pods squared.
+ *
+ * Semantics are those of docs/semantics.md. In particular:
+ *  - an endpoint without known address (a template, a pending pod) takes part in both families; a
+ *    CIDR matches it only if it covers its whole family: then it does whatever address comes;
+ *  - two addresses of one workload and family that policies tell apart make two endpoints, each
+ *    with its addresses;
+ *  - traffic of a workload to itself, and between a node and its own pods, is never filtered:
+ *    classes cannot say that, so whoever goes from classes to members asks world_is_free();
+ *  - neighbour discovery, path-MTU messages, replies and failsafe ports are not policy, and are not
+ *    here.
+ */
+#ifndef NPC_ANALYSIS_WORLD_H
+#define NPC_ANALYSIS_WORLD_H
+
+#include "analysis/traffic.h"
+#include "ir/normal.h"
+
+struct world_options {
+    bool ipblock_external; /* ipBlock never matches an address of the inventory */
+    bool open;             /* also pods that are not there but that some selector names */
+    /* Further cuts of the external addresses, one set for each family, or NULL: two worlds that are
+     * to be compared cut where either of their policies does. */
+    const struct ipset *cuts;
+    size_t ncuts[FAMILIES]; /* cuts of FAM_IP4 first, then those of FAM_IP6 */
+};
+
+enum endpoint_kind {
+    EP_WORKLOAD, /* members are `const struct workload *` */
+    EP_NODE,     /* members are `const struct node_object *` */
+    EP_RANGE,    /* external addresses of one family: `ranges` */
+    EP_OPEN      /* one pod that is not there: `text` names it */
+};
+
+struct endpoint_member {
+    const struct workload *workload; /* EP_WORKLOAD */
+    const struct node_object *node;  /* EP_NODE */
+    /* The addresses of the member that are in this class, if another class has others; else n == 0:
+     * all of them. */
+    struct address *addrs;
+    size_t naddrs;
+};
+
+struct endpoint_class {
+    uint32_t id; /* index in world.classes */
+    enum endpoint_kind kind;
+    bool has[FAMILIES];              /* families in which its members can be reached */
+    struct endpoint_member *members; /* EP_WORKLOAD, EP_NODE: at least one, in inventory order */
+    size_t nmembers;
+    struct ipset ranges; /* EP_RANGE: all that the same CIDRs hold. An address in them
+                            that the inventory has is not meant. Not merged: cut where
+                            some policy tells neighbours apart */
+    enum family family;  /* EP_RANGE */
+    struct str text;     /* EP_OPEN: "pods app=x in namespaces team=y", … */
+    /* Policies that decide about the class as a target, in program order (cluster policies in
+     * order of evaluation, after them). Empty: not isolated. */
+    const struct npolicy **policies[DIRECTIONS];
+    size_t npolicies[DIRECTIONS];
+};
+
+struct world {
+    struct ctx *ctx;
+    const struct program *program;
+    struct world_options options;
+    struct traffic_table *traffic;
+    struct endpoint_class *classes; /* workloads by first member, then open, nodes, IPv4 ranges
+                                       rising, IPv6 ranges rising */
+    size_t nclasses;
+    const struct npolicy **policies; /* normalized, in program order */
+    size_t npolicies;
+    struct world_parts *parts; /* private: world_priv.h */
+};
+
+/* Builds the world. NULL if an error was reported (two live pods with one address: NPC602; a policy
+ * without namespace beside another of its name: NPC502). Memory is the context's. `traffic` may be
+ * the table of another world that is to be compared, else NULL. */
+const struct world *world_new(struct ctx *c, const struct program *p, const struct world_options *o,
+                              struct traffic_table *traffic);
+
+/* What members of one class may send to (other) members of another: egress of the source and
+ * ingress of the destination. */
+struct traffic world_traffic(const struct world *w, uint32_t from, uint32_t to);
+/* One direction alone: what the policies of `target` let pass from or to `peer`. */
+struct traffic world_side(const struct world *w, enum direction d, uint32_t target, uint32_t peer);
+
+/* Calls `each` for every pair of classes, at least one of them workloads or open, between which
+ * something may flow, in order of (from, to). A class may be paired with itself; a class of one
+ * member then means nothing. Return false to stop. */
+typedef bool (*flow_fn)(void *arg, uint32_t from, uint32_t to, struct traffic t);
+void world_flows(const struct world *w, flow_fn each, void *arg);
+
+/* Whether traffic between two members is never filtered: a workload and itself, a pod and the node
+ * that it runs on. */
+bool world_is_free(const struct endpoint_member *a, const struct endpoint_member *b);
+
+/* ---- places in the world ---- */
+
+struct place { /* a member of a class */
+    uint32_t class_id, member;
+};
+struct places { /* rising */
+    struct place *v;
+    size_t n;
+};
+/* Where a workload is: several places if policies tell its addresses apart; none if it is finished,
+ * on a host's network, or a template whose pods are there. */
+struct places world_find_workload(const struct world *w, struct arena *a,
+                                  const struct workload *wl);
+struct places world_find_node(const struct world *w, struct arena *a, const struct node_object *n);
+/* The class of an address: of the workload or node that has it, else of the range it is in. */
+uint32_t world_find_address(const struct world *w, enum family f, struct ip ip);
+
+/* "namespace/name" of a workload's member, with its addresses in brackets if only some of them are
+ * in the class; "node:NAME"; see also range_text(). */
+struct str member_name(struct arena *a, const struct endpoint_member *m);
+/* "first-last", as `list` prints ranges; one address stands alone with itself: "a-a". */
+struct str range_text(struct arena *a, enum family f, struct ip_range r);
+
+#endif

@@ -1,0 +1,112 @@
+/* Tiers: the decision for one target and one peer, and the order of cluster policies. It must not
+ * know who the two are. */
+#include "ir/tiers.h"
+
+#include <stdlib.h>
+
+/* ---- one target and one peer ---- */
+
+void tier_cell_begin(struct tier_cell *c, struct arena *a, struct portset traffic)
+{
+    *c = (struct tier_cell){.arena = a, .open = traffic};
+}
+
+void tier_cell_step(struct tier_cell *c, enum action action, struct portset ports)
+{
+    struct portset taken = portset_intersect(c->arena, c->open, ports);
+    if (portset_is_empty(taken)) {
+        return;
+    }
+    c->open = portset_subtract(c->arena, c->open, taken);
+    switch (action) {
+    case ACT_ALLOW:
+        c->allowed = portset_union(c->arena, c->allowed, taken);
+        break;
+    case ACT_PASS:
+        c->passed = portset_union(c->arena, c->passed, taken);
+        break;
+    case ACT_DENY:
+        break;
+    }
+}
+
+void tier_cell_end_tier(struct tier_cell *c)
+{
+    c->open = portset_union(c->arena, c->open, c->passed);
+    c->passed = portset_none;
+}
+
+void tier_cell_namespaced(struct tier_cell *c, struct portset allowed)
+{
+    tier_cell_step(c, ACT_ALLOW, allowed);
+    c->open = portset_none;
+}
+
+bool tier_cell_is_decided(const struct tier_cell *c)
+{
+    return portset_is_empty(c->open) && portset_is_empty(c->passed);
+}
+
+struct portset tier_cell_finish(const struct tier_cell *c)
+{
+    return portset_union(c->arena, c->allowed, c->open);
+}
+
+/* ---- order ---- */
+
+struct slot { /* one policy, with what it is sorted by */
+    const struct npolicy *policy;
+    uint32_t index, order;
+};
+
+static uint32_t order_of(const struct program *p, struct str tier)
+{
+    for (size_t i = 0; i < p->tiers.n; i++) {
+        if (str_eq(p->tiers.v[i].name, tier)) {
+            return p->tiers.v[i].order;
+        }
+    }
+    return str_is(tier, "baseline") ? TIER_ORDER_BASELINE : TIER_ORDER_ADMIN;
+}
+
+static int compare_tiers(const struct slot *a, const struct slot *b)
+{
+    int by_order = (a->order > b->order) - (a->order < b->order);
+    return by_order != 0 ? by_order : str_cmp(a->policy->origin->tier, b->policy->origin->tier);
+}
+
+static int compare_slots(const void *x, const void *y)
+{
+    const struct slot *a = x, *b = y;
+    int by_tier = compare_tiers(a, b);
+    if (by_tier != 0) {
+        return by_tier;
+    }
+    uint32_t pa = a->policy->origin->priority, pb = b->policy->origin->priority;
+    return pa != pb ? (pa > pb) - (pa < pb) : (a->index > b->index) - (a->index < b->index);
+}
+
+struct tier_order tier_order(struct arena *a, const struct program *p,
+                             const struct npolicy *const *policies, size_t n)
+{
+    VEC(struct slot) slots = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        const struct policy *origin = policies[i]->origin;
+        if (policy_is_cluster(origin)) {
+            struct slot slot = {policies[i], i, order_of(p, origin->tier)};
+            vec_push(a, &slots, slot);
+        }
+    }
+    if (slots.n > 1) {
+        qsort(slots.v, slots.n, sizeof *slots.v, compare_slots);
+    }
+    struct tier_order out = {ARENA_NEW_ARRAY(a, slots.n, struct tier_place), slots.n};
+    uint32_t tier = 0;
+    for (size_t i = 0; i < slots.n; i++) {
+        tier += i > 0 && compare_tiers(&slots.v[i - 1], &slots.v[i]) != 0;
+        out.v[i] = (struct tier_place){.policy = slots.v[i].index,
+                                       .tier = tier,
+                                       .after = slots.v[i].order >= TIER_ORDER_NAMESPACED};
+    }
+    return out;
+}

@@ -2,8 +2,8 @@
  * What may flow between two endpoints, as small numbers: equal sets of ports have equal numbers, so
  * that rows of a whole cluster can be compared, united and intersected without looking inside.
  *
- * The sets of a family never hold the other family's ICMP (it is no traffic of it): TRAFFIC_ALL
- * stands for everything in both.
+ * ICMP of a family is no traffic of the other: a number stands for the same set in both, but for
+ * ICMP, which is that of the family at hand. So TRAFFIC_ALL is everything in both.
  */
 #ifndef NPC_ANALYSIS_TRAFFIC_H
 #define NPC_ANALYSIS_TRAFFIC_H
@@ -19,8 +19,8 @@
 struct traffic_table {
     struct arena *arena;
     struct intern ids;        /* sets by content */
-    struct intern pairs;      /* operations that were done, by operator and operands … */
-    VEC(struct portset) sets; /* by number */
+    VEC(struct portset) sets; /* by number; ICMP of either family stands under PROTO_ICMP */
+    struct intern done;       /* operations by operator and operands … */
     struct id_vec results;    /* … and what came of them */
     struct buf *key;          /* reused */
 };
@@ -34,7 +34,7 @@ struct traffic {
 void traffic_init(struct traffic_table *t, struct arena *a);
 /* The number of a set, as packets of a family can have it. */
 uint32_t traffic_id(struct traffic_table *t, enum family f, struct portset s);
-/* The set of a number; TRAFFIC_ALL and every other set hold ICMP of family f only. */
+/* The set of a number, with ICMP of the family. */
 struct portset traffic_ports(const struct traffic_table *t, enum family f, uint32_t id);
 uint32_t traffic_union(struct traffic_table *t, uint32_t x, uint32_t y);
 uint32_t traffic_intersect(struct traffic_table *t, uint32_t x, uint32_t y);
@@ -42,8 +42,8 @@ uint32_t traffic_subtract(struct traffic_table *t, uint32_t x, uint32_t y);
 
 /* Whether nothing flows, in any family. */
 bool traffic_is_none(struct traffic t);
-/* Whether both families are there and allow different things, ICMP of the one and of the other
- * being the same if both are whole or both empty. */
+/* Whether both families are there and allow different things. Some types of ICMP and the same
+ * numbers of ICMPv6 are different things. */
 bool traffic_differs_by_family(const struct traffic_table *t, struct traffic x);
 
 #endif

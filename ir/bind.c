@@ -181,8 +181,7 @@ static bool report_shared(const struct binding *b, enum family f, const struct e
     return false;
 }
 
-/* Sorts the addresses, drops those that a workload names twice, refuses those of two workloads. */
-static bool collect_endpoints(struct binding *b, enum family f)
+bool bind_endpoints(struct binding *b, enum family f)
 {
     for (uint32_t i = 0; i < b->nlive; i++) {
         const struct workload *w = b->live[i].w;
@@ -369,7 +368,7 @@ static bool bind_all(struct binding *b, struct bound *out)
 {
     bool ok = check_scope(b, out);
     for (size_t f = 0; f < FAMILIES; f++) {
-        ok = collect_endpoints(b, (enum family)f) && ok;
+        ok = bind_endpoints(b, (enum family)f) && ok;
     }
     bind_match(b, out->policies, out->npolicies);
     ok = check_target_addresses(b) && ok;
@@ -396,10 +395,10 @@ static void normalize_all(struct ctx *c, const struct program *p, struct str ns,
     }
 }
 
-/* Here a policy without namespace lands in the default one, where another may have its name. As
+/* A policy without namespace lands in the default one, where another may have its name. As
  * objects they can be told apart until kubectl says where they go; as rules they cannot, and the
  * union of both would open more than the one that the cluster keeps. */
-static bool check_homeless(struct ctx *c, const struct program *p, struct str default_ns)
+bool bind_check_homeless(struct ctx *c, const struct program *p, struct str default_ns)
 {
     bool ok = true;
     struct strmap at_home;
@@ -430,26 +429,28 @@ static bool check_homeless(struct ctx *c, const struct program *p, struct str de
     return ok;
 }
 
+void bind_init(struct binding *b, struct ctx *c, const struct program *p, struct arena *scratch)
+{
+    *b = (struct binding){
+        .ctx = c, .program = p, .scratch = scratch, .arena = &c->arena, .key = buf_new(scratch)};
+    intern_init(&b->matcher_ids, scratch);
+    intern_init(&b->port_names, scratch);
+    intern_init(&b->portsets, scratch);
+}
+
 const struct bound *bind_program(struct ctx *c, const struct program *p,
                                  const struct bind_options *options)
 {
     struct str default_ns = p->has_default_ns ? p->default_ns : STR("default");
-    if (!check_homeless(c, p, default_ns)) {
+    if (!bind_check_homeless(c, p, default_ns)) {
         return NULL;
     }
     struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
     arena_init_scratch(scratch, &c->arena);
-    struct binding b = {.ctx = c,
-                        .program = p,
-                        .options = options,
-                        .scratch = scratch,
-                        .arena = &c->arena,
-                        .key = buf_new(scratch),
-                        .max_elements =
-                            options->max_elements > 0 ? options->max_elements : c->limits.elements};
-    intern_init(&b.matcher_ids, scratch);
-    intern_init(&b.port_names, scratch);
-    intern_init(&b.portsets, scratch);
+    struct binding b;
+    bind_init(&b, c, p, scratch);
+    b.options = options;
+    b.max_elements = options->max_elements > 0 ? options->max_elements : c->limits.elements;
 
     struct bound *out = ARENA_NEW(&c->arena, struct bound);
     out->options = options;

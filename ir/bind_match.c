@@ -41,13 +41,7 @@ static void key_selector(struct buf *b, const struct selector *s)
 uint32_t bind_portset_id(struct binding *b, struct portset s)
 {
     buf_cut(b->key, 0);
-    for (size_t p = 0; p < PROTO_KEYED; p++) {
-        key_u32(b->key, (uint32_t)s.keys[p].n);
-        for (size_t i = 0; i < s.keys[p].n; i++) {
-            key_u32(b->key, (uint32_t)s.keys[p].v[i].first << 16 | s.keys[p].v[i].last);
-        }
-    }
-    key_u32(b->key, s.other);
+    portset_key(b->key, s);
     return intern_add(&b->portsets, buf_text(b->key));
 }
 

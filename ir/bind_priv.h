@@ -81,6 +81,14 @@ struct binding {
 
 struct id_list ids_copy(struct arena *a, const uint32_t *v, size_t n);
 
+/* bind.c: an empty binding, whose scope and live workloads are the caller's to fill in. */
+void bind_init(struct binding *b, struct ctx *c, const struct program *p, struct arena *scratch);
+/* Fills the endpoints of a family from the live workloads: sorted, those that a workload names
+ * twice once. False: two workloads share an address, and NPC602 was reported. */
+bool bind_endpoints(struct binding *b, enum family f);
+/* False: a policy without namespace meets one of its name in the default namespace (NPC502). */
+bool bind_check_homeless(struct ctx *c, const struct program *p, struct str default_ns);
+
 /* bind_match.c: fills rules, matchers and groups. */
 void bind_match(struct binding *b, const struct npolicy *const *policies, size_t n);
 

@@ -197,6 +197,16 @@ int portset_cmp(struct portset x, struct portset y)
     return (int)x.other - (int)y.other;
 }
 
+void portset_key(struct buf *b, struct portset s)
+{
+    for (int p = 0; p < PROTO_KEYED; p++) {
+        uint32_t n = (uint32_t)s.keys[p].n;
+        buf_put(b, &n, sizeof n);
+        buf_put(b, s.keys[p].v, n * sizeof *s.keys[p].v);
+    }
+    buf_putc(b, s.other ? 1 : 0);
+}
+
 bool portset_has(struct portset s, enum proto p, uint16_t key)
 {
     if (p >= PROTO_KEYED) {

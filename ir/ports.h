@@ -48,6 +48,8 @@ bool portset_eq(struct portset x, struct portset y);
 int portset_cmp(struct portset x, struct portset y); /* some total order */
 bool portset_has(struct portset s, enum proto p, uint16_t key);
 bool port_ranges_are_all(struct port_ranges r);
+/* Appends bytes that are equal for equal sets only: for tables by content. */
+void portset_key(struct buf *b, struct portset s);
 /* Keys in a list of ranges (0 to 65536). */
 uint32_t port_ranges_count(struct port_ranges r);
 

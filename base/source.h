@@ -24,9 +24,15 @@ struct source {
     bool is_npc;     /* source of the npc language, and not objects */
 };
 
+struct remark { /* a comment on a line of its own that npc itself reads: see frontend/remark.h */
+    struct span at;
+    struct str text; /* from # on */
+};
+
 struct sources {
     struct arena *arena;
-    VEC(struct source) list; /* list.v[0] is unused */
+    VEC(struct remark) remarks; /* in order of reading: by file, rising */
+    VEC(struct source) list;    /* list.v[0] is unused */
 };
 
 void sources_init(struct sources *s, struct arena *a);

@@ -150,7 +150,7 @@ struct ast_item {
 
 struct ast_comment {
     struct str text; /* from # on, without blanks at the end */
-    uint32_t line;
+    uint32_t line, col;
     uint32_t after; /* number of the token before it, 0: none */
     bool trailing;  /* on the line where that token ends */
     struct ast_comment *next;

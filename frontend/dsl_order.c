@@ -31,7 +31,11 @@ bool dep_declare(struct resolver *r, struct strmap *in, struct deps *list, struc
 struct dep *dep_lookup(struct resolver *r, const struct strmap *in, struct str ns, struct str name)
 {
     struct dep *own = ns.n > 0 ? strmap_get(in, qualify(r, ns, name)) : NULL;
-    return own != NULL ? own : strmap_get(in, name);
+    struct dep *found = own != NULL ? own : strmap_get(in, name);
+    if (found != NULL) {
+        found->used = true;
+    }
+    return found;
 }
 
 bool dep_suggest(struct resolver *r, struct diag *d, const struct deps *among, struct str ns,

@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "dsl.lex.h"
+#include "frontend/remark.h"
 
 /* ---- places and words ---- */
 
@@ -61,6 +62,7 @@ void parser_comment(struct parser *p, const struct ast_loc *loc, size_t n)
     *comment =
         (struct ast_comment){.text = text,
                              .line = loc->at.line,
+                             .col = loc->at.col,
                              .after = p->tokens,
                              .trailing = p->tokens > 0 && p->now.loc.end_line == loc->at.line};
     struct ast_file *f = p->file;
@@ -276,4 +278,19 @@ size_t dsl_imports(const struct ast_file *f, const struct ast_import **list)
 {
     *list = f->imports.v;
     return f->imports.n;
+}
+
+/* ---- remarks ---- */
+
+void dsl_remarks(struct ctx *c, const struct ast_file *f)
+{
+    for (const struct ast_comment *i = f->comments; i != NULL; i = i->next) {
+        if (!i->trailing) {
+            const struct span at = {.file = f->file,
+                                    .line = i->line,
+                                    .col = i->col,
+                                    .len = (uint32_t)utf8_length(i->text)};
+            remark_add(c, at, i->text);
+        }
+    }
 }

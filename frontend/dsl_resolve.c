@@ -98,6 +98,33 @@ static void raws_resolve(struct resolver *r)
         }
 }
 
+/* ---- what nothing uses ---- */
+
+static struct str item_key(const struct dep *d)
+{
+    return (struct str){(const char *)&d->decl->item, sizeof d->decl->item};
+}
+
+/* A block of several namespaces declares a name once for each: it is used if one of them is. */
+static void collect_unused(struct resolver *r, const struct deps *deps, const char *what)
+{
+    struct strmap used;
+    strmap_init(&used, r->a);
+    for (size_t i = 0; i < deps->list.n; i++) {
+        struct dep *d = deps->list.v[i];
+        if (d->used) {
+            strmap_put(&used, item_key(d), d);
+        }
+    }
+    for (size_t i = 0; i < deps->list.n; i++) {
+        const struct dep *d = deps->list.v[i];
+        if (!d->decl->prelude && !d->decl->copy && strmap_get(&used, item_key(d)) == NULL) {
+            const struct unused unused = {what, d->name, d->decl->item->name.loc.at};
+            vec_push(r->a, &r->p->unused, unused);
+        }
+    }
+}
+
 /* ---- all of it ---- */
 
 bool dsl_resolve(struct ctx *c, const struct load_options *o, struct ast_file *const *files,
@@ -117,5 +144,7 @@ bool dsl_resolve(struct ctx *c, const struct load_options *o, struct ast_file *c
     flows_resolve(r);
     tests_resolve(r);
     raws_resolve(r);
+    collect_unused(r, &r->group_list, "let");
+    collect_unused(r, &r->ruleset_list, "rules");
     return r->ok;
 }

@@ -101,7 +101,7 @@ struct labels labels_of(const struct label_list *from);
 struct dep {
     const struct decl *decl;
     struct str name, full; /* full: qualified */
-    bool done, bad;
+    bool done, bad, used;
     size_t waits; /* needs that are not done */
     VEC(struct dep *) needs, users;
     size_t walk; /* while looking for cycles */

@@ -52,6 +52,9 @@ struct ast_import {
 };
 size_t dsl_imports(const struct ast_file *f, const struct ast_import **list);
 
+/* Hands the comments of a parsed file that stand on lines of their own to remark_add(). */
+void dsl_remarks(struct ctx *c, const struct ast_file *f);
+
 /* Applies the static rules of the language to all files together and adds policies, tiers,
  * tests and inventory to p. The prelude is always there. */
 bool dsl_resolve(struct ctx *c, const struct load_options *o, struct ast_file *const *files,

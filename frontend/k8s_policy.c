@@ -293,6 +293,7 @@ static void take_types(struct k8s *k, const struct node *list, const struct path
 
 static void default_types(struct k8s *k, struct policy *out, struct span at)
 {
+    out->types_implied = true;
     out->isolates[DIR_INGRESS] = true;
     out->isolates[DIR_EGRESS] = out->nrules[DIR_EGRESS] > 0;
     k8s_info(k, NPC105, at, PATH_FIELD(NULL, "spec"),

@@ -132,6 +132,7 @@ bool k8s_policy_port(struct k8s *k, const struct node *n, const struct path *p, 
     *out = (struct port){.form = PORT_WHOLE, .last = PORT_MAX, .at = n->at};
     bool ok = k8s_fields(k, n, p, &port_schema, &nodes);
     ok &= k8s_protocol(k, nodes.protocol, PATH_FIELD(p, "protocol"), &out->proto);
+    out->implied = nodes.protocol == NULL;
     if (nodes.port != NULL && !take_port(k, nodes.port, PATH_FIELD(p, "port"), out)) {
         return false; /* and nothing can be said about endPort */
     }

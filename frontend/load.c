@@ -173,6 +173,7 @@ static void load_npc(struct loader *l, struct feed *f, const struct item *it, ui
         l->ok = false;
         l->holes = true;
     }
+    dsl_remarks(l->c, ast);
     vec_push(arena(l), &l->files, ast);
     struct frame top = {.node = node, .name = it->name};
     top.n = dsl_imports(ast, &top.imports);

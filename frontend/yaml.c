@@ -5,6 +5,7 @@
  */
 #include "frontend/clean.h"
 #include "frontend/event.h"
+#include "frontend/remark.h"
 
 #include <string.h>
 #include <yaml.h>
@@ -12,6 +13,7 @@
 struct yaml_reader {
     struct event_reader base;
     struct clean bytes;
+    struct remark_scan remarks;
     yaml_parser_t parser;
     yaml_event_t event; /* the one handed out last */
     bool has_event;
@@ -43,6 +45,7 @@ static int read_bytes(void *arg, unsigned char *buf, size_t n, size_t *got)
         return 0;
     }
     *got = (size_t)result;
+    remark_scan(&r->remarks, buf, *got);
     r->since_event += *got;
     return 1;
 }
@@ -145,6 +148,13 @@ static bool take_scalar(struct yaml_reader *r, struct event *ev)
 {
     ev->text = (struct str){(const char *)r->event.data.scalar.value, r->event.data.scalar.length};
     ev->plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (!ev->plain) {
+        const yaml_mark_t *end = &r->event.end_mark;
+        remark_drop(r->base.ctx, ev->at,
+                    (struct span){.file = r->base.file,
+                                  .line = (uint32_t)end->line + 1,
+                                  .col = (uint32_t)end->column + 1});
+    }
     return take_properties(r, ev, r->event.data.scalar.anchor, r->event.data.scalar.tag);
 }
 
@@ -222,6 +232,7 @@ struct event_reader *yaml_reader_open(struct ctx *c, struct arena *a, uint32_t f
     r->base = (struct event_reader){.read = yaml_read, .ctx = c, .file = file};
     r->allow_aliases = allow_aliases;
     clean_init(&r->bytes, c, file, K8S_YAML, in);
+    remark_scan_init(&r->remarks, c, file);
     if (!yaml_parser_initialize(&r->parser)) {
         arena_fail(&c->arena);
     }

@@ -104,6 +104,7 @@ struct port {
     enum port_form form;
     uint16_t first, last; /* keys as in ports.h; equal for PORT_ONE */
     struct str name;      /* PORT_NAMED */
+    bool implied;         /* the text named no protocol: the API's default */
     struct span at;
 };
 
@@ -150,6 +151,7 @@ struct policy {
     const struct selector *target_ns;
     const struct selector *target_pods;
     bool isolates[DIRECTIONS]; /* policyTypes after defaulting; cluster policies: unused, false */
+    bool types_implied;        /* there was no policyTypes: isolates is the API's default */
     struct rule *rules[DIRECTIONS];
     size_t nrules[DIRECTIONS];
     struct str tier;   /* "admin", "baseline" or a declared one; cluster policies only */

@@ -32,11 +32,18 @@ struct test {
     struct span at;
 };
 
+struct unused {       /* a name that was defined and that nothing uses */
+    const char *what; /* "let" or "rules" */
+    struct str name;
+    struct span at;
+};
+
 struct program {
     VEC(struct policy *) policies; /* files in byte order of their paths, then as written */
     VEC(struct tier) tiers;
     VEC(struct test) tests;
     VEC(struct raw) raws; /* top-level `raw BACKEND """…"""` */
+    VEC(struct unused) unused;
     struct inventory inv;
     bool has_default_ns;
     struct str default_ns; /* --namespace; binding uses "default" if it was not given */

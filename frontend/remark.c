@@ -1,0 +1,111 @@
+/* Finding the comments that npc itself reads (remark.h). Knows no YAML but lines, blanks and #. */
+#include "frontend/remark.h"
+
+#include <string.h>
+
+/* Comments kept in all: a hostile input may have any number, and one that is not kept silences
+ * nothing. */
+enum { REMARKS_MAX = 100000 };
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Whether the text behind # begins with npc:, or holds bytes that are not ASCII. */
+static bool is_read(struct str text)
+{
+    size_t i = 0;
+    while (i < text.n && (text.p[i] == '#' || is_blank(text.p[i]))) {
+        i++;
+    }
+    if (str_starts((struct str){text.p + i, text.n - i}, "npc:")) {
+        return true;
+    }
+    for (; i < text.n; i++) {
+        if ((unsigned char)text.p[i] >= 0x80) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void remark_add(struct ctx *c, struct span at, struct str text)
+{
+    if (is_read(text) && c->sources.remarks.n < REMARKS_MAX) {
+        const struct remark remark = {at, str_dup(&c->arena, text)};
+        vec_push(&c->arena, &c->sources.remarks, remark);
+    }
+}
+
+void remark_scan_init(struct remark_scan *s, struct ctx *c, uint32_t file)
+{
+    *s = (struct remark_scan){.ctx = c, .file = file, .line = 1, .col = 1};
+}
+
+static void end_line(struct remark_scan *s)
+{
+    if (s->state == SCAN_COMMENT) {
+        while (s->n > 0 && (is_blank(s->text[s->n - 1]) || s->text[s->n - 1] == '\r')) {
+            s->n--;
+        }
+        const struct span at = {
+            .file = s->file, .line = s->line, .col = s->begin, .len = s->col - s->begin};
+        remark_add(s->ctx, at, (struct str){s->text, s->n});
+    }
+    s->state = SCAN_INDENT;
+    s->line++;
+    s->col = 1;
+    s->n = 0;
+}
+
+static void scan_char(struct remark_scan *s, char c)
+{
+    if (s->state == SCAN_INDENT && !is_blank(c)) {
+        s->state = c == '#' ? SCAN_COMMENT : SCAN_OTHER;
+        s->begin = s->col;
+    }
+    if (s->state == SCAN_COMMENT && s->n < sizeof s->text) {
+        s->text[s->n++] = c;
+    }
+    s->col += ((unsigned char)c & 0xC0) != 0x80; /* a column is a code point */
+}
+
+void remark_scan(struct remark_scan *s, const unsigned char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s->state == SCAN_OTHER && text[i] != '\n') {
+            const unsigned char *end = memchr(text + i, '\n', n - i);
+            if (end == NULL) {
+                return;
+            }
+            i = (size_t)(end - text);
+        }
+        if (text[i] == '\n') {
+            end_line(s);
+        } else {
+            scan_char(s, (char)text[i]);
+        }
+    }
+}
+
+static bool is_before(struct span a, struct span b)
+{
+    return a.line != b.line ? a.line < b.line : a.col < b.col;
+}
+
+void remark_drop(struct ctx *c, struct span begin, struct span end)
+{
+    struct remark *v = c->sources.remarks.v;
+    size_t first = c->sources.remarks.n;
+    while (first > 0 && v[first - 1].at.file == begin.file && is_before(begin, v[first - 1].at)) {
+        first--;
+    }
+    size_t kept = first;
+    for (size_t i = first; i < c->sources.remarks.n; i++) {
+        if (!is_before(v[i].at, end)) {
+            v[kept++] = v[i];
+        }
+    }
+    c->sources.remarks.n = kept;
+}

@@ -3,13 +3,25 @@
 
 enum operation { OP_UNION, OP_INTERSECT, OP_SUBTRACT };
 
+/* A copy: the set that was given may be in scratch memory. */
+static struct portset keep(struct arena *a, struct portset s)
+{
+    for (size_t p = 0; p < PROTO_KEYED; p++) {
+        struct port_ranges *r = &s.keys[p];
+        if (r->n > 0) {
+            r->v = (struct port_range *)(void *)arena_copy(a, r->v, r->n * sizeof *r->v);
+        }
+    }
+    return s;
+}
+
 static uint32_t add(struct traffic_table *t, struct portset s)
 {
     buf_cut(t->key, 0);
     portset_key(t->key, s);
     uint32_t id = intern_add(&t->ids, buf_text(t->key));
     if (id == t->sets.n) {
-        vec_push(t->arena, &t->sets, s);
+        vec_push(t->arena, &t->sets, keep(t->arena, s));
     }
     return id;
 }

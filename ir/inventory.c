@@ -2,6 +2,7 @@
 #include "ir/program.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void inventory_init(struct inventory *inv, struct arena *a)
 {
@@ -327,4 +328,45 @@ const struct workload *inventory_find_workload(const struct inventory *inv, stru
     }
     const struct workload *first = low < inv->workloads.n ? inv->workloads.v[low] : NULL;
     return first != NULL && str_eq(first->ns, ns) && str_eq(first->name, name) ? first : NULL;
+}
+
+/* Whether owner is KIND "/" NAME "-" TAIL; the last '-' counts. */
+static bool split_owner(struct str owner, struct str kind, struct str *name, struct str *tail)
+{
+    size_t dash = owner.n;
+    while (dash > 0 && owner.p[dash - 1] != '-') {
+        dash--;
+    }
+    size_t start = kind.n + 1;
+    if (dash < start + 2 || memcmp(owner.p, kind.p, kind.n) != 0 || owner.p[kind.n] != '/') {
+        return false;
+    }
+    *name = (struct str){owner.p + start, dash - 1 - start};
+    *tail = (struct str){owner.p + dash, owner.n - dash};
+    return true;
+}
+
+static bool is_number(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!ch_is_digit((unsigned char)s.p[i])) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+struct str workload_grand_owner(struct arena *a, const struct workload *w)
+{
+    struct str name, tail;
+    if (split_owner(w->owner, STR("ReplicaSet"), &name, &tail)) {
+        const struct label *hash = labels_find(&w->labels, STR("pod-template-hash"));
+        if (hash != NULL && str_eq(hash->value, tail)) {
+            return str_printf(a, "Deployment/" STR_FMT, STR_ARG(name));
+        }
+    }
+    if (split_owner(w->owner, STR("Job"), &name, &tail) && is_number(tail)) {
+        return str_printf(a, "CronJob/" STR_FMT, STR_ARG(name));
+    }
+    return STR("");
 }

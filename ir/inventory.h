@@ -86,6 +86,10 @@ struct ns_object *inventory_ns(struct inventory *inv, struct arena *a, struct st
 /* Sorts everything; reports NPC068 for an object given twice with different content and drops equal
  * repeats. Addresses are checked by binding (NPC602), not here. */
 bool inventory_finish(struct ctx *c, struct inventory *inv);
+/* The controller above a workload's own one, as far as names tell: the Deployment of a ReplicaSet
+ * (its revision is the label pod-template-hash), the CronJob that a Job may be of (NAME-NUMBER).
+ * "Kind/name", in the arena; empty if there is none. */
+struct str workload_grand_owner(struct arena *a, const struct workload *w);
 const struct ns_object *inventory_find_ns(const struct inventory *inv, struct str name);
 const struct node_object *inventory_find_node(const struct inventory *inv, struct str name);
 const struct workload *inventory_find_workload(const struct inventory *inv, struct str ns,

@@ -97,3 +97,48 @@ bool policy_is_cluster(const struct policy *p)
     }
     return false;
 }
+
+/* ---- for people ---- */
+
+static void print_values(struct buf *b, const struct sel_req *r)
+{
+    buf_putc(b, '{');
+    for (size_t i = 0; i < r->nvalues; i++) {
+        buf_puts(b, i > 0 ? ", " : "");
+        buf_str(b, r->values[i].n > 0 ? r->values[i] : STR("\"\""));
+    }
+    buf_putc(b, '}');
+}
+
+static void print_requirement(struct buf *b, const struct sel_req *r)
+{
+    buf_str(b, r->key);
+    switch (r->op) {
+    case SEL_EQ:
+        buf_putc(b, '=');
+        buf_str(b, r->values[0].n > 0 ? r->values[0] : STR("\"\""));
+        break;
+    case SEL_IN:
+        buf_puts(b, " in ");
+        print_values(b, r);
+        break;
+    case SEL_NOTIN:
+        buf_puts(b, " notin ");
+        print_values(b, r);
+        break;
+    case SEL_EXISTS:
+        buf_puts(b, " exists");
+        break;
+    case SEL_ABSENT:
+        buf_puts(b, " !exists");
+        break;
+    }
+}
+
+void selector_print(struct buf *b, const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        buf_puts(b, i > 0 ? " & " : "");
+        print_requirement(b, &s->v[i]);
+    }
+}

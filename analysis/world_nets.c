@@ -1,0 +1,158 @@
+/* CIDRs: the sets of addresses that rules name, and the addresses that none of them tells apart. */
+#include "analysis/world_priv.h"
+#include "ir/sweep.h"
+
+#include <stdlib.h>
+
+static uint32_t add_set(struct world *w, struct nets *n, struct ipset s)
+{
+    struct binding *b = &w->parts->match;
+    buf_cut(b->key, 0);
+    buf_put(b->key, s.v, s.n * sizeof *s.v);
+    uint32_t id = intern_add(&n->ids, buf_text(b->key));
+    if (id == n->sets.n) {
+        vec_push(b->scratch, &n->sets, s);
+    }
+    return id;
+}
+
+static void collect_sets(struct world *w, enum family f)
+{
+    struct world_parts *parts = w->parts;
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        for (size_t i = 0; i < parts->match.rules[d].n; i++) {
+            struct ipset s = parts->match.rules[d].v[i].rule->nets[f];
+            parts->rules[d][i].net[f] = s.n == 0 ? ID_NONE : add_set(w, &parts->nets[f], s);
+        }
+    }
+    const struct ipset *cuts = w->options.cuts;
+    size_t first = f == FAM_IP4 ? 0 : w->options.ncuts[FAM_IP4];
+    for (size_t i = first; i < first + w->options.ncuts[f]; i++) {
+        add_set(w, &parts->nets[f], cuts[i]);
+    }
+}
+
+static void cut(struct world *w, enum family f)
+{
+    struct nets *n = &w->parts->nets[f];
+    struct arena *a = w->parts->match.scratch;
+    struct sweep s;
+    sweep_start(&s, a, f, n->sets.v, n->sets.n);
+    do {
+        vec_push(a, &n->atoms, (struct atom){s.range, sweep_sets(&s)});
+    } while (sweep_next(&s));
+    n->lists = s.lists;
+    n->list_none = intern_ids(&n->lists, NULL, 0);
+    struct id_vec whole = {0};
+    for (uint32_t i = 0; i < n->sets.n && !w->options.ipblock_external; i++) {
+        if (ipset_is_all(n->sets.v[i], f)) {
+            vec_push(a, &whole, i);
+        }
+    }
+    n->list_unknown = intern_ids(&n->lists, whole.v, whole.n);
+}
+
+/* ---- the inventory's addresses ---- */
+
+static int compare_owners(const void *x, const void *y)
+{
+    const struct owner *a = x, *b = y;
+    int order = ip_cmp(a->ip, b->ip);
+    /* A node's address is also that of the pods on its network: the node stands first. */
+    return order != 0 ? order : (a->node == NULL) - (b->node == NULL);
+}
+
+static void collect_owners(struct world *w, enum family f)
+{
+    const struct inventory *inv = &w->program->inv;
+    struct arena *a = w->parts->match.scratch;
+    VEC(struct owner) all = {0};
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *wl = inv->workloads.v[i];
+        for (size_t k = 0; !wl->finished && k < wl->naddrs; k++) {
+            if (wl->addrs[k].family == f) {
+                vec_push(a, &all, (struct owner){wl->addrs[k].ip, NULL});
+            }
+        }
+    }
+    for (size_t i = 0; i < inv->nodes.n; i++) {
+        const struct node_object *node = inv->nodes.v[i];
+        for (size_t k = 0; k < node->naddrs; k++) {
+            if (node->addrs[k].family == f) {
+                vec_push(a, &all, (struct owner){node->addrs[k].ip, node});
+            }
+        }
+    }
+    if (all.n > 1) {
+        qsort(all.v, all.n, sizeof *all.v, compare_owners);
+    }
+    struct nets *n = &w->parts->nets[f];
+    for (size_t i = 0; i < all.n; i++) {
+        if (i == 0 || ip_cmp(all.v[i].ip, all.v[n->nowners - 1].ip) != 0) {
+            all.v[n->nowners++] = all.v[i];
+        }
+    }
+    n->owners = all.v;
+}
+
+void world_nets(struct world *w, enum family f)
+{
+    struct nets *n = &w->parts->nets[f];
+    intern_init(&n->ids, w->parts->match.scratch);
+    collect_sets(w, f);
+    cut(w, f);
+    collect_owners(w, f);
+}
+
+/* ---- questions ---- */
+
+const struct atom *nets_atom(const struct nets *n, struct ip ip)
+{
+    size_t low = 0, high = n->atoms.n - 1;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ip_cmp(n->atoms.v[middle].range.last, ip) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return &n->atoms.v[low];
+}
+
+uint32_t nets_list_of(const struct world *w, enum family f, struct ip ip, bool of_inventory)
+{
+    const struct nets *n = &w->parts->nets[f];
+    return of_inventory && w->options.ipblock_external ? n->list_none : nets_atom(n, ip)->list;
+}
+
+/* The first owner whose address is not below. */
+static size_t owner_from(const struct nets *n, struct ip ip)
+{
+    size_t low = 0, high = n->nowners;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ip_cmp(n->owners[middle].ip, ip) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const struct owner *nets_owner(const struct nets *n, struct ip ip)
+{
+    size_t i = owner_from(n, ip);
+    return i < n->nowners && ip_cmp(n->owners[i].ip, ip) == 0 ? &n->owners[i] : NULL;
+}
+
+bool nets_has_external(const struct nets *n, struct ip_range r)
+{
+    size_t end = owner_from(n, r.last);
+    end += end < n->nowners && ip_cmp(n->owners[end].ip, r.last) == 0;
+    uint64_t owned = end - owner_from(n, r.first);
+    uint64_t low = r.last.lo - r.first.lo;
+    uint64_t high = r.last.hi - r.first.hi - (r.last.lo < r.first.lo);
+    return high != 0 || owned == 0 || low != owned - 1;
+}

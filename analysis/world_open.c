@@ -1,0 +1,212 @@
+/*
+ * The open world: for every pair of selectors that some rule names as its peer, one pod that is not
+ * there but that it would match, and one pod that nothing names. Such a pod has as few labels as
+ * its selectors allow, no address, and no ports.
+ */
+#include "analysis/world_priv.h"
+
+/* ---- labels that match a selector ---- */
+
+static bool value_fits(const struct selector *s, struct str key, struct str value)
+{
+    struct label label = {.key = key, .value = value};
+    struct labels one = {&label, 1};
+    for (size_t i = 0; i < s->n; i++) {
+        struct selector alone = {.v = &s->v[i], .n = 1};
+        if (str_eq(s->v[i].key, key) && !selector_matches(&alone, &one)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A value for the key of a requirement that asks for one; false if no value would do. */
+static bool find_value(struct arena *a, const struct selector *s, const struct sel_req *r,
+                       struct str *value)
+{
+    for (size_t i = 0; i < r->nvalues; i++) {
+        if (value_fits(s, r->key, r->values[i])) {
+            *value = r->values[i];
+            return true;
+        }
+    }
+    if (r->op != SEL_EXISTS) {
+        return false;
+    }
+    /* Of n + 1 different values, n of which somebody forbids, one is free. */
+    size_t most = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        most += s->v[i].nvalues;
+    }
+    for (size_t i = 0; i <= most; i++) {
+        *value = str_printf(a, "any%zu", i);
+        if (value_fits(s, r->key, *value)) {
+            return true;
+        }
+    }
+    /* Another requirement gives the values to choose from. */
+    for (size_t i = 0; i < s->n; i++) {
+        const struct sel_req *other = &s->v[i];
+        if (str_eq(other->key, r->key) && (other->op == SEL_EQ || other->op == SEL_IN)) {
+            return find_value(a, s, other, value);
+        }
+    }
+    return false;
+}
+
+/* Completes a label set so that it matches; false if that cannot be. */
+static bool satisfy(struct arena *a, const struct selector *s, struct labels *l)
+{
+    VEC(struct label) all = {0};
+    for (size_t i = 0; i < l->n; i++) {
+        vec_push(a, &all, l->v[i]);
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        const struct sel_req *r = &s->v[i];
+        struct labels so_far = {all.v, all.n};
+        bool wants = r->op != SEL_NOTIN && r->op != SEL_ABSENT;
+        struct str value;
+        if (wants && labels_find(&so_far, r->key) == NULL && find_value(a, s, r, &value)) {
+            vec_push(a, &all, (struct label){.key = r->key, .value = value});
+        }
+    }
+    *l = (struct labels){all.v, all.n};
+    labels_sort(l);
+    return selector_matches(s, l);
+}
+
+/* ---- pods that are not there ---- */
+
+struct opening {
+    struct world *world;
+    struct arena *arena;
+    struct inventory *inv; /* a copy that may grow */
+    VEC(struct live) live;
+    VEC(struct str) texts;
+};
+
+static void copy_inventory(struct opening *o, const struct inventory *inv)
+{
+    inventory_init(o->inv, o->arena);
+    for (size_t i = 0; i < inv->namespaces.n; i++) {
+        vec_push(o->arena, &o->inv->namespaces, inv->namespaces.v[i]);
+        strmap_put(&o->inv->ns_by_name, inv->namespaces.v[i]->name, inv->namespaces.v[i]);
+    }
+}
+
+static struct ns_object *add_namespace(struct opening *o, struct str name, struct labels labels)
+{
+    struct ns_object *ns = ARENA_NEW(o->arena, struct ns_object);
+    *ns = (struct ns_object){.name = name, .labels = labels};
+    vec_push(o->arena, &o->inv->namespaces, ns);
+    strmap_put(&o->inv->ns_by_name, name, ns);
+    return ns;
+}
+
+/* A namespace that is not there, with labels that match; NULL if none can. Its name is none that
+ * the API allows, so it is nobody else's. */
+static const struct ns_object *new_namespace(struct opening *o, const struct selector *s)
+{
+    struct label *name = ARENA_NEW(o->arena, struct label);
+    *name = (struct label){.key = STR(LABEL_NS_NAME),
+                           .value = str_printf(o->arena, "*%zu", o->inv->namespaces.n)};
+    const struct sel_req *named = selector_ns_names(s);
+    if (named != NULL) {
+        name->value = named->values[0];
+    }
+    struct labels labels = {name, 1};
+    if (!satisfy(o->arena, s, &labels)) {
+        return NULL;
+    }
+    return add_namespace(o, name->value, labels);
+}
+
+static void add_pod(struct opening *o, const struct ns_object *ns, const struct selector *pods,
+                    struct str text)
+{
+    struct labels labels = {NULL, 0};
+    if (!satisfy(o->arena, pods, &labels)) {
+        return;
+    }
+    struct workload *w = ARENA_NEW(o->arena, struct workload);
+    *w = (struct workload){.kind = WL_TEMPLATE, .ns = ns->name, .name = text, .labels = labels};
+    vec_push(o->arena, &o->live, (struct live){.w = w});
+    vec_push(o->arena, &o->texts, text);
+}
+
+static struct str clause_text(struct arena *a, const struct selector *ns,
+                              const struct selector *pods)
+{
+    struct buf *b = buf_new(a);
+    buf_puts(b, pods->n > 0 ? "pods " : "all pods");
+    selector_print(b, pods);
+    const struct sel_req *named = selector_ns_names(ns);
+    if (named != NULL && named->nvalues == 1) {
+        buf_puts(b, " in namespace ");
+        buf_str(b, named->values[0]);
+    } else if (ns->n > 0) {
+        buf_puts(b, " in namespaces ");
+        selector_print(b, ns);
+    } else {
+        buf_puts(b, " in all namespaces");
+    }
+    return buf_text(b);
+}
+
+/* A clause that names namespaces is about those, as they are if they are there. */
+static void add_clause(struct opening *o, const struct nclause *c)
+{
+    struct str text = clause_text(o->arena, c->ns, c->pods);
+    const struct sel_req *named = selector_ns_names(c->ns);
+    const struct ns_object *ns = NULL;
+    for (size_t i = 0; named != NULL && i < named->nvalues && ns == NULL; i++) {
+        ns = strmap_get(&o->inv->ns_by_name, named->values[i]);
+    }
+    ns = ns != NULL ? ns : new_namespace(o, c->ns);
+    if (ns != NULL) {
+        add_pod(o, ns, c->pods, text);
+    }
+}
+
+static void add_clauses(struct opening *o)
+{
+    const struct world *w = o->world;
+    struct intern seen; /* clauses by what they say */
+    intern_init(&seen, o->arena);
+    for (size_t i = 0; i < w->npolicies; i++) {
+        for (size_t d = 0; d < DIRECTIONS; d++) {
+            for (size_t r = 0; r < w->policies[i]->nrules[d]; r++) {
+                const struct nrule *rule = &w->policies[i]->rules[d][r];
+                for (size_t k = 0; k < rule->nclauses; k++) {
+                    const struct nclause *c = &rule->clauses[k];
+                    size_t before = seen.keys.n;
+                    if (c->kind == PEER_PODS &&
+                        intern_add(&seen, clause_text(o->arena, c->ns, c->pods)) == before) {
+                        add_clause(o, c);
+                    }
+                }
+            }
+        }
+    }
+}
+
+const struct program *world_open(struct world *w)
+{
+    struct binding *b = &w->parts->match;
+    struct opening o = {.world = w, .arena = b->scratch};
+    struct program *view = ARENA_NEW(o.arena, struct program);
+    *view = *w->program;
+    o.inv = &view->inv;
+    copy_inventory(&o, &w->program->inv);
+    for (size_t i = 0; i < b->nlive; i++) {
+        vec_push(o.arena, &o.live, b->live[i]);
+    }
+    static const struct selector everything;
+    const struct ns_object *elsewhere = new_namespace(&o, &everything);
+    add_pod(&o, elsewhere, &everything, STR("any other pod"));
+    add_clauses(&o);
+    b->live = o.live.v;
+    b->nlive = o.live.n;
+    w->parts->texts = o.texts.v;
+    return view;
+}

@@ -306,19 +306,31 @@ static bool check_target_addresses(const struct binding *b)
     return ok;
 }
 
-static void warn_empty_peers(const struct binding *b, const struct brule *r)
+static bool clause_reaches(struct binding *b, const struct nclause *c, uint32_t matcher)
 {
+    if (c->kind != PEER_NODES) {
+        return matcher != ID_NONE && b->matchers.v[matcher].reaches;
+    }
+    return bind_node_addresses(b, c->nodes, FAM_IP4).n > 0 ||
+           bind_node_addresses(b, c->nodes, FAM_IP6).n > 0;
+}
+
+static void warn_empty_peers(struct binding *b, const struct brule *r)
+{
+    static const char *const does[] = {
+        [ACT_ALLOW] = "allows", [ACT_DENY] = "denies", [ACT_PASS] = "passes"};
     for (size_t i = 0; i < r->matchers.n; i++) {
-        uint32_t m = r->matchers.v[i];
-        if (m == ID_NONE || !b->matchers.v[m].reaches) {
-            diag_warning(&b->ctx->diags, NPC603, r->rule->clauses[i].origin->at,
-                         "this peer matches no address of the inventory: it allows nothing now");
+        const struct nclause *c = &r->rule->clauses[i];
+        if (!clause_reaches(b, c, r->matchers.v[i])) {
+            diag_warning(&b->ctx->diags, NPC603, c->origin->at,
+                         "this peer matches no address of the inventory: it %s nothing now",
+                         does[r->rule->action]);
         }
     }
 }
 
 /* A rule for nobody allows nobody, and a policy for nobody does nothing: say so. */
-static void warn_empty(const struct binding *b)
+static void warn_empty(struct binding *b)
 {
     struct diags *d = &b->ctx->diags;
     if (b->nlive == 0 && b->npolicies > 0) {
@@ -371,6 +383,7 @@ static bool bind_all(struct binding *b, struct bound *out)
         ok = bind_endpoints(b, (enum family)f) && ok;
     }
     bind_match(b, out->policies, out->npolicies);
+    bind_order(b);
     ok = check_target_addresses(b) && ok;
     warn_empty(b);
     for (size_t f = 0; f < FAMILIES && ok; f++) {

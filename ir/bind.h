@@ -4,10 +4,11 @@
  *
  * Everything is per family and direction, and works on classes of addresses, so that cost grows
  * with classes and policies and not with pods squared:
- *   target class  local addresses that are isolated in the direction and have the same grants
+ *   target class  local addresses about which the same policies have a say in the direction
  *   peer class    addresses (pods anywhere) that are matched by the same peers of the direction
- * A connection to a target class is allowed if some grant allows it, else denied. Addresses that
- * are in no target class are not isolated.
+ * A connection to a target class is allowed if some grant allows it, else denied: what cluster
+ * policies deny and pass has been worked in. Addresses that are in no target class may do anything
+ * in that direction.
  */
 #ifndef NPC_IR_BIND_H
 #define NPC_IR_BIND_H
@@ -34,16 +35,21 @@ struct addr_list { /* rising */
     size_t n;
 };
 
+/* The index of the rule of a grant that no rule made: cluster policies allow what they do not
+ * decide. Its policy is the first of them that is asked. */
+#define GRANT_BY_DEFAULT SIZE_MAX
+
 /* One allowance, from one rule of one policy. Peers are OR; `ports` holds for all of them. A rule
- * whose named port is different numbers on different peers is several grants. */
+ * whose named port is different numbers on different peers is several grants; so is one that rules
+ * of cluster policies override for some peers. */
 struct grant {
     const struct npolicy *policy;
     const struct nrule *rule;
     bool any_peer;
-    struct id_list classes; /* peer classes, by id; a pod's address matched by a CIDR is here too */
-    struct ipset nets;    /* by CIDR. Overlaps pods' addresses unless ipblock_external, where every
-                             address of the inventory has been taken out */
-    struct portset ports; /* numbers only; never empty; icmp only in FAM_IP4, icmp6 in FAM_IP6 */
+    struct id_list classes; /* peer classes, by id; a pod's address in `nets` is here too */
+    struct ipset nets;      /* by CIDR and of nodes. May hold pods' addresses, but those that are in
+                               a peer class only if the class is listed */
+    struct portset ports;   /* numbers only; never empty; icmp only in FAM_IP4, icmp6 in FAM_IP6 */
 };
 
 struct target_class {
@@ -51,7 +57,7 @@ struct target_class {
     struct addr_list addrs;      /* local addresses; BIND_HOST: as known, may be empty */
     const struct grant **grants; /* in order of policy, rule */
     size_t ngrants;
-    const struct npolicy **policies; /* all that isolate the class in this direction */
+    const struct npolicy **policies; /* all that have a say, in the order in which they are asked */
     size_t npolicies;
     const struct workload *example; /* the first member, for comments */
 };
@@ -87,8 +93,7 @@ struct bound {
 bool bind_ports_are_all(enum family f, struct portset s);
 
 /* Binds. Reports NPC205, NPC601, NPC602, NPC603, NPC605, NPC606, NPC902; NULL if an error was
- * reported. Cluster policies must have been refused before (the kernel backends do not take them
- * yet). */
+ * reported. Domain names as peers must have been refused before: they have no addresses. */
 const struct bound *bind_program(struct ctx *c, const struct program *p,
                                  const struct bind_options *options);
 

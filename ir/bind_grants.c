@@ -4,25 +4,6 @@
 
 #include <string.h>
 
-struct grants { /* a growing list */
-    const struct grant **v;
-    size_t n, cap;
-};
-
-struct granting {
-    struct binding *b;
-    enum family family;
-    enum direction direction;
-    const struct peer_rule *peers;
-    struct grants *of_rule; /* egress: the same for every target */
-    bool *made;             /* whether they are there */
-    struct intern ids;      /* ingress: rule and resolved ports; the number is an index in by_id */
-    struct grants by_id;
-    size_t elements;             /* that all targets together expand to */
-    size_t most;                 /* by one grant of one target … */
-    const struct nrule *most_of; /* … which came from this rule */
-};
-
 struct portset bind_family_ports(enum family f, struct portset s)
 {
     s.keys[f == FAM_IP4 ? PROTO_ICMP6 : PROTO_ICMP] = (struct port_ranges){NULL, 0};
@@ -39,10 +20,13 @@ bool bind_ports_are_all(enum family f, struct portset s)
     return all;
 }
 
-/* The ports of a rule that need no pod to be known. */
-static struct portset numeric_ports(const struct granting *g, const struct nrule *r)
+struct portset bind_rule_ports(const struct granting *g, const struct nrule *r,
+                               const struct workload *target)
 {
     struct portset s = r->any_port ? portset_all(g->b->arena) : r->ports;
+    if (g->direction == DIR_INGRESS && !r->any_port && r->nnames > 0) {
+        s = portset_union(g->b->arena, s, bind_resolve(g->b, r, target));
+    }
     return bind_family_ports(g->family, s);
 }
 
@@ -74,14 +58,16 @@ static void push_grant(struct granting *g, struct grants *to, const struct grant
 }
 
 /* On egress names are resolved on the peers: bind_peers() has sorted those by their numbers. */
-static const struct grants *egress_grants(struct granting *g, uint32_t rule)
+static const struct grants *egress_grants(struct granting *g, uint32_t rule,
+                                          const struct workload *target)
 {
     struct grants *list = &g->of_rule[rule];
     if (!g->made[rule]) {
         const struct peer_rule *p = &g->peers[rule];
         const struct nrule *r = g->b->rules[g->direction].v[rule].rule;
         g->made[rule] = true;
-        push_grant(g, list, make_grant(g, rule, p->classes, true, numeric_ports(g, r)));
+        struct portset numeric = bind_rule_ports(g, r, target);
+        push_grant(g, list, make_grant(g, rule, p->classes, true, numeric));
         for (size_t i = 0; i < p->nnamed; i++) {
             struct portset ports = bind_family_ports(g->family, p->named[i].ports);
             push_grant(g, list, make_grant(g, rule, p->named[i].classes, false, ports));
@@ -95,11 +81,7 @@ static const struct grant *ingress_grant(struct granting *g, uint32_t rule,
                                          const struct workload *target)
 {
     const struct nrule *r = g->b->rules[g->direction].v[rule].rule;
-    struct portset ports = numeric_ports(g, r);
-    if (!r->any_port && r->nnames > 0) {
-        struct portset named = bind_family_ports(g->family, bind_resolve(g->b, r, target));
-        ports = portset_union(g->b->arena, ports, named);
-    }
+    struct portset ports = bind_rule_ports(g, r, target);
     uint32_t key[2] = {rule, bind_portset_id(g->b, ports)};
     uint32_t id = intern_ids(&g->ids, key, 2);
     if (id == g->by_id.n) {
@@ -139,19 +121,27 @@ static void grant_rules(struct granting *g, const struct bpolicy *p,
             push_grant(g, out, ingress_grant(g, rule, target->example));
             continue;
         }
-        const struct grants *list = egress_grants(g, rule);
+        const struct grants *list = egress_grants(g, rule, target->example);
         for (size_t i = 0; i < list->n; i++) {
             push_grant(g, out, list->v[i]);
         }
     }
 }
 
-static void grant_target(struct granting *g, struct target_class *target,
-                         const struct id_list *policies)
+/* *open: all traffic of the target is allowed. */
+static bool grant_target(struct granting *g, struct target_class *target,
+                         const struct id_list *policies, bool *open)
 {
     struct grants all = {0};
-    for (size_t i = 0; i < policies->n; i++) {
-        grant_rules(g, &g->b->policies[policies->v[i]], target, &all);
+    *open = false;
+    if (bind_has_tiers(g->b, policies)) {
+        if (!bind_flatten(g, target, policies, &all, open)) {
+            return false;
+        }
+    } else {
+        for (size_t i = 0; i < policies->n; i++) {
+            grant_rules(g, &g->b->policies[policies->v[i]], target, &all);
+        }
     }
     for (size_t i = 0; i < all.n; i++) {
         count_grant(g, all.v[i]);
@@ -161,20 +151,30 @@ static void grant_target(struct granting *g, struct target_class *target,
     if (all.n > 0) {
         memcpy(target->grants, all.v, all.n * sizeof *all.v);
     }
+    return g->elements <= g->b->max_elements ||
+           bind_explodes(g->b, g->most_of->origin->at, g->elements);
 }
 
 bool bind_grants(struct binding *b, enum family f, enum direction d, const struct peer_rule *peers,
                  const struct id_list *policies, struct bound_side *side)
 {
-    struct granting g = {.b = b, .family = f, .direction = d, .peers = peers};
+    struct granting g = {.b = b, .family = f, .direction = d, .peers = peers, .side = side};
     g.of_rule = ARENA_NEW_ARRAY(b->scratch, b->rules[d].n, struct grants);
     g.made = ARENA_NEW_ARRAY(b->scratch, b->rules[d].n, bool);
     intern_init(&g.ids, b->scratch);
+    uint32_t kept = 0;
     for (size_t i = 0; i < side->ntargets; i++) {
-        grant_target(&g, &side->targets[i], &policies[i]);
-        if (g.elements > b->max_elements) {
-            return bind_explodes(b, g.most_of->origin->at, g.elements);
+        bool open;
+        if (!grant_target(&g, &side->targets[i], &policies[i], &open)) {
+            return false;
+        }
+        if (!open) { /* else it is as if no policy knew it */
+            side->targets[kept] = side->targets[i];
+            side->targets[kept].id = kept + 1;
+            kept++;
         }
     }
+    side->ntargets = kept;
+    side->npeers = kept > 0 ? side->npeers : 0;
     return true;
 }

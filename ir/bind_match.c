@@ -76,7 +76,7 @@ static uint32_t add_matcher(struct binding *b, const struct selector *ns,
     return id;
 }
 
-/* The matcher of each clause; ID_NONE for the kinds that do not get past the feature check. */
+/* The matcher of each clause; ID_NONE for nodes, which are addresses only. */
 static struct id_list rule_matchers(struct binding *b, const struct nrule *r)
 {
     struct id_list ids = {ARENA_NEW_ARRAY(b->scratch, r->nclauses, uint32_t), r->nclauses};

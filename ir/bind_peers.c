@@ -29,9 +29,10 @@ struct ip_vec { /* a growing list */
     size_t n, cap;
 };
 
-struct nets {             /* the CIDRs of a rule, by content */
-    struct ipset outside; /* less the inventory, if so demanded */
-    struct id_vec sets;   /* peer sets that have them */
+struct nets { /* the CIDRs of a rule and the addresses of its nodes, by content */
+    struct ipset addrs;
+    bool with_pods;     /* they match pods' addresses, too */
+    struct id_vec sets; /* peer sets that have them */
 };
 
 struct use {            /* of one rule */
@@ -89,20 +90,62 @@ static struct ipset inventory_addresses(struct binding *b, enum family f)
     return ipset_of_ranges(b->scratch, all.v, all.n);
 }
 
-/* The number of a rule's CIDRs; ID_NONE if they name no address. */
-static uint32_t nets_id(struct peers *p, struct ipset nets, struct ipset inventory)
+struct ipset bind_node_addresses(struct binding *b, const struct selector *nodes, enum family f)
 {
-    struct str bytes = {(const char *)nets.v, nets.n * sizeof *nets.v};
-    uint32_t id = intern_add(&p->net_ids, bytes);
-    if (id == p->nets.n) {
-        struct nets n = {nets, {0}};
-        if (p->b->options->ipblock_external) {
-            n.outside = ipset_subtract(p->b->arena, nets, inventory);
+    VEC(struct ip_range) found = {0};
+    const struct inventory *inv = &b->program->inv;
+    for (size_t i = 0; i < inv->nodes.n; i++) {
+        const struct node_object *node = inv->nodes.v[i];
+        for (size_t k = 0; selector_matches(nodes, &node->labels) && k < node->naddrs; k++) {
+            if (node->addrs[k].family == f) {
+                vec_push(b->scratch, &found,
+                         (struct ip_range){node->addrs[k].ip, node->addrs[k].ip});
+            }
         }
-        p->ranges += n.outside.n;
+    }
+    return ipset_of_ranges(b->scratch, found.v, found.n);
+}
+
+/* The number of these addresses, less the inventory's if they are the outside only; ID_NONE if
+ * none are left. */
+static uint32_t nets_id(struct peers *p, struct ipset nets, const struct ipset *inventory)
+{
+    struct buf *key = p->b->key;
+    buf_cut(key, 0);
+    buf_putc(key, inventory != NULL ? 'o' : 'a');
+    buf_put(key, nets.v, nets.n * sizeof *nets.v);
+    uint32_t id = intern_add(&p->net_ids, buf_text(key));
+    if (id == p->nets.n) {
+        struct nets n = {.addrs = nets, .with_pods = inventory == NULL};
+        if (inventory != NULL) {
+            n.addrs = ipset_subtract(p->b->arena, nets, *inventory);
+        }
+        p->ranges += n.addrs.n;
         vec_push(p->b->scratch, &p->nets, n);
     }
-    return p->nets.v[id].outside.n == 0 ? ID_NONE : id;
+    return p->nets.v[id].addrs.n == 0 ? ID_NONE : id;
+}
+
+static struct ipset nets_of(const struct peers *p, uint32_t id)
+{
+    return id == ID_NONE ? (struct ipset){NULL, 0} : p->nets.v[id].addrs;
+}
+
+/* What a rule matches by address. Where ipBlock means the outside only, `networks` of a cluster
+ * policy still mean pods, too, as its API says. */
+static uint32_t rule_nets(struct peers *p, const struct brule *br, const struct ipset *inventory)
+{
+    struct binding *b = p->b;
+    bool is_cluster = policy_is_cluster(b->policies[br->policy].policy->origin);
+    uint32_t id = nets_id(p, br->rule->nets[p->family], is_cluster ? NULL : inventory);
+    for (size_t i = 0; i < br->rule->nclauses; i++) {
+        const struct nclause *c = &br->rule->clauses[i];
+        if (c->kind == PEER_NODES) {
+            struct ipset nodes = bind_node_addresses(b, c->nodes, p->family);
+            id = nets_id(p, ipset_union(b->arena, nets_of(p, id), nodes), NULL);
+        }
+    }
+    return id;
 }
 
 /* The peer set of these clauses and nets; ID_NONE if it names nothing. */
@@ -249,15 +292,14 @@ static uint32_t class_of(struct peers *p, struct id_list traits)
     return id;
 }
 
-/* Where CIDRs mean the outside only, no address of a pod is in one. */
+/* Nets that mean the outside only hold no address of a pod. */
 static void start_sweep(struct peers *p, struct sweep *s)
 {
-    size_t n = p->b->options->ipblock_external ? 0 : p->nets.n;
-    struct ipset *sets = ARENA_NEW_ARRAY(p->b->scratch, n, struct ipset);
-    for (size_t i = 0; i < n; i++) {
-        sets[i] = p->nets.v[i].outside;
+    struct ipset *sets = ARENA_NEW_ARRAY(p->b->scratch, p->nets.n, struct ipset);
+    for (size_t i = 0; i < p->nets.n; i++) {
+        sets[i] = p->nets.v[i].with_pods ? p->nets.v[i].addrs : (struct ipset){NULL, 0};
     }
-    sweep_start(s, p->b->scratch, p->family, sets, n);
+    sweep_start(s, p->b->scratch, p->family, sets, p->nets.n);
 }
 
 /* Puts every address into its class, in rising order, so that classes come out in the order of
@@ -297,8 +339,9 @@ static bool classify(struct peers *p)
 static bool collect_uses(struct peers *p, struct peer_rule *rules)
 {
     struct binding *b = p->b;
+    bool outside_only = b->options->ipblock_external;
     struct ipset inventory = {NULL, 0};
-    if (b->options->ipblock_external) {
+    if (outside_only) {
         inventory = inventory_addresses(b, p->family);
     }
     for (size_t i = 0; i < b->rules[p->direction].n; i++) {
@@ -307,9 +350,9 @@ static bool collect_uses(struct peers *p, struct peer_rule *rules)
         if (!b->policies[br->policy].active) {
             continue;
         }
-        uint32_t nets = nets_id(p, br->rule->nets[p->family], inventory);
+        uint32_t nets = rule_nets(p, br, outside_only ? &inventory : NULL);
         use_rule(p, br, &p->uses[i], nets);
-        rules[i].nets = nets == ID_NONE ? (struct ipset){NULL, 0} : p->nets.v[nets].outside;
+        rules[i].nets = nets_of(p, nets);
         if (p->ranges > b->max_elements) {
             return bind_explodes(b, br->rule->origin->at, p->ranges);
         }

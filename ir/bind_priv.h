@@ -5,13 +5,14 @@
  *   bind_targets.c  target classes
  *   bind_peers.c    peer classes
  *   bind_grants.c   what each target class allows
+ *   bind_tiers.c    the same where cluster policies select it
  * Everything here is in scratch memory but what goes into struct bound.
  */
 #ifndef NPC_IR_BIND_PRIV_H
 #define NPC_IR_BIND_PRIV_H
 
 #include "ir/bind.h"
-#include "ir/intern.h"
+#include "ir/tiers.h"
 
 /* A live workload that is not on the host's network. */
 struct live {
@@ -50,7 +51,9 @@ struct bpolicy {
     const struct npolicy *policy;
     uint32_t target; /* matcher */
     uint32_t first_rule[DIRECTIONS], nrules[DIRECTIONS];
-    bool active; /* has a target class on the side at hand */
+    uint32_t block; /* of evaluation: a tier, or all NetworkPolicies; rising, see bind_order() */
+    uint32_t place; /* within the block */
+    bool active;    /* has a target class on the side at hand */
 };
 
 struct binding {
@@ -64,6 +67,7 @@ struct binding {
 
     struct bpolicy *policies;
     size_t npolicies;
+    uint32_t namespaced; /* the block of NetworkPolicies */
     VEC(struct brule) rules[DIRECTIONS];
     VEC(struct matcher) matchers;
     struct intern matcher_ids;
@@ -112,7 +116,7 @@ struct peer_named { /* peers on which a rule's named ports are these numbers */
 };
 struct peer_rule {
     struct id_list classes; /* peer classes that it matches */
-    struct ipset nets;      /* its CIDRs, without the inventory if so demanded */
+    struct ipset nets;      /* its CIDRs, without the inventory if so demanded, and its nodes */
     struct peer_named *named;
     size_t nnamed;
 };
@@ -121,9 +125,51 @@ struct peer_rule {
 struct peer_rule *bind_peers(struct binding *b, enum family f, enum direction d,
                              struct bound_side *side);
 
-/* bind_grants.c: fills the grants of the targets. False: NPC605 was reported. */
+/* The addresses of the nodes that a selector matches. */
+struct ipset bind_node_addresses(struct binding *b, const struct selector *nodes, enum family f);
+
+/* bind_grants.c: fills the grants of the targets, and drops targets that cluster policies leave
+ * wholly open. False: NPC605 was reported. */
 bool bind_grants(struct binding *b, enum family f, enum direction d, const struct peer_rule *peers,
                  const struct id_list *policies, struct bound_side *side);
+
+struct grants { /* a growing list */
+    const struct grant **v;
+    size_t n, cap;
+};
+
+/* The work on one side. */
+struct granting {
+    struct binding *b;
+    enum family family;
+    enum direction direction;
+    const struct peer_rule *peers;
+    const struct bound_side *side;
+    struct grants *of_rule; /* egress: the same for every target */
+    bool *made;             /* whether they are there */
+    struct intern ids;      /* ingress: rule and resolved ports; the number is an index in by_id */
+    struct grants by_id;
+    struct flattening *flattening; /* bind_tiers.c's */
+    size_t elements;               /* that all targets together expand to */
+    size_t most;                   /* by one grant of one target … */
+    const struct nrule *most_of;   /* … which came from this rule */
+};
+
+/* The ports of a rule that need no peer to be known: numbers, and on ingress what its named ports
+ * are on the target. */
+struct portset bind_rule_ports(const struct granting *g, const struct nrule *r,
+                               const struct workload *target);
+
+/* bind_tiers.c: puts the policies into their order of evaluation. */
+void bind_order(struct binding *b);
+/* Whether a policy has a say about its pods in that direction. */
+bool bind_decides(const struct npolicy *p, enum direction d);
+/* Whether cluster policies are among these. */
+bool bind_has_tiers(const struct binding *b, const struct id_list *policies);
+/* The grants of a target of such policies; its policies are put into their order. *open: all
+ * traffic is allowed. False: NPC605 was reported. */
+bool bind_flatten(struct granting *g, struct target_class *target, const struct id_list *policies,
+                  struct grants *out, bool *open);
 
 /* Reports NPC605; `at` is what expands most, or no place. False, always. */
 bool bind_explodes(struct binding *b, struct span at, size_t count);

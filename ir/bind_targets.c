@@ -1,14 +1,14 @@
 /*
- * Target classes: local addresses whose pods are isolated by the same policies and resolve the
- * named ports of those policies alike.
+ * Target classes: local addresses about whose pods the same policies have a say, and that resolve
+ * the named ports of those policies alike.
  */
 #include "ir/bind_priv.h"
 
 #include <string.h>
 
 struct target_keys {
-    struct id_vec *policies; /* by matcher: policies that isolate its pods in this direction */
-    uint32_t *of_group;      /* key, or ID_NONE: not isolated, or UNKNOWN */
+    struct id_vec *policies; /* by matcher: policies that have a say in this direction */
+    uint32_t *of_group;      /* key, or ID_NONE: there are none, or UNKNOWN */
     struct intern keys;
     VEC(struct id_list) lists; /* by key: the policies */
 };
@@ -61,7 +61,7 @@ static void index_policies(struct binding *b, struct target_keys *t, enum direct
     t->policies = arena_array(b->scratch, b->matchers.n, sizeof *t->policies);
     for (uint32_t i = 0; i < b->npolicies; i++) {
         b->policies[i].active = false;
-        if (b->policies[i].policy->isolates[d]) {
+        if (bind_decides(b->policies[i].policy, d)) {
             vec_push(b->scratch, &t->policies[b->policies[i].target], i);
         }
     }

@@ -79,8 +79,8 @@ static bool classes_suffice(const struct bound_side *s, const struct target_clas
 /* ---- comparing ---- */
 
 /* Compares all packets between two addresses. Returns the number of wrong verdicts. */
-static size_t compare_pair(const struct world *w, const struct bound *b, const struct probes *p,
-                           struct address pod, struct address peer)
+static size_t compare_pair(const struct random_world *w, const struct bound *b,
+                           const struct probes *p, struct address pod, struct address peer)
 {
     size_t wrong = 0;
     const struct workload *local = naive_pod(&w->program, pod);
@@ -100,7 +100,8 @@ static size_t compare_pair(const struct world *w, const struct bound *b, const s
     return wrong;
 }
 
-static size_t compare_world(const struct world *w, const struct bound *b, const struct probes *p)
+static size_t compare_world(const struct random_world *w, const struct bound *b,
+                            const struct probes *p)
 {
     size_t wrong = 0;
     for (size_t i = 0; i < p->naddrs; i++) {
@@ -163,7 +164,7 @@ static void random_worlds(void)
     fill_probes(p);
     size_t targets = 0;
     for (size_t i = rng_rounds(600); i > 0; i--) {
-        struct world w;
+        struct random_world w;
         world_init(&w, &rng);
         const struct bound *b = bind_program(&w.ctx, &w.program, &w.options);
         CU_ASSERT_PTR_NOT_NULL_FATAL(b);
@@ -181,6 +182,16 @@ static void random_worlds(void)
     free(p);
 }
 
+static bool has_cluster_policy(const struct random_world *w)
+{
+    for (size_t i = 0; i < w->program.policies.n; i++) {
+        if (w->program.policies.v[i]->tier.n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The machine of --host is a target without asking for its address, in both families. */
 static void random_hosts(void)
 {
@@ -188,7 +199,7 @@ static void random_hosts(void)
     struct probes *p = malloc(sizeof *p);
     fill_probes(p);
     for (size_t i = rng_rounds(300); i > 0; i--) {
-        struct world w;
+        struct random_world w;
         world_init(&w, &rng);
         const struct workload *host = NULL;
         for (size_t k = 0; k < w.program.inv.workloads.n; k++) {
@@ -214,8 +225,10 @@ static void random_hosts(void)
                 }
             }
             CU_ASSERT_EQUAL(wrong, 0);
-            CU_ASSERT_EQUAL(b->side[0][0].ntargets, b->side[1][0].ntargets);
-            CU_ASSERT_EQUAL(b->side[0][1].ntargets, b->side[1][1].ntargets);
+            if (!has_cluster_policy(&w)) { /* those may leave one family open */
+                CU_ASSERT_EQUAL(b->side[0][0].ntargets, b->side[1][0].ntargets);
+                CU_ASSERT_EQUAL(b->side[0][1].ntargets, b->side[1][1].ntargets);
+            }
         }
         ctx_free(&w.ctx);
     }
@@ -235,16 +248,16 @@ static size_t count_diags(const struct ctx *c, enum diag_id id, enum severity se
 }
 
 /* A world of one namespace, one policy and the workloads that the test adds. */
-static void small_world(struct world *w, struct rng *rng)
+static void small_world(struct random_world *w, struct rng *rng)
 {
-    *w = (struct world){.rng = rng};
+    *w = (struct random_world){.rng = rng};
     ctx_init(&w->ctx, unit_oom, NULL);
     program_init(&w->program, &w->ctx);
     inventory_ns(&w->program.inv, &w->ctx.arena, ns_names[0]);
 }
 
-static struct workload *small_workload(struct world *w, const char *name, enum workload_kind kind,
-                                       int low)
+static struct workload *small_workload(struct random_world *w, const char *name,
+                                       enum workload_kind kind, int low)
 {
     struct arena *a = &w->ctx.arena;
     struct workload *p = ARENA_NEW(a, struct workload);
@@ -258,7 +271,7 @@ static struct workload *small_workload(struct world *w, const char *name, enum w
 }
 
 /* Selects all pods of the namespace for ingress; one rule with one peer: pods app=p. */
-static struct policy *small_policy(struct world *w)
+static struct policy *small_policy(struct random_world *w)
 {
     static const struct selector all;
     static struct str value[] = {STR_INIT("p")};
@@ -279,7 +292,7 @@ static struct policy *small_policy(struct world *w)
     return p;
 }
 
-static const struct bound *small_bind(struct world *w)
+static const struct bound *small_bind(struct random_world *w)
 {
     CU_ASSERT(inventory_finish(&w->ctx, &w->program.inv));
     return bind_program(&w->ctx, &w->program, &w->options);
@@ -287,7 +300,7 @@ static const struct bound *small_bind(struct world *w)
 
 static void npc601_no_address(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     small_policy(&w);
     small_workload(&w, "vm", WL_WORKLOAD, -1);
@@ -321,7 +334,7 @@ static void npc601_no_address(void)
 
 static void npc502_homeless(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     small_policy(&w)->ns = STR("");
     small_policy(&w)->ns = STR("default"); /* the same in the namespace where the first one lands */
@@ -337,7 +350,7 @@ static void npc502_homeless(void)
 
 static void npc602_shared_address(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     small_workload(&w, "one", WL_POD, 1);
     small_workload(&w, "two", WL_POD, 1);
@@ -358,7 +371,7 @@ static void npc602_shared_address(void)
 /* Threats 33: nobody is let in, and the target stays isolated. */
 static void T33_npc603_empty_peer(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     small_policy(&w);
     small_workload(&w, "one", WL_POD, 1);
@@ -373,7 +386,7 @@ static void T33_npc603_empty_peer(void)
 
 static void T33_npc205_empty_target(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     small_policy(&w)->ns = ns_names[1];
     small_workload(&w, "one", WL_POD, 1);
@@ -387,7 +400,7 @@ static void T33_npc205_empty_target(void)
 /* The limit counts what the rules expand to: one class of pods, any peer, a hundred ports. */
 static void T45_npc605_explosion(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     struct policy *p = small_policy(&w);
     struct arena *a = &w.ctx.arena;
@@ -422,7 +435,7 @@ static void npc902_scope(void)
         {.scope = BIND_HOST, .host_ns = STR_INIT("a"), .host = STR_INIT("template")},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct world w;
+        struct random_world w;
         small_world(&w, NULL);
         small_workload(&w, "one", WL_POD, 1)->node = nodes[0];
         small_workload(&w, "shared", WL_POD, 2)->host_network = true;
@@ -438,7 +451,7 @@ static void npc902_scope(void)
 /* A pod reaches each of its addresses from each of them. */
 static void self_pairs(void)
 {
-    struct world w;
+    struct random_world w;
     small_world(&w, NULL);
     struct workload *p = small_workload(&w, "one", WL_POD, 1);
     p->addrs = ARENA_NEW_ARRAY(&w.ctx.arena, 3, struct address);

@@ -57,7 +57,7 @@ static bool always_kept(struct packet pk, bool host)
     return kept;
 }
 
-static bool naive_forwards(const struct world *w, struct address from, struct address to,
+static bool naive_forwards(const struct random_world *w, struct address from, struct address to,
                            struct packet pk)
 {
     const struct workload *a = naive_pod(&w->program, from), *b = naive_pod(&w->program, to);
@@ -84,7 +84,7 @@ static struct sim_packet sim_packet_of(struct address from, struct address to, s
     return p;
 }
 
-static struct address probe_address(struct world *w, enum family f)
+static struct address probe_address(struct random_world *w, enum family f)
 {
     const struct inventory *inv = &w->program.inv;
     for (size_t tries = 0; tries < 8 && inv->workloads.n > 0; tries++) {
@@ -96,7 +96,7 @@ static struct address probe_address(struct world *w, enum family f)
     return address_at(f, (unsigned)pick(w, 32) + (chance(w, 10) ? 0x01000000u : 0));
 }
 
-static size_t compare_node(struct world *w, const struct sim *tables, const struct probes *p)
+static size_t compare_node(struct random_world *w, const struct sim *tables, const struct probes *p)
 {
     size_t wrong = 0;
     for (size_t i = 0; i < 400; i++) {
@@ -111,7 +111,7 @@ static size_t compare_node(struct world *w, const struct sim *tables, const stru
     return wrong;
 }
 
-static size_t compare_host(struct world *w, const struct sim *tables, const struct probes *p,
+static size_t compare_host(struct random_world *w, const struct sim *tables, const struct probes *p,
                            const struct workload *host)
 {
     size_t wrong = 0;
@@ -135,7 +135,7 @@ static size_t compare_host(struct world *w, const struct sim *tables, const stru
     return wrong;
 }
 
-static struct str emit_world(struct world *w, const struct nft_tuning *tuning,
+static struct str emit_world(struct random_world *w, const struct nft_tuning *tuning,
                              const struct workload *host)
 {
     static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
@@ -155,17 +155,17 @@ static struct str emit_world(struct world *w, const struct nft_tuning *tuning,
     return buf_text(e.out);
 }
 
-static void read_tables(struct world *w, struct str text, struct sim *tables)
+static void read_tables(struct random_world *w, struct str text, struct sim *tables)
 {
     for (size_t f = 0; f < FAMILIES; f++) {
         tables[f] = sim_read(&w->ctx.arena, text, (enum family)f);
     }
 }
 
-static void more_policies(struct world *w)
+static void more_policies(struct random_world *w)
 {
     for (unsigned i = 0; i < 4; i++) {
-        add_policy(w, 20 + i);
+        add_policy(w, 20 + i, false);
     }
 }
 
@@ -186,7 +186,7 @@ static void try_layout(const struct layout *l, bool hosts)
     fill_packets(&p);
     size_t wrong = 0, shown = 0;
     for (size_t round = rng_rounds(60); round > 0; round--) {
-        struct world w;
+        struct random_world w;
         struct sim tables[FAMILIES];
         world_init(&w, &rng);
         more_policies(&w);

@@ -13,19 +13,19 @@
 
 /* ---- a world ---- */
 
-struct world {
+struct random_world {
     struct ctx ctx;
     struct program program;
     struct rng *rng;
     struct bind_options options;
 };
 
-static inline size_t pick(struct world *w, size_t n)
+static inline size_t pick(struct random_world *w, size_t n)
 {
     return rng_below(w->rng, n);
 }
 
-static inline bool chance(struct world *w, size_t percent)
+static inline bool chance(struct random_world *w, size_t percent)
 {
     return pick(w, 100) < percent;
 }
@@ -39,7 +39,7 @@ static const struct str port_names[] = {STR_INIT("http"), STR_INIT("dns")};
 static const struct str nodes[] = {STR_INIT("n1"), STR_INIT("n2")};
 static const enum proto ported[] = {PROTO_TCP, PROTO_UDP, PROTO_SCTP};
 
-static inline struct labels random_labels(struct world *w)
+static inline struct labels random_labels(struct random_world *w)
 {
     struct labels l = {ARENA_NEW_ARRAY(&w->ctx.arena, 4, struct label), 0};
     for (size_t i = 0; i < 3; i++) {
@@ -60,7 +60,7 @@ static inline struct address address_at(enum family f, unsigned low)
     return (struct address){f, ip};
 }
 
-static inline void add_workload(struct world *w, unsigned number, unsigned *low)
+static inline void add_workload(struct random_world *w, unsigned number, unsigned *low)
 {
     struct arena *a = &w->ctx.arena;
     struct workload *p = ARENA_NEW(a, struct workload);
@@ -93,7 +93,7 @@ static inline int compare_workloads(const void *x, const void *y)
     return c != 0 ? c : str_cmp(a->name, b->name);
 }
 
-static inline void fill_inventory(struct world *w)
+static inline void fill_inventory(struct random_world *w)
 {
     struct arena *a = &w->ctx.arena;
     struct inventory *inv = &w->program.inv;
@@ -115,6 +115,7 @@ static inline void fill_inventory(struct world *w)
     for (size_t i = 0; i < 2; i++) {
         struct node_object *node = ARENA_NEW(a, struct node_object);
         node->name = nodes[i];
+        node->labels = random_labels(w);
         node->addrs = ARENA_NEW(a, struct address);
         node->addrs[0] = address_at(i == 0 ? FAM_IP4 : FAM_IP6, ++low);
         node->naddrs = 1;
@@ -125,7 +126,7 @@ static inline void fill_inventory(struct world *w)
     }
 }
 
-static const struct selector *random_selector(struct world *w, bool of_ns)
+static const struct selector *random_selector(struct random_world *w, bool of_ns)
 {
     struct arena *a = &w->ctx.arena;
     struct selector *s = ARENA_NEW(a, struct selector);
@@ -156,7 +157,7 @@ static inline struct cidr cidr_at(enum family f, struct ip ip, unsigned len)
     return c;
 }
 
-static inline void random_cidr(struct world *w, struct peer *p)
+static inline void random_cidr(struct random_world *w, struct peer *p)
 {
     enum family f = chance(w, 60) ? FAM_IP4 : FAM_IP6;
     unsigned top = f == FAM_IP4 ? 32 : 128;
@@ -178,19 +179,24 @@ static inline void random_cidr(struct world *w, struct peer *p)
     }
 }
 
-static inline void random_peer(struct world *w, struct peer *p)
+static inline void random_peer(struct random_world *w, struct peer *p, bool of_cluster)
 {
-    size_t form = pick(w, 5);
+    size_t form = pick(w, of_cluster ? 6 : 5);
+    if (form == 5) {
+        p->kind = PEER_NODES;
+        p->nodes = random_selector(w, false);
+        return;
+    }
     if (form >= 3) {
         random_cidr(w, p);
         return;
     }
     p->kind = PEER_PODS;
-    p->ns = form == 0 ? NULL : random_selector(w, true);
+    p->ns = form == 0 && !of_cluster ? NULL : random_selector(w, true);
     p->pods = form == 1 ? NULL : random_selector(w, false);
 }
 
-static inline void random_port(struct world *w, struct port *p)
+static inline void random_port(struct random_world *w, struct port *p)
 {
     p->proto = PICK(w, ported);
     p->form = (enum port_form)pick(w, 4);
@@ -209,16 +215,17 @@ static inline void random_port(struct world *w, struct port *p)
     }
 }
 
-static inline void random_rule(struct world *w, struct rule *r, enum direction d)
+static inline void random_rule(struct random_world *w, struct rule *r, enum direction d,
+                               bool of_cluster)
 {
     struct arena *a = &w->ctx.arena;
-    r->action = ACT_ALLOW;
+    r->action = of_cluster ? (enum action)pick(w, 3) : ACT_ALLOW;
     r->direction = d;
     r->npeers = pick(w, 4);
     r->any_peer = r->npeers == 0;
     r->peers = ARENA_NEW_ARRAY(a, 4, struct peer);
     for (size_t i = 0; i < r->npeers; i++) {
-        random_peer(w, &r->peers[i]);
+        random_peer(w, &r->peers[i], of_cluster);
     }
     r->nports = pick(w, 4);
     r->any_port = r->nports == 0;
@@ -228,32 +235,64 @@ static inline void random_rule(struct world *w, struct rule *r, enum direction d
     }
 }
 
-static inline void add_policy(struct world *w, unsigned number)
+/* In the order in which they are asked, by the text of the API and docs/npc-language.5. */
+static const struct tier tiers[] = {
+    {STR_INIT("early"), 999, {0}},    {STR_INIT("admin"), 1000, {0}},
+    {STR_INIT("middle"), 2000, {0}},  {STR_INIT(""), 1000000, {0}}, /* NetworkPolicies */
+    {STR_INIT("late"), 2000000, {0}}, {STR_INIT("baseline"), 10000000, {0}},
+};
+enum { TIERS = sizeof tiers / sizeof *tiers, NAMESPACED_TIER = 3, PRIORITIES = 3 };
+
+static inline void add_tiers(struct random_world *w)
+{
+    static const size_t declared[] = {4, 0, 2};
+    for (size_t i = 0; i < 3; i++) {
+        vec_push(&w->ctx.arena, &w->program.tiers, tiers[declared[i]]);
+    }
+}
+
+static inline void make_cluster(struct random_world *w, struct policy *p)
+{
+    static const size_t places[] = {0, 1, 1, 1, 2, 4, 5, 5, 5};
+    p->api = API_CLUSTER_POLICY;
+    p->ns = STR("");
+    p->tier = tiers[PICK(w, places)].name;
+    p->priority = (uint32_t)pick(w, PRIORITIES);
+    p->target_ns = random_selector(w, true);
+    p->target_pods = chance(w, 50) ? NULL : p->target_pods;
+}
+
+static inline void add_policy(struct random_world *w, unsigned number, bool of_cluster)
 {
     struct arena *a = &w->ctx.arena;
     struct policy *p = ARENA_NEW(a, struct policy);
     p->ns = PICK(w, ns_names);
     p->name = str_printf(a, "policy%u", number);
     p->target_pods = random_selector(w, false);
+    if (of_cluster) {
+        make_cluster(w, p);
+    }
     for (size_t d = 0; d < DIRECTIONS; d++) {
-        p->isolates[d] = chance(w, 70);
+        p->isolates[d] = !of_cluster && chance(w, 70);
         p->rules[d] = ARENA_NEW_ARRAY(a, 3, struct rule);
         p->nrules[d] = pick(w, 4);
         for (size_t i = 0; i < p->nrules[d]; i++) {
-            random_rule(w, &p->rules[d][i], (enum direction)d);
+            random_rule(w, &p->rules[d][i], (enum direction)d, of_cluster);
         }
     }
     vec_push(a, &w->program.policies, p);
 }
 
-static inline void world_init(struct world *w, struct rng *rng)
+static inline void world_init(struct random_world *w, struct rng *rng)
 {
-    *w = (struct world){.rng = rng};
+    *w = (struct random_world){.rng = rng};
     ctx_init(&w->ctx, unit_oom, NULL);
     program_init(&w->program, &w->ctx);
     fill_inventory(w);
-    for (unsigned i = (unsigned)pick(w, 5); i > 0; i--) {
-        add_policy(w, i);
+    add_tiers(w);
+    bool with_tiers = chance(w, 50);
+    for (unsigned i = (unsigned)pick(w, with_tiers ? 7 : 5); i > 0; i--) {
+        add_policy(w, i, with_tiers && chance(w, 60));
     }
     w->options.ipblock_external = chance(w, 30);
     w->options.scope = chance(w, 70) ? BIND_ALL : BIND_NODE;
@@ -339,15 +378,32 @@ static inline bool naive_selects(const struct selector *s, const struct labels *
     return true;
 }
 
-static inline bool naive_peer(const struct world *w, const struct policy *policy,
+static inline bool naive_node(const struct random_world *w, const struct peer *peer,
+                              struct address at)
+{
+    for (size_t i = 0; i < w->program.inv.nodes.n; i++) {
+        const struct node_object *node = w->program.inv.nodes.v[i];
+        if (naive_selects(peer->nodes, &node->labels) &&
+            has_address(node->addrs, node->naddrs, at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline bool naive_peer(const struct random_world *w, const struct policy *policy,
                               const struct peer *peer, struct address at)
 {
+    if (peer->kind == PEER_NODES) {
+        return naive_node(w, peer, at);
+    }
     if (peer->kind == PEER_CIDR) {
         bool in = cidr_has(peer->cidr, at.family, at.ip);
         for (size_t i = 0; i < peer->nexcept; i++) {
             in = in && !cidr_has(peer->except[i], at.family, at.ip);
         }
-        return in && !(w->options.ipblock_external && naive_in_inventory(&w->program, at));
+        bool outside_only = w->options.ipblock_external && policy->tier.n == 0;
+        return in && !(outside_only && naive_in_inventory(&w->program, at));
     }
     const struct workload *pod = naive_pod(&w->program, at);
     if (pod == NULL) {
@@ -389,7 +445,7 @@ static inline bool naive_port(const struct port *port, struct packet pk,
     return false;
 }
 
-static inline bool naive_rule(const struct world *w, const struct policy *policy,
+static inline bool naive_rule(const struct random_world *w, const struct policy *policy,
                               const struct rule *r, struct address peer, struct packet pk,
                               const struct workload *destination)
 {
@@ -403,10 +459,13 @@ static inline bool naive_rule(const struct world *w, const struct policy *policy
     return peers && ports;
 }
 
-static inline bool naive_allows(const struct world *w, enum direction d, const struct workload *pod,
-                                struct address peer, struct packet pk)
+enum fate { FATE_ALLOWED, FATE_DENIED, FATE_UNDECIDED };
+
+static inline enum fate naive_networkpolicies(const struct random_world *w, enum direction d,
+                                              const struct workload *pod, struct address peer,
+                                              struct packet pk)
 {
-    bool isolated = false;
+    enum fate fate = FATE_UNDECIDED;
     const struct workload *destination = d == DIR_INGRESS ? pod : naive_pod(&w->program, peer);
     for (size_t i = 0; i < w->program.policies.n; i++) {
         const struct policy *p = w->program.policies.v[i];
@@ -414,14 +473,53 @@ static inline bool naive_allows(const struct world *w, enum direction d, const s
         if (!selected || !p->isolates[d]) {
             continue;
         }
-        isolated = true;
+        fate = FATE_DENIED;
         for (size_t k = 0; k < p->nrules[d]; k++) {
             if (naive_rule(w, p, &p->rules[d][k], peer, pk, destination)) {
-                return true;
+                return FATE_ALLOWED;
             }
         }
     }
-    return !isolated;
+    return fate;
+}
+
+/* The first rule of the tier that matches; of equal priorities the policy that comes first. */
+static inline enum fate naive_tier(const struct random_world *w, struct str tier, enum direction d,
+                                   const struct workload *pod, struct address peer,
+                                   struct packet pk)
+{
+    const struct labels *ns = &inventory_find_ns(&w->program.inv, pod->ns)->labels;
+    const struct workload *destination = d == DIR_INGRESS ? pod : naive_pod(&w->program, peer);
+    for (size_t i = 0; i < PRIORITIES * w->program.policies.n; i++) {
+        const struct policy *p = w->program.policies.v[i % w->program.policies.n];
+        if (p->priority != i / w->program.policies.n || p->tier.n == 0 || !str_eq(p->tier, tier) ||
+            !naive_selects(p->target_ns, ns) ||
+            (p->target_pods != NULL && !naive_selects(p->target_pods, &pod->labels))) {
+            continue;
+        }
+        for (size_t k = 0; k < p->nrules[d]; k++) {
+            if (naive_rule(w, p, &p->rules[d][k], peer, pk, destination)) {
+                enum action action = p->rules[d][k].action;
+                return action == ACT_ALLOW  ? FATE_ALLOWED
+                       : action == ACT_DENY ? FATE_DENIED
+                                            : FATE_UNDECIDED;
+            }
+        }
+    }
+    return FATE_UNDECIDED;
+}
+
+static inline bool naive_allows(const struct random_world *w, enum direction d,
+                                const struct workload *pod, struct address peer, struct packet pk)
+{
+    for (size_t i = 0; i < TIERS; i++) {
+        enum fate fate = i == NAMESPACED_TIER ? naive_networkpolicies(w, d, pod, peer, pk)
+                                              : naive_tier(w, tiers[i].name, d, pod, peer, pk);
+        if (fate != FATE_UNDECIDED) {
+            return fate == FATE_ALLOWED;
+        }
+    }
+    return true;
 }
 
 /* ---- packets ---- */
@@ -466,7 +564,7 @@ static inline bool foreign(struct packet pk, enum family f)
     return pk.proto == (f == FAM_IP4 ? PROTO_ICMP6 : PROTO_ICMP);
 }
 
-static inline bool in_scope(const struct world *w, const struct workload *p)
+static inline bool in_scope(const struct random_world *w, const struct workload *p)
 {
     return w->options.scope == BIND_ALL || str_eq(p->node, w->options.node);
 }

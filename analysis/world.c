@@ -56,8 +56,8 @@ static void collect_endpoints(struct world *w)
     b->live = ARENA_NEW_ARRAY(b->scratch, inv->workloads.n, struct live);
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *wl = inv->workloads.v[i];
-        bool is_there = wl->kind == WL_TEMPLATE ? !is_covered(w, &templates, wl) : !wl->finished;
-        if (is_there && !wl->host_network) {
+        bool is_there = wl->kind != WL_TEMPLATE || !is_covered(w, &templates, wl);
+        if (is_there && !wl->finished && !wl->host_network) {
             b->live[b->nlive++] = (struct live){.w = wl, .local = true};
         }
     }

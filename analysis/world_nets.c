@@ -4,14 +4,17 @@
 
 #include <stdlib.h>
 
-static uint32_t add_set(struct world *w, struct nets *n, struct ipset s)
+/* `outside`: it does not match addresses of the inventory. */
+static uint32_t add_set(struct world *w, struct nets *n, struct ipset s, bool outside)
 {
     struct binding *b = &w->parts->match;
     buf_cut(b->key, 0);
+    buf_putc(b->key, outside ? 1 : 0);
     buf_put(b->key, s.v, s.n * sizeof *s.v);
     uint32_t id = intern_add(&n->ids, buf_text(b->key));
     if (id == n->sets.n) {
         vec_push(b->scratch, &n->sets, s);
+        vec_push(b->scratch, &n->outside, outside);
     }
     return id;
 }
@@ -21,14 +24,19 @@ static void collect_sets(struct world *w, enum family f)
     struct world_parts *parts = w->parts;
     for (size_t d = 0; d < DIRECTIONS; d++) {
         for (size_t i = 0; i < parts->match.rules[d].n; i++) {
-            struct ipset s = parts->match.rules[d].v[i].rule->nets[f];
-            parts->rules[d][i].net[f] = s.n == 0 ? ID_NONE : add_set(w, &parts->nets[f], s);
+            const struct brule *r = &parts->match.rules[d].v[i];
+            struct ipset s = r->rule->nets[f];
+            /* `networks` of a cluster policy match pods whatever ipBlock does. */
+            bool outside = w->options.ipblock_external &&
+                           !policy_is_cluster(parts->match.policies[r->policy].policy->origin);
+            parts->rules[d][i].net[f] =
+                s.n == 0 ? ID_NONE : add_set(w, &parts->nets[f], s, outside);
         }
     }
     const struct ipset *cuts = w->options.cuts;
     size_t first = f == FAM_IP4 ? 0 : w->options.ncuts[FAM_IP4];
     for (size_t i = first; i < first + w->options.ncuts[f]; i++) {
-        add_set(w, &parts->nets[f], cuts[i]);
+        add_set(w, &parts->nets[f], cuts[i], true);
     }
 }
 
@@ -42,14 +50,31 @@ static void cut(struct world *w, enum family f)
         vec_push(a, &n->atoms, (struct atom){s.range, sweep_sets(&s)});
     } while (sweep_next(&s));
     n->lists = s.lists;
-    n->list_none = intern_ids(&n->lists, NULL, 0);
     struct id_vec whole = {0};
-    for (uint32_t i = 0; i < n->sets.n && !w->options.ipblock_external; i++) {
-        if (ipset_is_all(n->sets.v[i], f)) {
+    for (uint32_t i = 0; i < n->sets.n; i++) {
+        if (!n->outside.v[i] && ipset_is_all(n->sets.v[i], f)) {
             vec_push(a, &whole, i);
         }
     }
     n->list_unknown = intern_ids(&n->lists, whole.v, whole.n);
+}
+
+/* Of each list, the sets that match addresses of the inventory as well. */
+static void index_inside(struct world *w, struct nets *n)
+{
+    struct arena *a = w->parts->match.scratch;
+    struct id_vec kept = {0};
+    size_t nlists = n->lists.keys.n; /* those added below are inside already */
+    for (uint32_t list = 0; list < nlists; list++) {
+        struct id_list sets = intern_list(&n->lists, list);
+        kept.n = 0;
+        for (size_t i = 0; i < sets.n; i++) {
+            if (!n->outside.v[sets.v[i]]) {
+                vec_push(a, &kept, sets.v[i]);
+            }
+        }
+        vec_push(a, &n->inside, intern_ids(&n->lists, kept.v, kept.n));
+    }
 }
 
 /* ---- the inventory's addresses ---- */
@@ -101,6 +126,7 @@ void world_nets(struct world *w, enum family f)
     intern_init(&n->ids, w->parts->match.scratch);
     collect_sets(w, f);
     cut(w, f);
+    index_inside(w, n);
     collect_owners(w, f);
 }
 
@@ -123,7 +149,8 @@ const struct atom *nets_atom(const struct nets *n, struct ip ip)
 uint32_t nets_list_of(const struct world *w, enum family f, struct ip ip, bool of_inventory)
 {
     const struct nets *n = &w->parts->nets[f];
-    return of_inventory && w->options.ipblock_external ? n->list_none : nets_atom(n, ip)->list;
+    uint32_t list = nets_atom(n, ip)->list;
+    return of_inventory ? n->inside.v[list] : list;
 }
 
 /* The first owner whose address is not below. */

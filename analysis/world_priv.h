@@ -28,13 +28,14 @@ struct owner { /* of an address of the inventory */
 struct nets { /* of one family */
     struct intern ids;
     VEC(struct ipset) sets; /* by number; equal sets of several rules are one */
+    VEC(bool) outside;      /* by set: it does not match addresses of the inventory */
     struct intern lists;    /* lists of sets, by number */
     VEC(struct atom) atoms; /* rising, without gaps */
     struct owner *owners;   /* every address of the inventory, rising */
     size_t nowners;
-    uint32_t list_none;    /* no set */
-    uint32_t list_unknown; /* the sets that hold the whole family: those of an address that is not
-                              known yet */
+    struct id_vec inside;  /* by list: that of an inventory's address */
+    uint32_t list_unknown; /* of an address of the inventory that is not known yet: the sets that
+                              hold the whole family */
 };
 
 /* world_nets.c: numbers the sets of all rules, and cuts the family at them. */

@@ -5,7 +5,7 @@
 
 enum { GRANTS = 6, KEYS = 65536 };
 
-struct world {
+struct random_world {
     struct arena arena;
     uint64_t seed;
     enum family family;
@@ -26,7 +26,8 @@ static uint64_t next(uint64_t *seed) /* splitmix64 */
     return z ^ z >> 31;
 }
 
-static void grant_range(struct world *w, size_t grant, enum proto p, uint16_t first, uint16_t last)
+static void grant_range(struct random_world *w, size_t grant, enum proto p, uint16_t first,
+                        uint16_t last)
 {
     w->sets[grant] =
         portset_union(&w->arena, w->sets[grant], portset_of(&w->arena, p, first, last));
@@ -35,7 +36,7 @@ static void grant_range(struct world *w, size_t grant, enum proto p, uint16_t fi
     }
 }
 
-static void grant_all(struct world *w, size_t grant)
+static void grant_all(struct random_world *w, size_t grant)
 {
     for (enum proto p = 0; p < PROTO_KEYED; p++) {
         grant_range(w, grant, p, 0, UINT16_MAX);
@@ -44,7 +45,7 @@ static void grant_all(struct world *w, size_t grant)
     w->other |= (unsigned char)(1u << grant);
 }
 
-static void random_range(struct world *w, size_t grant)
+static void random_range(struct random_world *w, size_t grant)
 {
     enum proto p = (enum proto)(next(&w->seed) % PROTO_KEYED);
     uint16_t x = (uint16_t)next(&w->seed), y = (uint16_t)next(&w->seed);
@@ -67,9 +68,9 @@ static void random_range(struct world *w, size_t grant)
     }
 }
 
-static void world_init(struct world *w, uint64_t seed, enum family f)
+static void world_init(struct random_world *w, uint64_t seed, enum family f)
 {
-    *w = (struct world){.seed = seed, .family = f};
+    *w = (struct random_world){.seed = seed, .family = f};
     arena_init(&w->arena, unit_oom, NULL);
     w->bits = arena_alloc(&w->arena, (size_t)PROTO_KEYED * KEYS);
     for (size_t i = 0; i < GRANTS; i++) {
@@ -78,7 +79,7 @@ static void world_init(struct world *w, uint64_t seed, enum family f)
     }
 }
 
-static void world_cut(struct world *w, size_t n)
+static void world_cut(struct random_world *w, size_t n)
 {
     w->n = n;
     w->atoms = atoms_cut(&w->arena, w->family, w->grants, n);
@@ -95,7 +96,7 @@ static unsigned atom_bits(const struct atom *atom)
 }
 
 /* The one atom of a packet; n if there is none or more than one. */
-static size_t atom_of(const struct world *w, enum proto p, uint16_t key)
+static size_t atom_of(const struct random_world *w, enum proto p, uint16_t key)
 {
     size_t found = w->atoms.n;
     for (size_t i = 0; i < w->atoms.n; i++) {
@@ -109,7 +110,7 @@ static size_t atom_of(const struct world *w, enum proto p, uint16_t key)
     return found;
 }
 
-static size_t dispatch(const struct world *w, enum proto p, uint16_t key)
+static size_t dispatch(const struct random_world *w, enum proto p, uint16_t key)
 {
     for (size_t i = 0; i < w->matches.n; i++) {
         const struct port_match *m = &w->matches.v[i];
@@ -124,7 +125,7 @@ static size_t dispatch(const struct world *w, enum proto p, uint16_t key)
     return w->atoms.n;
 }
 
-static void check_packet(const struct world *w, enum proto p, uint16_t key, unsigned wanted)
+static void check_packet(const struct random_world *w, enum proto p, uint16_t key, unsigned wanted)
 {
     size_t atom = dispatch(w, p, key);
     if (atom == w->atoms.n || atom_bits(&w->atoms.v[atom]) != wanted) {
@@ -132,12 +133,12 @@ static void check_packet(const struct world *w, enum proto p, uint16_t key, unsi
     }
 }
 
-static bool is_foreign(const struct world *w, enum proto p)
+static bool is_foreign(const struct random_world *w, enum proto p)
 {
     return p == (w->family == FAM_IP4 ? PROTO_ICMP6 : PROTO_ICMP);
 }
 
-static void check_world(const struct world *w)
+static void check_world(const struct random_world *w)
 {
     for (enum proto p = 0; p < PROTO_KEYED; p++) {
         for (uint32_t key = 0; key < KEYS; key++) {
@@ -155,7 +156,7 @@ static void check_world(const struct world *w)
     CU_ASSERT_EQUAL(atom_of(w, PROTO_OTHER, 0), dispatch(w, PROTO_OTHER, 0));
 }
 
-static void check_slots(const struct world *w)
+static void check_slots(const struct random_world *w)
 {
     for (size_t i = 0; i < w->matches.n; i++) {
         const struct port_match *m = &w->matches.v[i];
@@ -177,7 +178,7 @@ static void check_slots(const struct world *w)
 static void partitions_random_grants(void)
 {
     for (uint64_t seed = 0; seed < 40; seed++) {
-        struct world w;
+        struct random_world w;
         world_init(&w, seed, seed % 2 == 0 ? FAM_IP4 : FAM_IP6);
         size_t n = next(&w.seed) % (GRANTS + 1);
         for (size_t i = 0; i < n; i++) {
@@ -198,7 +199,7 @@ static void partitions_random_grants(void)
 /* Nothing is granted: one atom, one match, everything denied. */
 static void nothing_is_one_match(void)
 {
-    struct world w;
+    struct random_world w;
     world_init(&w, 1, FAM_IP4);
     world_cut(&w, 0);
     CU_ASSERT_EQUAL(w.atoms.n, 1);
@@ -211,7 +212,7 @@ static void nothing_is_one_match(void)
 /* All of TCP for some, port 80 for others too: two matches for TCP, not three ranges. */
 static void a_hole_costs_no_ranges(void)
 {
-    struct world w;
+    struct random_world w;
     world_init(&w, 1, FAM_IP4);
     grant_range(&w, 0, PROTO_TCP, 0, UINT16_MAX);
     grant_range(&w, 1, PROTO_TCP, 80, 80);
@@ -227,7 +228,7 @@ static void a_hole_costs_no_ranges(void)
 /* xt_multiport has 15 slots: 16 ports, and 8 ranges, need two matches. */
 static void many_ports_are_several_matches(void)
 {
-    struct world w;
+    struct random_world w;
     world_init(&w, 1, FAM_IP4);
     for (uint16_t i = 0; i < 16; i++) {
         grant_range(&w, 0, PROTO_TCP, (uint16_t)(100 + 2 * i), (uint16_t)(100 + 2 * i));

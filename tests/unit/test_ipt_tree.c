@@ -3,7 +3,7 @@
 
 #include "backends/ipt_tree.h"
 
-struct world {
+struct random_world {
     struct arena arena;
     uint64_t seed;
     struct tree_entry *entries;
@@ -20,7 +20,7 @@ static uint64_t next(uint64_t *seed) /* splitmix64 */
     return z ^ z >> 31;
 }
 
-static struct ip random_ip(struct world *w, enum family f, unsigned spread)
+static struct ip random_ip(struct random_world *w, enum family f, unsigned spread)
 {
     struct ip ip = {0, next(&w->seed)};
     if (f == FAM_IP4) {
@@ -39,7 +39,7 @@ static int by_address(const void *x, const void *y)
 }
 
 /* Random addresses, some of them prefixes, disjoint. */
-static void fill(struct world *w, enum family f, size_t n, unsigned spread)
+static void fill(struct random_world *w, enum family f, size_t n, unsigned spread)
 {
     struct ip_range *ranges = ARENA_NEW_ARRAY(&w->arena, n, struct ip_range);
     for (size_t i = 0; i < n; i++) {
@@ -57,7 +57,7 @@ static void fill(struct world *w, enum family f, size_t n, unsigned spread)
 
 /* The rules of a node, as the backend writes them: the first that fits decides. Counts entries that
  * match on the way; a goto is never undone. */
-static const struct tree_entry *walk(const struct world *w, enum family f, struct ip ip,
+static const struct tree_entry *walk(const struct random_world *w, enum family f, struct ip ip,
                                      unsigned *depth, unsigned *compares)
 {
     const struct tree_node *node = &w->tree.nodes[0];
@@ -87,7 +87,7 @@ static const struct tree_entry *walk(const struct world *w, enum family f, struc
     return found;
 }
 
-static void check_shape(const struct world *w)
+static void check_shape(const struct random_world *w)
 {
     size_t covered = 0;
     for (size_t i = 0; i < w->tree.nnodes; i++) {
@@ -103,7 +103,7 @@ static void check_shape(const struct world *w)
     CU_ASSERT_EQUAL(covered, w->n); /* every entry in one leaf */
 }
 
-static void check_addresses(struct world *w, enum family f, unsigned spread)
+static void check_addresses(struct random_world *w, enum family f, unsigned spread)
 {
     unsigned depth, compares = 0;
     for (size_t i = 0; i < w->n; i++) {
@@ -124,7 +124,7 @@ static void check_addresses(struct world *w, enum family f, unsigned spread)
 
 static void random_tree(uint64_t seed, enum family f, size_t n, unsigned spread, unsigned levels)
 {
-    struct world w = {.seed = seed, .levels = levels};
+    struct random_world w = {.seed = seed, .levels = levels};
     arena_init(&w.arena, unit_oom, NULL);
     fill(&w, f, n, spread);
     w.tree = tree_build(&w.arena, w.entries, w.n, levels);
@@ -155,7 +155,7 @@ static void keeps_to_the_levels(void)
 /* Addresses that share ever longer prefixes: a split by nibbles would be 31 levels deep. */
 static void survives_a_comb(void)
 {
-    struct world w = {.seed = 1, .levels = 5};
+    struct random_world w = {.seed = 1, .levels = 5};
     arena_init(&w.arena, unit_oom, NULL);
     w.entries = ARENA_NEW_ARRAY(&w.arena, 128, struct tree_entry);
     for (unsigned bit = 0; bit < 128; bit++) {
@@ -172,7 +172,7 @@ static void survives_a_comb(void)
 /* A thousand pods cost tens of compares. */
 static void is_shallow(void)
 {
-    struct world w = {.seed = 7, .levels = 5};
+    struct random_world w = {.seed = 7, .levels = 5};
     arena_init(&w.arena, unit_oom, NULL);
     fill(&w, FAM_IP4, 1000, 8);
     w.tree = tree_build(&w.arena, w.entries, w.n, 5);

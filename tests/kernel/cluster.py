@@ -1,6 +1,7 @@
 """A cluster on paper: writes its inventory as Kubernetes JSON and as a netlab script, and says how
 the output of each kernel backend is loaded. Shared by the packet tests."""
 
+import concurrent.futures
 import json
 import os
 import subprocess
@@ -10,22 +11,25 @@ NPC = os.environ.get("NPC", os.path.join(ROOT, "build", "npc"))
 NETLAB = os.path.join(os.environ.get("NPC_BUILD", os.path.dirname(NPC)), "tests", "netlab")
 
 FAMILIES = ("4", "6")
+AT_ONCE = 8  # laboratories: each mostly waits for packets that must not come
 
-# How a compiled ruleset gets into the namespace of a node. FORWARD hooks only; the jumps are what
-# the header of the iptables output tells its reader to add.
-LOADERS = {
-    "nft": "nft -f {out}",
-    "iptables-nft": "cd {out} && ipset restore -exist < ipsets"
-    " && iptables-nft-restore --noflush < rules.v4 && ip6tables-nft-restore --noflush < rules.v6"
-    " && for t in iptables-nft ip6tables-nft; do"
-    " $t -C FORWARD -j NPC-FORWARD 2>/dev/null || $t -I FORWARD -j NPC-FORWARD || exit 1; done",
-    "iptables-legacy": "cd {out} && ipset restore -exist < ipsets"
-    " && export XTABLES_LOCKFILE={out}/lock"
-    " && iptables-legacy-restore --noflush < rules.v4"
-    " && ip6tables-legacy-restore --noflush < rules.v6"
-    " && for t in iptables-legacy ip6tables-legacy; do"
-    " $t -C FORWARD -j NPC-FORWARD 2>/dev/null || $t -I FORWARD -j NPC-FORWARD || exit 1; done",
-}
+LOADERS = ("nft", "iptables-nft", "iptables-legacy")
+NODE_HOOKS = ("FORWARD",)
+HOST_HOOKS = ("INPUT", "OUTPUT")
+
+
+def load_command(loader, out, hooks=NODE_HOOKS):
+    """The shell command by which a compiled ruleset gets into a namespace; for iptables as the
+    header of the output tells its reader, with the jumps."""
+    if loader == "nft":
+        return f"nft -f {out}"
+    v4, v6 = loader, loader.replace("ip", "ip6", 1)
+    return (
+        f"cd {out} && export XTABLES_LOCKFILE={out}/lock && ipset restore -exist < ipsets"
+        f" && {v4}-restore --noflush < rules.v4 && {v6}-restore --noflush < rules.v6"
+        f" && for t in {v4} {v6}; do for c in {' '.join(hooks)}; do"
+        " $t -C $c -j NPC-$c 2>/dev/null || $t -I $c -j NPC-$c || exit 1; done; done"
+    )
 
 
 def loaders():
@@ -94,7 +98,7 @@ def compile_files(sources, loader, out, args):
     return target
 
 
-def compile_to(loader, out, objects, extra=(), source=None):
+def compile_to(loader, out, objects, extra=(), source=None, hooks=NODE_HOOKS):
     """Writes the objects to a file, and npc source to another; compiles them, and returns the shell
     command that loads."""
     os.makedirs(out, exist_ok=True)
@@ -107,14 +111,49 @@ def compile_to(loader, out, objects, extra=(), source=None):
         sources.append(os.path.join(out, "in.npc"))
         with open(sources[1], "w", encoding="utf-8") as f:
             f.write(source)
-    return LOADERS[loader].format(out=compile_files(sources, loader, out, extra))
+    return load_command(loader, compile_files(sources, loader, out, extra), hooks)
+
+
+def probe_line(source, target, family, proto, port, verdict, *options):
+    """A line of a netlab script; the port `echo` of icmp is the request of each family."""
+    if port == "echo":
+        port = "8.0" if family == "4" else "128.0"
+    return " ".join(map(str, ("probe", source, target, family, proto, port, verdict, *options)))
 
 
 def run_netlab(script):
-    """Runs a script; returns (ok, labels that passed, text about what failed, exit status)."""
+    """Runs a script; returns (whether every line of it was run and went well, labels that passed,
+    text about what failed, exit status)."""
     run = subprocess.run(
         [NETLAB], input="\n".join(script) + "\n", capture_output=True, text=True, check=False
     )
     passed = [line[3:] for line in run.stdout.splitlines() if line.startswith("ok ")]
     failed = [line for line in run.stdout.splitlines() if line.startswith("FAIL ")]
-    return run.returncode == 0, passed, "\n".join(failed + [run.stderr.strip()]), run.returncode
+    verdicts = sum(line.startswith(("go ", "say ")) for line in script)
+    ok = run.returncode == 0 and len(passed) == verdicts > 0
+    return ok, passed, " | ".join(failed + run.stderr.strip().splitlines()), run.returncode
+
+
+def run_job(make):
+    try:
+        return run_netlab(make())
+    except RuntimeError as e:
+        return False, [], str(e), 2
+
+
+def run_jobs(jobs):
+    """Runs scripts side by side, each in a laboratory of its own, and prints the lines of their
+    labels in the order of the jobs: pairs of a name and a function that makes the script (and
+    raises RuntimeError if npc does not compile). Returns the exit status of a test program."""
+    failed = False
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(run_job, [make for _, make in jobs])
+        for (name, _), (ok, passed, why, status) in zip(jobs, results):
+            for label in passed:
+                print("ok " + label, flush=True)
+            if status == 3:
+                print(f"SKIP {name}: no network namespaces: {why}", flush=True)
+            elif not ok:
+                failed = True
+                print(f"FAIL {name}: {why}", flush=True)
+    return 1 if failed else 0

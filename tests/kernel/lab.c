@@ -4,10 +4,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,11 +73,50 @@ static bool forward(void)
            write_file("/proc/sys/net/ipv4/conf/default/rp_filter", "0");
 }
 
+/* Waits for the child and ends with its status. */
+_Noreturn static void end_as(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+/* Goes on in a child that is the first process of its namespace: with it ends every process of
+ * that, and it ends with its parent. */
+static bool new_processes(void)
+{
+    int life[2]; /* hangs up when the parent is gone */
+    if (unshare(CLONE_NEWPID) != 0 || pipe(life) != 0) {
+        return false;
+    }
+    pid_t child = fork();
+    if (child < 0) {
+        return false;
+    }
+    if (child > 0) {
+        close(life[0]);
+        end_as(child);
+    }
+    close(life[1]);
+    struct pollfd parent = {.fd = life[0]};
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+        return false;
+    }
+    if (poll(&parent, 1, 0) != 0) { /* it died before it was asked to tell */
+        _exit(1);
+    }
+    close(life[0]);
+    return true;
+}
+
 bool lab_init(struct lab *l)
 {
     memset(l, 0, sizeof *l);
-    l->home_ns = open_ns();
     if (geteuid() != 0 && !become_root()) {
+        return false;
+    }
+    if (!new_processes()) {
         return false;
     }
     return new_ns(&l->fabric_ns, &l->fabric_nl) && forward();
@@ -122,23 +164,68 @@ static struct lab_addr everything(int family)
     return (struct lab_addr){.family = family};
 }
 
-/* Joins a new host to the namespace `up` (a node or the fabric) by a veth pair: eth0 in the host,
- * with a default route to the gateway address that the upper end carries. */
-static bool attach(struct lab *l, int up, int host, const char *upper)
+static bool add_gateway(int nl, const char *link, int up)
 {
-    const struct lab_host *h = &l->hosts[host];
-    int nl = up < 0 ? l->fabric_nl : l->hosts[up].nl;
-    lab_enter(l, up);
-    if (!netlink_veth(nl, upper, "eth0", h->ns) || !netlink_up(nl, upper)) {
-        return false;
+    return netlink_address(nl, link, gateway(up, AF_INET)) &&
+           netlink_address(nl, link, gateway(up, AF_INET6));
+}
+
+static bool same_bridge(const struct lab_host *a, const struct lab_host *b)
+{
+    return a != b && a->node == b->node && strcmp(a->bridge, b->bridge) == 0;
+}
+
+/* The bridge of a host, in the current namespace; made, with the gateway's addresses, for the first
+ * host on it. */
+static bool join_bridge(const struct lab *l, int nl, const struct lab_host *h, const char *upper)
+{
+    bool made = false;
+    for (size_t i = 0; i < l->n; i++) {
+        made = made || same_bridge(&l->hosts[i], h);
     }
-    for (int f = 0; f < 2; f++) {
-        if (!netlink_address(nl, upper, gateway(up, f ? AF_INET6 : AF_INET))) {
+    return (made || (netlink_bridge(nl, h->bridge) && netlink_up(nl, h->bridge) &&
+                     add_gateway(nl, h->bridge, h->node))) &&
+           netlink_enslave(nl, upper, h->bridge);
+}
+
+static bool route_all(const struct lab *l, int from, const char *link, const struct lab_host *to)
+{
+    lab_enter(l, from);
+    for (size_t i = 0; i < to->naddrs; i++) {
+        if (!netlink_route(l->hosts[from].nl, link, to->addrs[i], NULL)) {
             return false;
         }
     }
+    return true;
+}
+
+/* The hosts on one bridge reach each other on the link. */
+static bool meet_neighbours(const struct lab *l, int host)
+{
+    for (int i = 0; i < host; i++) {
+        if (same_bridge(&l->hosts[i], &l->hosts[host]) &&
+            (!route_all(l, host, "eth0", &l->hosts[i]) ||
+             !route_all(l, i, "eth0", &l->hosts[host]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Joins a new host to the namespace `up` (a node or the fabric) by a veth pair: eth0 in the host,
+ * with a default route to the gateway address that the upper end, or its bridge, carries. */
+static bool attach(struct lab *l, int up, int host, const char *upper)
+{
+    const struct lab_host *h = &l->hosts[host];
+    const char *link = h->bridge[0] ? h->bridge : upper;
+    int nl = up < 0 ? l->fabric_nl : l->hosts[up].nl;
+    lab_enter(l, up);
+    if (!netlink_veth(nl, upper, "eth0", h->ns) || !netlink_up(nl, upper) ||
+        !(h->bridge[0] ? join_bridge(l, nl, h, upper) : add_gateway(nl, upper, up))) {
+        return false;
+    }
     for (size_t i = 0; i < h->naddrs; i++) {
-        if (!netlink_route(nl, upper, h->addrs[i], NULL)) {
+        if (!netlink_route(nl, link, h->addrs[i], NULL)) {
             return false;
         }
     }
@@ -190,7 +277,8 @@ int lab_add_node(struct lab *l, const char *name, const struct lab_addr *addrs, 
     return attach(l, -1, i, upper) ? i : -1;
 }
 
-int lab_add_host(struct lab *l, const char *name, int node, const struct lab_addr *addrs, size_t n)
+int lab_add_host(struct lab *l, const char *name, int node, const char *bridge,
+                 const struct lab_addr *addrs, size_t n)
 {
     char upper[16];
     int i = new_host(l, name, addrs, n);
@@ -198,8 +286,11 @@ int lab_add_host(struct lab *l, const char *name, int node, const struct lab_add
         return -1;
     }
     l->hosts[i].node = node;
+    if (bridge) {
+        snprintf(l->hosts[i].bridge, sizeof l->hosts[i].bridge, "%s", bridge);
+    }
     snprintf(upper, sizeof upper, "veth%d", i);
-    if (!attach(l, node, i, upper)) {
+    if (!attach(l, node, i, upper) || (bridge && !meet_neighbours(l, i))) {
         return -1;
     }
     if (node < 0) {

@@ -1,6 +1,7 @@
 /*
- * A cluster made of network namespaces, all owned by this one process: when it ends, however it
- * ends, the kernel removes every namespace, link and rule.
+ * A cluster made of network namespaces, all owned by one process, which is the first of a process
+ * namespace: when it ends, however it ends, the kernel ends every command that it started and
+ * removes every namespace, link and rule.
  *
  *     fabric --- node --- pod, pod, …
  *        \------ node --- pod, …
@@ -25,22 +26,26 @@ struct lab_host { /* a pod, a node or a host */
     struct lab_addr addrs[LAB_ADDRS];
     size_t naddrs;
     bool is_node;
-    int node; /* index of its node, or -1 */
+    int node;        /* index of its node, or -1 */
+    char bridge[16]; /* the bridge of that node that it hangs on, or empty: routed */
 };
 
 struct lab {
     struct lab_host *hosts;
     size_t n, cap;
     int fabric_ns, fabric_nl;
-    int home_ns; /* the namespace that the process came from */
 };
 
-/* Enters new user (unless root) and network namespaces. False and errno if that is not possible. */
+/* Enters new user (unless root), process and network namespaces. False and errno if that is not
+ * possible. Returns in a child; the caller's process waits for it and ends as it ends. */
 bool lab_init(struct lab *l);
 /* Adds a node, attached to the fabric. Returns its index or -1. */
 int lab_add_node(struct lab *l, const char *name, const struct lab_addr *addrs, size_t n);
-/* Adds a pod behind a node, or a host on the fabric (node -1). */
-int lab_add_host(struct lab *l, const char *name, int node, const struct lab_addr *addrs, size_t n);
+/* Adds a pod behind a node, or a host on the fabric (node -1). With the name of a bridge, which is
+ * made when it is first named, the pod hangs on that and reaches the others on it without routing;
+ * NULL is none. */
+int lab_add_host(struct lab *l, const char *name, int node, const char *bridge,
+                 const struct lab_addr *addrs, size_t n);
 /* The host of that name, or -1. */
 int lab_find(const struct lab *l, const char *name);
 /* Moves this thread into the namespace of a host (-1: the fabric). Exits on failure. */

@@ -1,16 +1,25 @@
 /*
  * netlab: packets through a laboratory of network namespaces, told by a script on standard input.
  *
- *   node NAME ADDR…              a node that routes
- *   pod NAME NODE ADDR…          a pod behind it
- *   host NAME ADDR…              a machine beside the nodes
- *   listen NAME PROTO PORT       both families; PROTO: tcp udp udp-silent sctp icmp. Probes do it
- * by themselves; flows want it run NAME COMMAND…            a shell command inside a namespace;
- * must succeed fails NAME COMMAND…          … must fail probe FROM TO 4|6 PROTO PORT allow|deny [at
- * ADDR] queues one packet; PORT of icmp is TYPE.CODE; `at` sends to another address, which
- * something on the way translates go LABEL                     sends all queued probes at once;
- * prints "ok LABEL" or "FAIL LABEL: …" open FLOW FROM TO 4|6 PROTO PORT    a flow that stays open
- * say FLOW allow|deny LABEL    sends over it
+ *   node NAME ADDR…                      a node that routes
+ *   pod NAME NODE ADDR…                  a pod behind it
+ *   bridged NAME NODE BRIDGE ADDR…       a pod on a bridge of it
+ *   host NAME ADDR…                      a machine beside the nodes
+ *   listen NAME PROTO PORT               both families; PROTO: tcp udp udp-silent sctp icmp.
+ *                                        Probes do it by themselves; flows want it
+ *   run NAME COMMAND…                    a shell command inside a namespace; must succeed
+ *   fails NAME COMMAND…                  … must fail
+ *   probe FROM TO 4|6 PROTO PORT allow|deny [OPTION…]
+ *                                        queues one packet; PORT of icmp is TYPE.CODE
+ *       at ADDR                          sent to another address, which something on the way
+ *                                        translates
+ *       sport N                          from this port
+ *       size N                           a datagram of so many bytes
+ *       closed                           nobody listens; the refusal must come back
+ *   go LABEL                             sends all queued probes at once; prints "ok LABEL" or
+ *                                        "FAIL LABEL: …"
+ *   open FLOW FROM TO 4|6 PROTO PORT     a flow that stays open
+ *   say FLOW allow|deny LABEL            sends over it
  *
  * Exit status: 0 all as expected, 1 some verdict was not, 2 the script is wrong, 3 no namespaces.
  */
@@ -90,7 +99,8 @@ static uint16_t port(const char *w)
 /* FROM TO 4|6 PROTO PORT */
 static struct probe where(struct script *s, char **rest)
 {
-    struct probe q = {.from = host(s, rest), .to = host(s, rest)};
+    struct probe q = {.from = host(s, rest), .size = sizeof q.nonce};
+    q.to = host(s, rest); /* after `from`: initializers have no order */
     q.family = word(s, rest)[0] == '4' ? AF_INET : AF_INET6;
     q.proto = proto(s, word(s, rest));
     q.port = port(word(s, rest));
@@ -128,18 +138,37 @@ static bool allow(struct script *s, char **rest)
     return w[0] == 'a';
 }
 
+static void probe_option(struct script *s, struct probe *q, const char *name, char **rest)
+{
+    if (strcmp(name, "at") == 0) {
+        if (!lab_addr_parse(word(s, rest), &q->dest)) {
+            bad(s, "at ADDR");
+        }
+    } else if (strcmp(name, "sport") == 0) {
+        q->source_port = port(word(s, rest));
+    } else if (strcmp(name, "size") == 0) {
+        q->size = port(word(s, rest));
+        if (q->size < sizeof q->nonce || q->size > PROBE_SIZE) {
+            bad(s, "no such size");
+        }
+    } else if (strcmp(name, "closed") == 0) {
+        q->closed = true;
+    } else {
+        bad(s, "no such option of a probe");
+    }
+}
+
 static void do_probe(struct script *s, char **rest)
 {
     struct probe q = where(s, rest);
     q.expect_allow = allow(s, rest);
-    char *at = strtok_r(NULL, " ", rest);
-    if (at && (strcmp(at, "at") != 0 || !lab_addr_parse(word(s, rest), &q.dest))) {
-        bad(s, "at ADDR");
+    for (char *w; (w = strtok_r(NULL, " ", rest)) != NULL;) {
+        probe_option(s, &q, w, rest);
     }
     if (q.dest.family == 0) {
         bad(s, "the destination has no address of that family");
     }
-    if (!prober_listen(&s->prober, q.to, q.family, q.proto, q.port, false)) {
+    if (!q.closed && !prober_listen(&s->prober, q.to, q.family, q.proto, q.port, false)) {
         bad(s, strerror(errno));
     }
     prober_add(&s->prober, q);
@@ -198,10 +227,12 @@ static void do_host(struct script *s, const char *kind, char **rest)
 {
     struct lab_addr addrs[LAB_ADDRS];
     char *name = word(s, rest);
-    int node = strcmp(kind, "pod") == 0 ? host(s, rest) : -1;
+    bool bridged = strcmp(kind, "bridged") == 0;
+    int node = bridged || strcmp(kind, "pod") == 0 ? host(s, rest) : -1;
+    const char *bridge = bridged ? word(s, rest) : NULL;
     size_t n = addresses(s, rest, addrs);
     int made = strcmp(kind, "node") == 0 ? lab_add_node(&s->lab, name, addrs, n)
-                                         : lab_add_host(&s->lab, name, node, addrs, n);
+                                         : lab_add_host(&s->lab, name, node, bridge, addrs, n);
     if (made < 0) {
         bad(s, strerror(errno));
     }
@@ -224,7 +255,8 @@ static void do_line(struct script *s, char *line)
     if (!verb || verb[0] == '#') {
         return;
     }
-    if (strcmp(verb, "node") == 0 || strcmp(verb, "pod") == 0 || strcmp(verb, "host") == 0) {
+    if (strcmp(verb, "node") == 0 || strcmp(verb, "pod") == 0 || strcmp(verb, "bridged") == 0 ||
+        strcmp(verb, "host") == 0) {
         do_host(s, verb, &rest);
     } else if (strcmp(verb, "listen") == 0) {
         do_listen(s, &rest);

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,7 +188,8 @@ static void settle(struct probe *q, bool allowed)
 
 static void send_sctp(struct probe *q, const struct sockaddr_storage *to, socklen_t n)
 {
-    struct sctp_init m = {.source = htons((uint16_t)(32768 + q->nonce % 28000)),
+    uint16_t source = q->source_port ? q->source_port : (uint16_t)(32768 + q->nonce % 28000);
+    struct sctp_init m = {.source = htons(source),
                           .dest = htons(q->port),
                           .type = 1,
                           .length = htons(20),
@@ -217,6 +219,16 @@ static void send_icmp(struct probe *q, const struct sockaddr_storage *to, sockle
     sendto(q->fd, m, sizeof m, 0, (const struct sockaddr *)to, n);
 }
 
+static void send_udp(struct probe *q)
+{
+    static const unsigned char zeros[PROBE_SIZE];
+    struct iovec parts[] = {{&q->nonce, sizeof q->nonce},
+                            {(void *)(uintptr_t)zeros, q->size - sizeof q->nonce}};
+    if (writev(q->fd, parts, 2) < 0 && errno == EPERM) {
+        settle(q, false);
+    }
+}
+
 /* Sends, or sends again. */
 static void transmit(struct probe *q)
 {
@@ -227,9 +239,7 @@ static void transmit(struct probe *q)
     case PROBE_TCP: /* the kernel sends SYNs again by itself */
         break;
     case PROBE_UDP:
-        if (send(q->fd, &q->nonce, sizeof q->nonce, 0) < 0 && errno == EPERM) {
-            settle(q, false);
-        }
+        send_udp(q);
         break;
     case PROBE_SCTP:
         send_sctp(q, &to, n);
@@ -237,6 +247,19 @@ static void transmit(struct probe *q)
     case PROBE_ICMP:
         send_icmp(q, &to, n);
         break;
+    }
+}
+
+static void bind_source(const struct probe *q)
+{
+    struct lab_addr any = {.family = q->family};
+    struct sockaddr_storage s;
+    socklen_t n = sockaddr_of(&s, &any, q->source_port);
+    int on = 1;
+    if (q->source_port != 0 && (setsockopt(q->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+                                bind(q->fd, (struct sockaddr *)&s, n) != 0)) {
+        fprintf(stderr, "netlab: source port %u: %s\n", q->source_port, strerror(errno));
+        exit(2);
     }
 }
 
@@ -252,6 +275,7 @@ static void start(struct prober *p, size_t i)
         exit(3);
     }
     if (q->proto == PROBE_TCP || q->proto == PROBE_UDP) {
+        bind_source(q);
         watch(p, q->fd, q->proto == PROBE_TCP ? EPOLLOUT : EPOLLIN, i);
         if (connect(q->fd, (struct sockaddr *)&to, n) != 0 && errno != EINPROGRESS) {
             settle(q, false);
@@ -337,16 +361,15 @@ static void on_probe(struct prober *p, size_t i)
     uint32_t nonce;
     getsockopt(q->fd, SOL_SOCKET, SO_ERROR, &error, &n);
     if (q->proto == PROBE_TCP) {
-        /* A refusal came from the far end: the packet was let through. */
-        settle(q, error == 0 || error == ECONNREFUSED);
+        settle(q, q->closed ? error == ECONNREFUSED : error == 0);
         close(q->fd);
         q->fd = -1;
         return;
     }
     while (recv(q->fd, &nonce, sizeof nonce, 0) >= 0) {
     }
-    if (error == ECONNREFUSED) {
-        settle(q, true);
+    if (error == ECONNREFUSED) { /* where somebody listens, a rule on the way refused it */
+        settle(q, q->closed);
     }
 }
 

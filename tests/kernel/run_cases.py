@@ -13,11 +13,13 @@ A case is a YAML stream. The first document:
     before: [LINE, …]                   netlab lines before the rules are loaded
     after:  [LINE, …]                   … and before the probes
     loaders: [nft, …]                   when not all can say it
-    probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [at ADDR]", …]   "*" and "NS/*" are all (but itself)
+    probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [OPTION…]", …]   "*" and "NS/*" are all (but
+                                        itself); options as of netlab: at ADDR, size N, …
 The documents after it are the policies.
 """
 
 import argparse
+import functools
 import glob
 import os
 import sys
@@ -73,21 +75,16 @@ def probe_lines(text, addrs):
     if arrow != "->" or want not in ("allow", "deny"):
         raise ValueError(f"not a probe: {text}")
     proto, port = what.split("/")
-    only = [w for w in rest if w in cluster.FAMILIES]
-    at = f" at {rest[rest.index('at') + 1]}" if "at" in rest else ""
+    only = [rest.pop(0)] if rest and rest[0] in cluster.FAMILIES else cluster.FAMILIES
     count = 0
     for s in expand(source, addrs):
         for t in expand(target, addrs):
             if s == t and ("*" in source or "*" in target):
                 continue
-            for f in only or cluster.FAMILIES:
+            for f in only:
                 if f in families_of(addrs[t]) and f in families_of(addrs[s]):
                     count += 1
-                    if proto == "icmp" and port == "echo":
-                        line = f"probe {s} {t} {f} icmp {'8.0' if f == '4' else '128.0'} {want}{at}"
-                    else:
-                        line = f"probe {s} {t} {f} {proto} {port} {want}{at}"
-                    yield line
+                    yield cluster.probe_line(s, t, f, proto, port, want, *rest)
     if count == 0:
         raise ValueError(f"a probe that sends nothing: {text}")
 
@@ -118,9 +115,8 @@ def script_of(path, loader, tmp):
     script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
     for text in case["probes"]:
         script += probe_lines(text, addrs)
-    label = f"{label}/{loader}"
-    script.append("go " + label)
-    return script, label
+    script.append(f"go {label}/{loader}")
+    return script
 
 
 def loaders_of(path):
@@ -130,35 +126,23 @@ def loaders_of(path):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    args.add_argument("--loader", action="append", choices=list(cluster.LOADERS))
+    args.add_argument("--loader", action="append", choices=cluster.LOADERS)
     args.add_argument("--show", action="store_true", help="print the scripts instead of running them")
     args.add_argument("case", nargs="*")
     args = args.parse_args()
     paths = sorted(glob.glob(os.path.join(HERE, "cases", "*.yaml")))
-    failed = False
+    jobs = []
     with tempfile.TemporaryDirectory() as tmp:
         for path in paths:
             name = os.path.basename(path)[:-5]
-            if args.case and name not in args.case:
-                continue
-            for loader in args.loader or loaders_of(path):
-                try:
-                    script, label = script_of(path, loader, tmp)
-                    if args.show:
-                        print("\n".join(script))
-                        continue
-                    ok, passed, why, status = cluster.run_netlab(script)
-                except RuntimeError as e:
-                    label, ok, passed, why, status = f"{name}/{loader}", False, [], str(e), 2
-                why = why.strip().replace("\n", " | ")
-                if status == 3:
-                    print(f"SKIP {label}: no network namespaces: {why}", flush=True)
-                elif ok and passed[-1:] == [label]:
-                    print("\n".join("ok " + p for p in passed), flush=True)
-                else:
-                    failed = True
-                    print(f"FAIL {label}: {why}", flush=True)
-    sys.exit(1 if failed else 0)
+            if not args.case or name in args.case:
+                for loader in args.loader or loaders_of(path):
+                    jobs.append((f"{name}/{loader}", functools.partial(script_of, path, loader, tmp)))
+        if args.show:
+            for _, make in jobs:
+                print("\n".join(make()))
+            return
+        sys.exit(cluster.run_jobs(jobs))
 
 
 if __name__ == "__main__":

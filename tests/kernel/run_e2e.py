@@ -6,6 +6,7 @@ the full grid of pods, with packets, IPv4 and IPv6, through each way of loading 
 """
 
 import argparse
+import functools
 import os
 import sys
 import tempfile
@@ -90,7 +91,6 @@ def script_of(case, model, loader, tmp, families):
     world = World(model, case["served"])
     script = ["node n1 192.168.77.1 fd00:77::1"]
     script += [f"pod {k} n1 {' '.join(p.addresses())}" for k, p in world.pods.items()]
-    labels = []
     for i, step in enumerate(case["steps"]):
         for action in step["do"]:
             world.do(in_ipv6(world, action) if families == ("6",) else action)
@@ -98,38 +98,18 @@ def script_of(case, model, loader, tmp, families):
         script.append("run n1 " + cluster.compile_to(loader, out, world.objects()))
         for expect in step["expect"]:
             script += probes(world, expect, families)
-        labels.append(f"{case['id']}.{i}/{loader}/IPv{'+'.join(families)}")
-        script.append("go " + labels[-1])
-    return script, labels
-
-
-def run_case(case, model, loader, tmp, families):
-    """Prints the lines of one case; whether all is well."""
-    try:
-        script, labels = script_of(case, model, loader, tmp, families)
-        ok, passed, why, status = cluster.run_netlab(script)
-    except RuntimeError as e:
-        ok, passed, why, status, labels = False, [], str(e), 2, [case["id"]]
-    if status == 3:
-        for label in labels:
-            print(f"SKIP {label}: no network namespaces: {why.strip()}")
-        return True
-    for label in passed:
-        print(f"ok {label}", flush=True)
-    if not ok or passed != labels:
-        why = why.strip().replace("\n", " | ")
-        print(f"FAIL {case['id']}/{loader}: {case['title']}: {why}", flush=True)
-    return ok and passed == labels
+        script.append(f"go {case['id']}.{i}/{loader}/IPv{'+'.join(families)}")
+    return script
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    args.add_argument("--loader", action="append", choices=list(cluster.LOADERS))
+    args.add_argument("--loader", action="append", choices=cluster.LOADERS)
     args.add_argument("--case", action="append")
     args = args.parse_args()
     with open(DATA, encoding="utf-8") as f:
         data = yaml.safe_load(f)
-    good = True
+    jobs = []
     with tempfile.TemporaryDirectory() as tmp:
         for loader in args.loader or cluster.loaders():
             for case in data["cases"]:
@@ -138,8 +118,10 @@ def main():
                 # A case about addresses is run once for each family, all others for both at once.
                 by_family = case.get("ipblock_matches_pods", False)
                 for families in (("4",), ("6",)) if by_family else (cluster.FAMILIES,):
-                    good = run_case(case, data["model"], loader, tmp, families) and good
-    sys.exit(0 if good else 1)
+                    name = f"{case['id']}/{loader}/IPv{'+'.join(families)}"
+                    make = functools.partial(script_of, case, data["model"], loader, tmp, families)
+                    jobs.append((name, make))
+        sys.exit(cluster.run_jobs(jobs))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ policy allows, what it denies, and what a host never closes. With and without fa
 """
 
 import argparse
+import functools
 import os
 import sys
 import tempfile
@@ -21,16 +22,6 @@ HOSTS = {
     "office": ["203.0.113.9", "2001:db8:ffff::9"],
     "world": ["192.0.2.77", "2001:db8:77::1"],
 }
-
-JUMPS = (
-    " && for t in {v} {v6}; do for c in INPUT OUTPUT; do"
-    " $t -C $c -j NPC-$c 2>/dev/null || $t -I $c -j NPC-$c || exit 1; done; done"
-)
-LOADERS = {"nft": cluster.LOADERS["nft"]}
-for variant in ("nft", "legacy"):
-    whole = cluster.LOADERS[f"iptables-{variant}"]
-    load = whole[: whole.index(" && for t in")]
-    LOADERS[f"iptables-{variant}"] = load + JUMPS.format(v=f"iptables-{variant}", v6=f"ip6tables-{variant}")
 
 # FROM TO PROTO PORT VERDICT [FAMILY]
 PROBES = """
@@ -62,10 +53,7 @@ db1 db1 udp 53 allow
 def probe(words):
     source, target, proto, port, verdict, *only = words
     for f in only or cluster.FAMILIES:
-        what = port
-        if port == "echo":
-            what = "8.0" if f == "4" else "128.0"
-        yield f"probe {source} {target} {f} {proto} {what} {verdict}"
+        yield cluster.probe_line(source, target, f, proto, port, verdict)
 
 
 def script_of(loader, tmp, failsafe):
@@ -85,36 +73,27 @@ def script_of(loader, tmp, failsafe):
     for name in ("web1", "api1", "db1"):
         out = os.path.join(tmp, f"{loader}-{failsafe}-{name}")
         args = ["--host", f"production/{name}"] + ([] if failsafe else ["--failsafe", "none"])
-        load = cluster.compile_files([EXAMPLE], loader, out, args)
-        script += [f"run {name} " + LOADERS[loader].format(out=load)] * 2
+        rules = cluster.compile_files([EXAMPLE], loader, out, args)
+        script += [f"run {name} " + cluster.load_command(loader, rules, cluster.HOST_HOOKS)] * 2
     label = f"hosts-{'failsafe' if failsafe else 'closed'}/{loader}"
     script.append(f"say before allow {label}.established")
     script += [line for p in PROBES.strip().splitlines() for line in probe(p.split())]
     ssh = "allow" if failsafe else "deny"
     script += probe(["world", "db1", "tcp", "22", ssh])
     script.append("go " + label)
-    return script, label
+    return script
 
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    args.add_argument("--loader", action="append", choices=list(LOADERS))
+    args.add_argument("--loader", action="append", choices=cluster.LOADERS)
     args = args.parse_args()
-    good = True
+    jobs = []
     with tempfile.TemporaryDirectory() as tmp:
         for loader in args.loader or cluster.loaders():
             for failsafe in (True, False):
-                script, label = script_of(loader, tmp, failsafe)
-                ok, passed, why, status = cluster.run_netlab(script)
-                if status == 3:
-                    print(f"SKIP {label}: no network namespaces: {why.strip()}", flush=True)
-                    continue
-                for name in passed:
-                    print(f"ok {name}", flush=True)
-                if not ok or passed[-1:] != [label]:
-                    good = False
-                    print(f"FAIL {label}: {why.strip().replace(chr(10), ' | ')}", flush=True)
-    sys.exit(0 if good else 1)
+                jobs.append((f"hosts/{loader}", functools.partial(script_of, loader, tmp, failsafe)))
+        sys.exit(cluster.run_jobs(jobs))
 
 
 if __name__ == "__main__":

@@ -125,6 +125,50 @@ NPC_API enum npc_status npc_write_path(struct npc *n, const char *path,
 NPC_API enum npc_status npc_write_file(struct npc *n, const char *path, const char *text,
                                        size_t size);
 
+/* ---- for a program that loads the rules ---- */
+
+enum npc_severity { NPC_INFO, NPC_WARNING, NPC_ERROR };
+/* Adds a finding of the caller's own to the diagnostics, by its number as in npc_finding(). `hint`
+ * says what to do, or is NULL. NPC_BAD: there is no such number. */
+NPC_API enum npc_status npc_report(struct npc *n, enum npc_severity severity, unsigned number,
+                                   const char *text, const char *hint);
+
+/* The functions below take an output of a backend that binds; for others they return NPC_BAD. */
+
+struct npc_scope {
+    enum npc_scope_kind {
+        NPC_SCOPE_ALL,  /* every pod of the inventory */
+        NPC_SCOPE_NODE, /* the pods of one node */
+        NPC_SCOPE_HOST  /* the machine itself */
+    } kind;
+    const char *name;             /* the node, or NAMESPACE/NAME of the host; else "" */
+    const char *const *addresses; /* of the local pods, or of the host */
+    size_t naddresses;
+};
+/* Whose rules an output is. */
+NPC_API enum npc_status npc_scope_of(struct npc *n, const struct npc_output *out,
+                                     struct npc_scope *scope);
+
+struct npc_flow { /* a new connection */
+    const char *source, *destination; /* addresses of one family */
+    const char *protocol;             /* "tcp", … */
+    uint16_t port;                    /* destination */
+    bool inbound;                     /* host rules: to this machine, and not from it */
+};
+/* Whether the rules let it pass: NPC_OK, or NPC_NO with the names of the policies that isolate. */
+NPC_API enum npc_status npc_admits(struct npc *n, const struct npc_output *out,
+                                   const struct npc_flow *flow, const char **policies);
+
+/* The addresses that the new rules allow anything else than the old ones. The outputs may be of two
+ * contexts; the memory is that of `n`. */
+NPC_API enum npc_status npc_touched(struct npc *n, const struct npc_output *old,
+                                    const struct npc_output *now, const char *const **addresses,
+                                    size_t *naddresses);
+
+/* The namespaces, nodes, pods and workloads of the loaded program as one JSON list of Kubernetes
+ * objects: an INPUT that means the same to rules. */
+NPC_API enum npc_status npc_inventory(struct npc *n, const char **text, size_t *size);
+
 #ifdef __cplusplus
 }
 #endif

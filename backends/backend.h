@@ -43,6 +43,9 @@ enum backend_flags {
 
 #define FEATURES_ALL (~0u) /* for a backend that can say everything, new constructs too */
 
+/* What bound policies can be: all but names that only a resolver knows. */
+#define FEATURES_BOUND (FEATURES_ALL & ~(unsigned)(FEAT_DOMAIN | FEAT_CLUSTER_DOMAIN))
+
 struct backend {
     const char *name;             /* as in -t NAME */
     const char *extension;        /* of golden files and of -o by convention: "yaml" */

@@ -18,6 +18,9 @@ static void need(const struct walk *w, enum feature f, struct span at)
 static void peer_features(const struct walk *w, const struct rule *r, const struct peer *peer)
 {
     if (w->cluster) {
+        if (peer->kind == PEER_DOMAIN) {
+            need(w, FEAT_CLUSTER_DOMAIN, peer->at);
+        }
         if (r->direction == DIR_INGRESS && peer->kind != PEER_PODS) {
             need(w, FEAT_CLUSTER_INGRESS_NET, peer->at);
         }

@@ -18,7 +18,7 @@ static void put_joined(struct buf *b, struct arena *a, struct str x, char betwee
 static void put_policy(struct ipt_map *m, struct arena *a, const struct npolicy *p)
 {
     buf_puts(m->chains, "{\"policy\": ");
-    put_joined(m->chains, a, kernel_policy_ns(p), '/', p->origin->name);
+    buf_json_string(m->chains, kernel_policy_name(a, p));
 }
 
 static void put_place(struct ipt_map *m, struct arena *a, struct span at)
@@ -78,7 +78,8 @@ void ipt_map_atom(struct ipt_map *m, enum direction d, struct str chain,
         const struct grant *g = sources[i].grant;
         buf_puts(m->chains, i > 0 ? ",\n                   " : "");
         put_policy(m, a, g->policy);
-        buf_printf(m->chains, ", \"rule\": \"%s[%zu]\"", direction_name(d), g->rule->index);
+        buf_puts(m->chains, ", \"rule\": ");
+        buf_json_string(m->chains, kernel_rule_name(a, g->rule));
         put_place(m, a, g->rule->origin->at);
         put_sets(m, &sources[i]);
         buf_putc(m->chains, '}');

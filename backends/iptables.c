@@ -303,6 +303,6 @@ const struct backend backend_iptables = {
     .extension = "iptables",
     .summary = "ipsets and iptables-restore files, IPv4 and IPv6",
     .flags = BACKEND_BINDS | BACKEND_DIRECTORY,
-    .features = FEAT_ICMP | FEAT_NAMED_ANY,
+    .features = FEATURES_BOUND,
     .emit = iptables_emit,
 };

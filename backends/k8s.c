@@ -245,6 +245,6 @@ const struct backend backend_k8s = {
     .extension = "yaml",
     .summary = "Kubernetes NetworkPolicy and ClusterNetworkPolicy",
     .flags = BACKEND_RAW | BACKEND_ONE_CLUSTER_KIND,
-    .features = FEAT_CLUSTER,
+    .features = FEAT_CLUSTER | FEAT_CLUSTER_DOMAIN,
     .emit = emit_k8s,
 };

@@ -21,17 +21,21 @@ void kernel_comment_filter(struct buf *b, struct str s)
     }
 }
 
-struct str kernel_policy_ns(const struct npolicy *p)
+struct str kernel_policy_name(struct arena *a, const struct npolicy *p)
 {
+    if (policy_is_cluster(p->origin)) {
+        return p->origin->name;
+    }
     const struct sel_req *names = selector_ns_names(p->target_ns);
-    return p->origin->ns.n > 0 || names == NULL ? p->origin->ns : names->values[0];
+    struct str ns = p->origin->ns.n > 0 || names == NULL ? p->origin->ns : names->values[0];
+    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(p->origin->name));
 }
 
-void kernel_comment_policy(struct buf *b, const struct npolicy *p)
+struct str kernel_rule_name(struct arena *a, const struct nrule *r)
 {
-    kernel_comment_filter(b, kernel_policy_ns(p));
-    buf_putc(b, '/');
-    kernel_comment_filter(b, p->origin->name);
+    const char *direction = direction_name(r->direction);
+    return r->index == GRANT_BY_DEFAULT ? str_printf(a, "%s by default", direction)
+                                        : str_printf(a, "%s[%zu]", direction, r->index);
 }
 
 /* " FILE:LINE", if the place is known. */
@@ -61,8 +65,8 @@ struct str kernel_comment_rule(const struct ctx *c, struct arena *a, const struc
                                const struct nrule *r, size_t more, size_t max)
 {
     struct buf *b = buf_new(a);
-    kernel_comment_policy(b, p);
-    buf_printf(b, " %s[%zu]", direction_name(r->direction), r->index);
+    kernel_comment_filter(b, kernel_policy_name(a, p));
+    buf_printf(b, " " STR_FMT, STR_ARG(kernel_rule_name(a, r)));
     put_place(c, b, r->origin->at);
     return cut_comment(a, b, more, max);
 }
@@ -71,8 +75,9 @@ struct str kernel_comment_isolation(const struct ctx *c, struct arena *a, const 
                                     enum direction d, size_t more, size_t max)
 {
     struct buf *b = buf_new(a);
-    kernel_comment_policy(b, p);
-    buf_printf(b, " isolates %s", direction_name(d));
+    kernel_comment_filter(b, kernel_policy_name(a, p));
+    const char *does = policy_is_cluster(p->origin) ? "decides" : "isolates";
+    buf_printf(b, " %s %s", does, direction_name(d));
     put_place(c, b, p->origin->at);
     return cut_comment(a, b, more, max);
 }

@@ -400,6 +400,6 @@ const struct backend backend_nft = {
     .extension = "nft",
     .summary = "nftables rules for the pods of a node or for one host, for nft -f",
     .flags = BACKEND_BINDS | BACKEND_RAW,
-    .features = FEAT_ICMP | FEAT_NAMED_ANY,
+    .features = FEATURES_BOUND,
     .emit = emit_nft,
 };

@@ -29,10 +29,7 @@ static void put_string(struct writer *w, const char *key, struct str value)
 
 static void put_policy(struct writer *w, const struct npolicy *p)
 {
-    struct arena *a = &w->emit->ctx->arena;
-    struct str ns = kernel_policy_ns(p);
-    put_string(w, "policy",
-               str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(p->origin->name)));
+    put_string(w, "policy", kernel_policy_name(&w->emit->ctx->arena, p));
 }
 
 static void put_place(struct writer *w, struct span at)
@@ -65,8 +62,8 @@ static void put_rules(struct writer *w, const struct target_class *t)
         const struct grant *g = t->grants[i];
         buf_puts(w->out, i > 0 ? ",\n                   {" : "{");
         put_policy(w, g->policy);
-        buf_printf(w->out, ", \"rule\": \"%s[%zu]\"", direction_name(g->rule->direction),
-                   g->rule->index);
+        buf_puts(w->out, ", ");
+        put_string(w, "rule", kernel_rule_name(&w->emit->ctx->arena, g->rule));
         put_place(w, g->rule->origin->at);
     }
     buf_puts(w->out, "]");

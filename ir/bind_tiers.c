@@ -182,6 +182,7 @@ struct block { /* a tier, or the NetworkPolicies, if they have a say */
 
 struct outcome { /* what a claim, or the default, allows in a cell */
     uint32_t claim;
+    bool fresh; /* some of it was not allowed before */
     struct portset ports;
 };
 
@@ -199,6 +200,7 @@ struct share { /* what a claim allows to some peers, beyond what it allows to al
 
 struct common {   /* what a claim allows in every cell */
     size_t cells; /* that have seen it */
+    bool fresh;   /* in one of them */
     struct portset ports;
 };
 
@@ -219,8 +221,8 @@ struct flat {
     struct common *common;       /* by claim; the last is for what nobody decided */
     struct intern share_ids;     /* claim and ports */
     VEC(struct share) shares;
-    bool open, left; /* everything is allowed; something is allowed because nobody decided */
-    uint32_t first;  /* policy */
+    bool open;      /* everything is allowed */
+    uint32_t first; /* policy */
 };
 
 static void push_claim(struct flat *t, uint32_t rule, struct portset ports, struct claim c)
@@ -326,15 +328,23 @@ static void cut_addresses(struct flat *t)
 
 /* ---- decisions ---- */
 
-static void add_outcome(struct flat *t, struct cell *cell, uint32_t claim, struct portset ports)
+/* What a claim about these ports allows. What was allowed before counts: peers that an earlier
+ * claim allowed a part of it need not be told apart from the others. */
+static void add_outcome(struct flat *t, struct cell *cell, const struct tier_cell *state,
+                        uint32_t claim, struct portset ports)
 {
-    if (portset_is_empty(ports)) {
+    struct arena *a = t->arena;
+    struct outcome o = {.claim = claim};
+    o.ports = portset_intersect(a, ports, portset_union(a, state->open, state->allowed));
+    o.fresh = !portset_is_empty(portset_intersect(a, ports, state->open));
+    if (portset_is_empty(o.ports)) {
         return;
     }
     struct common *c = &t->common[claim];
-    c->ports = c->cells == 0 ? ports : portset_intersect(t->arena, c->ports, ports);
+    c->ports = c->cells == 0 ? o.ports : portset_intersect(a, c->ports, o.ports);
     c->cells++;
-    vec_push(t->arena, &cell->outcomes, (struct outcome){claim, ports});
+    c->fresh = c->fresh || o.fresh;
+    vec_push(a, &cell->outcomes, o);
 }
 
 /* The claims of a cell: those about its peers, and those about any. */
@@ -350,14 +360,6 @@ static struct id_list claims_of(struct flat *t, uint32_t cell)
     return (struct id_list){v, n};
 }
 
-/* An allowance counts with what is allowed already: then a rule allows the same to peers that an
- * earlier one allowed a part of it, and they need not be told apart. */
-static struct portset still_allowed(struct flat *t, const struct tier_cell *c, struct portset ports)
-{
-    struct portset can_be = portset_union(t->arena, c->open, c->allowed);
-    return portset_intersect(t->arena, ports, can_be);
-}
-
 static void decide(struct flat *t, uint32_t id)
 {
     struct cell *cell = &t->cells.v[id];
@@ -371,7 +373,7 @@ static void decide(struct flat *t, uint32_t id)
         for (; next < claims.n && claims.v[next] < block->end; next++) {
             const struct claim *claim = &t->claims.v[claims.v[next]];
             if (claim->action == ACT_ALLOW) {
-                add_outcome(t, cell, claims.v[next], still_allowed(t, &c, claim->ports));
+                add_outcome(t, cell, &c, claims.v[next], claim->ports);
             }
             if (block->namespaced) {
                 together = portset_union(t->arena, together, claim->ports);
@@ -385,10 +387,8 @@ static void decide(struct flat *t, uint32_t id)
             tier_cell_end_tier(&c);
         }
     }
-    struct portset allowed = tier_cell_finish(&c);
-    add_outcome(t, cell, (uint32_t)t->claims.n, allowed);
-    t->left = t->left || !portset_is_empty(c.open);
-    t->open = t->open && bind_ports_are_all(t->g->family, allowed);
+    add_outcome(t, cell, &c, (uint32_t)t->claims.n, t->traffic);
+    t->open = t->open && bind_ports_are_all(t->g->family, tier_cell_finish(&c));
 }
 
 /* Every cell with each of its claims: what decisions cost. */
@@ -409,34 +409,49 @@ static bool decide_all(struct flat *t)
 
 static bool is_common(const struct flat *t, uint32_t claim)
 {
-    return t->common[claim].cells == t->cells.n && !portset_is_empty(t->common[claim].ports);
+    const struct common *c = &t->common[claim];
+    return c->fresh && c->cells == t->cells.n && !portset_is_empty(c->ports);
 }
 
-static void share_outcome(struct flat *t, struct cell *cell, const struct outcome *o)
+/* The share of an outcome; a new one only if it is fresh. ID_NONE if it has none. */
+static uint32_t share_of(struct flat *t, const struct outcome *o)
 {
     struct portset ports = o->ports;
     if (is_common(t, o->claim)) {
         ports = portset_subtract(t->arena, ports, t->common[o->claim].ports);
     }
-    if (portset_is_empty(ports) || (o->claim == t->claims.n && !t->left)) {
-        return;
-    }
     uint32_t key[2] = {o->claim, ports_id(t->g, ports)};
+    struct str bytes = {(const char *)key, sizeof key};
+    if (portset_is_empty(ports) || (!o->fresh && intern_find(&t->share_ids, bytes) == ID_NONE)) {
+        return ID_NONE;
+    }
     uint32_t id = intern_ids(&t->share_ids, key, 2);
     if (id == t->shares.n) {
         vec_push(t->arena, &t->shares, (struct share){.claim = o->claim, .ports = ports});
     }
-    vec_push(t->arena, &cell->shares, id);
+    return id;
 }
 
-static void fill_shares(struct flat *t)
+/* Fresh outcomes make shares. One that allows nothing new joins, if it can: then its peers need not
+ * be taken out of the nets. */
+static void share_outcomes(struct flat *t, bool fresh)
 {
     for (size_t i = 0; i < t->cells.n; i++) {
         struct cell *cell = &t->cells.v[i];
         for (size_t k = 0; k < cell->outcomes.n; k++) {
-            share_outcome(t, cell, &cell->outcomes.v[k]);
+            const struct outcome *o = &cell->outcomes.v[k];
+            uint32_t share = o->fresh == fresh ? share_of(t, o) : ID_NONE;
+            if (share != ID_NONE) {
+                vec_push(t->arena, &cell->shares, share);
+            }
         }
     }
+}
+
+static void fill_shares(struct flat *t)
+{
+    share_outcomes(t, true);
+    share_outcomes(t, false);
     for (uint32_t id = 1; id <= t->g->side->npeers; id++) {
         const struct cell *cell = &t->cells.v[t->cell_of[id]];
         for (size_t k = 0; k < cell->shares.n; k++) {
@@ -546,7 +561,7 @@ static void push_grants(struct flat *t, struct grants *out)
         vec_push(t->arena, &of_claim[t->shares.v[i].claim], i);
     }
     for (uint32_t claim = 0; claim < n; claim++) {
-        if (is_common(t, claim) && (claim < t->claims.n || t->left)) {
+        if (is_common(t, claim)) {
             struct share everyone = {.claim = claim, .ports = t->common[claim].ports};
             push_grant(t, out, &everyone, true);
         }

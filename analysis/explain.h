@@ -1,0 +1,54 @@
+/*
+ * Why something flows between two classes of endpoints, or does not: which policies decide about
+ * each end, and what each of their rules has to say, with its place in the source.
+ */
+#ifndef NPC_ANALYSIS_EXPLAIN_H
+#define NPC_ANALYSIS_EXPLAIN_H
+
+#include "analysis/world.h"
+
+/* One rule of a policy that decides about an end. */
+struct explained_rule {
+    const struct npolicy *policy;
+    const struct nrule *rule;
+    struct span at;
+    bool peer_matches[FAMILIES]; /* it is about the other end */
+    /* Traffic between the two that this rule decides by its action (nothing before it has):
+     * TRAFFIC_NONE if its peers or ports do not match or an earlier rule of a cluster policy has
+     * decided it all; TRAFFIC_ABSENT. */
+    struct traffic decides;
+    /* Why the rule is not about the other end, if it is not: "pod shop/web has app=web, not
+     * app=api". Of several peers the one that misses least. */
+    struct str miss;
+    struct span miss_at;
+    unsigned misses; /* requirements that do not hold; 0 if the peer matches */
+};
+
+/* One direction: egress of the source, or ingress of the destination. */
+struct explained_side {
+    enum direction direction;
+    uint32_t target, peer;           /* classes */
+    const struct npolicy **policies; /* that decide, as in endpoint_class; n == 0: not isolated */
+    size_t npolicies;
+    struct explained_rule *rules; /* all of theirs, in the order in which they are asked */
+    size_t nrules;
+    struct traffic allowed;
+};
+
+struct explanation {
+    struct explained_side side[DIRECTIONS]; /* DIR_EGRESS: of the source; DIR_INGRESS */
+    struct traffic allowed;
+};
+
+/* Explains traffic from one class to another. Memory is `a`'s. */
+const struct explanation *world_explain(const struct world *w, struct arena *a, uint32_t from,
+                                        uint32_t to);
+
+/* Prints "NAMESPACE/NAME ingress[0] FILE:LINE" of a rule, FILE as shown to people; "NAME egress[1]"
+ * with the rule's own name, if it has one, of a cluster policy. */
+void rule_print(struct buf *b, const struct world *w, const struct npolicy *p,
+                const struct nrule *r);
+/* "NAMESPACE/NAME FILE:LINE" of a policy. */
+void policy_print(struct buf *b, const struct world *w, const struct npolicy *p);
+
+#endif

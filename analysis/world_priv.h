@@ -119,5 +119,13 @@ void world_rows(struct world *w); /* prepares: profiles and indexes */
 const struct row *world_row(const struct world *w, enum family f, enum direction d,
                             uint32_t profile);
 uint32_t row_traffic(const struct row *r, uint32_t class_id);
+/* The classes that rule number `rule` of a direction names, rising; not those of any peer. */
+struct id_list world_rule_peers(const struct world *w, enum family f, enum direction d,
+                                uint32_t rule);
+/* Its traffic, with the named ports as they are on a destination (NULL: no pod). */
+uint32_t world_rule_ports(const struct world *w, enum family f, enum direction d, uint32_t rule,
+                          const struct workload *destination);
+/* The pod that stands for a class, or NULL. */
+const struct workload *world_pod_of(const struct world *w, uint32_t class_id);
 
 #endif

@@ -198,9 +198,8 @@ static void push_classes(const struct world *w, enum family f, const struct id_v
     }
 }
 
-/* The classes that a rule names, rising. */
-static struct id_list rule_peers(const struct world *w, enum family f, enum direction d,
-                                 uint32_t rule)
+struct id_list world_rule_peers(const struct world *w, enum family f, enum direction d,
+                                uint32_t rule)
 {
     struct world_parts *parts = w->parts;
     struct arena *a = parts->match.scratch;
@@ -253,9 +252,8 @@ static uint32_t rule_numbers(const struct world *w, enum family f, enum directio
     return *numbers;
 }
 
-/* With the named ports as they are on a destination. */
-static uint32_t rule_ports(const struct world *w, enum family f, enum direction d, uint32_t rule,
-                           const struct workload *destination)
+uint32_t world_rule_ports(const struct world *w, enum family f, enum direction d, uint32_t rule,
+                          const struct workload *destination)
 {
     struct binding *b = &w->parts->match;
     const struct nrule *r = b->rules[d].v[rule].rule;
@@ -267,8 +265,7 @@ static uint32_t rule_ports(const struct world *w, enum family f, enum direction 
     return ports;
 }
 
-/* The pod that stands for a class, or NULL. */
-static const struct workload *pod_of(const struct world *w, uint32_t class_id)
+const struct workload *world_pod_of(const struct world *w, uint32_t class_id)
 {
     const struct endpoint_class *class = &w->classes[class_id];
     bool is_pod = class->kind == EP_WORKLOAD || class->kind == EP_OPEN;
@@ -312,8 +309,8 @@ static void allow(struct rowing *r, uint32_t class_id, uint32_t ports)
 static uint32_t ports_for(const struct rowing *r, uint32_t rule, uint32_t peer)
 {
     const struct workload *destination =
-        r->direction == DIR_INGRESS ? r->profile->example : pod_of(r->world, peer);
-    return rule_ports(r->world, r->family, r->direction, rule, destination);
+        r->direction == DIR_INGRESS ? r->profile->example : world_pod_of(r->world, peer);
+    return world_rule_ports(r->world, r->family, r->direction, rule, destination);
 }
 
 static void add_rule(struct rowing *r, uint32_t rule)
@@ -322,16 +319,16 @@ static void add_rule(struct rowing *r, uint32_t rule)
     const struct nrule *n = w->parts->match.rules[r->direction].v[rule].rule;
     if (n->any_peer) {
         const struct workload *target = r->direction == DIR_INGRESS ? r->profile->example : NULL;
-        uint32_t ports = rule_ports(w, r->family, r->direction, rule, target);
+        uint32_t ports = world_rule_ports(w, r->family, r->direction, rule, target);
         r->other = traffic_union(w->traffic, r->other, ports);
         for (uint32_t c = 0; names_peers(r, rule) && c < w->nclasses; c++) {
-            if (w->classes[c].has[r->family] && pod_of(w, c) != NULL) {
+            if (w->classes[c].has[r->family] && world_pod_of(w, c) != NULL) {
                 allow(r, c, ports_for(r, rule, c));
             }
         }
         return;
     }
-    struct id_list peers = rule_peers(w, r->family, r->direction, rule);
+    struct id_list peers = world_rule_peers(w, r->family, r->direction, rule);
     for (size_t i = 0; i < peers.n; i++) {
         allow(r, peers.v[i], ports_for(r, rule, peers.v[i]));
     }
@@ -391,13 +388,13 @@ static void mark_peers(struct tiering *t)
         const struct step *s = &t->steps.v[i];
         if (s->any_peer) {
             for (uint32_t c = 0; names_peers(r, s->rule) && c < w->nclasses; c++) {
-                if (w->classes[c].has[r->family] && pod_of(w, c) != NULL) {
+                if (w->classes[c].has[r->family] && world_pod_of(w, c) != NULL) {
                     touch(r, c); /* the ports are its own */
                 }
             }
             continue;
         }
-        struct id_list peers = rule_peers(w, r->family, r->direction, s->rule);
+        struct id_list peers = world_rule_peers(w, r->family, r->direction, s->rule);
         for (size_t k = 0; k < peers.n; k++) {
             touch(r, peers.v[k]);
             vec_push(r->arena, &t->of_class[peers.v[k]], i);
@@ -447,13 +444,14 @@ static uint32_t settle(struct tiering *t, uint32_t class_id)
         bool named = next < own->n && own->v[next] == i;
         next += named;
         if (named || t->steps.v[i].any_peer) {
-            const struct workload *peer = class_id == ID_NONE ? NULL : pod_of(r->world, class_id);
+            const struct workload *peer =
+                class_id == ID_NONE ? NULL : world_pod_of(r->world, class_id);
             const struct workload *destination =
                 r->direction == DIR_INGRESS ? r->profile->example : peer;
             vec_push(r->arena, &t->key, i);
-            vec_push(
-                r->arena, &t->key,
-                rule_ports(r->world, r->family, r->direction, t->steps.v[i].rule, destination));
+            vec_push(r->arena, &t->key,
+                     world_rule_ports(r->world, r->family, r->direction, t->steps.v[i].rule,
+                                      destination));
         }
     }
     size_t nsteps = t->key.n / 2;

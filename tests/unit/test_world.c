@@ -3,7 +3,7 @@
  * pair of addresses, both directions together, every protocol, every port at which anything could
  * change. And what world.h promises about its form.
  */
-#include "analysis/world.h"
+#include "analysis/explain.h"
 #include "world.h"
 
 /* What the world says of one packet. */
@@ -112,6 +112,50 @@ static size_t check_places(const struct random_world *r, const struct world *w)
     return wrong;
 }
 
+/* What the rules of a side say together is what the side allows: all that some rule allows, and
+ * what no rule decided, unless a NetworkPolicy isolates. */
+static bool side_adds_up(const struct world *w, const struct explained_side *s, enum family f)
+{
+    bool isolated = false;
+    for (size_t i = 0; i < s->npolicies; i++) {
+        isolated = isolated || !policy_is_cluster(s->policies[i]->origin);
+    }
+    uint32_t allowed = TRAFFIC_NONE, decided = TRAFFIC_NONE;
+    for (size_t i = 0; i < s->nrules; i++) {
+        const struct explained_rule *r = &s->rules[i];
+        uint32_t decides = r->decides.of[f];
+        if (r->peer_matches[f] != (r->misses == 0) && !r->peer_matches[!f]) {
+            return false;
+        }
+        if (r->rule->action == ACT_ALLOW) {
+            allowed = traffic_union(w->traffic, allowed, decides);
+        }
+        if (r->rule->action != ACT_PASS) {
+            decided = traffic_union(w->traffic, decided, decides);
+        }
+    }
+    uint32_t left = isolated ? TRAFFIC_NONE : traffic_subtract(w->traffic, TRAFFIC_ALL, decided);
+    return traffic_union(w->traffic, allowed, left) == s->allowed.of[f];
+}
+
+static size_t check_explanations(const struct world *w)
+{
+    size_t wrong = 0;
+    for (uint32_t a = 0; a < w->nclasses; a++) {
+        for (uint32_t b = 0; b < w->nclasses; b++) {
+            const struct explanation *e = world_explain(w, &w->ctx->arena, a, b);
+            for (size_t f = 0; f < FAMILIES; f++) {
+                for (size_t d = 0; d < DIRECTIONS; d++) {
+                    const struct explained_side *s = &e->side[d];
+                    bool there = s->allowed.of[f] != TRAFFIC_ABSENT;
+                    wrong += there && !side_adds_up(w, s, (enum family)f);
+                }
+            }
+        }
+    }
+    return wrong;
+}
+
 static void random_worlds(void)
 {
     struct rng rng = rng_new();
@@ -128,6 +172,7 @@ static void random_worlds(void)
         CU_ASSERT_EQUAL(compare_world(&r, w, p), 0);
         CU_ASSERT_EQUAL(check_flows(w), 0);
         CU_ASSERT_EQUAL(check_places(&r, w), 0);
+        CU_ASSERT_EQUAL(check_explanations(w), 0);
         classes += w->nclasses;
         ctx_free(&r.ctx);
     }

@@ -1,0 +1,388 @@
+/* Why: each rule that has a say between two classes, asked again one by one. */
+#include "analysis/explain.h"
+#include "analysis/world_priv.h"
+
+/* ---- why a peer is not the other end ---- */
+
+struct missing { /* while the peers of one rule are tried */
+    const struct world *world;
+    struct arena *arena;
+    uint32_t peer; /* class */
+    struct str text;
+    struct span at;
+    unsigned misses;
+};
+
+/* What no number of labels can mend: an address that is no pod, and the like. */
+enum { WRONG_KIND = 1000 };
+
+static void better(struct missing *m, unsigned misses, struct str text, struct span at)
+{
+    if (m->misses == 0 || misses < m->misses) {
+        m->misses = misses;
+        m->text = text;
+        m->at = at;
+    }
+}
+
+static bool holds(const struct sel_req *r, const struct labels *l)
+{
+    struct sel_req copy = *r;
+    struct selector one = {.v = &copy, .n = 1};
+    return selector_matches(&one, l);
+}
+
+/* "X has app=web, not app=api". */
+static void print_miss(struct buf *b, struct str who, const struct sel_req *r,
+                       const struct labels *l)
+{
+    const struct label *has = labels_find(l, r->key);
+    buf_str(b, who);
+    if (has == NULL) {
+        buf_puts(b, " has no label ");
+        buf_str(b, r->key);
+        return;
+    }
+    buf_printf(b, " has " STR_FMT "=" STR_FMT, STR_ARG(has->key), STR_ARG(has->value));
+    struct sel_req copy = *r;
+    struct selector wanted = {.v = &copy, .n = 1};
+    buf_puts(b, r->op == SEL_NOTIN || r->op == SEL_ABSENT ? ", and the rule wants " : ", not ");
+    selector_print(b, &wanted);
+}
+
+/* Counts the requirements that do not hold, and prints each. */
+static unsigned misses_of(struct buf *b, struct str who, const struct selector *s,
+                          const struct labels *l, unsigned before)
+{
+    unsigned misses = before;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!holds(&s->v[i], l)) {
+            buf_puts(b, misses > 0 ? "; " : "");
+            print_miss(b, who, &s->v[i], l);
+            misses++;
+        }
+    }
+    return misses;
+}
+
+static struct str class_name(struct arena *a, const struct world *w, uint32_t id)
+{
+    const struct endpoint_class *c = &w->classes[id];
+    switch (c->kind) {
+    case EP_WORKLOAD:
+    case EP_NODE:
+        return member_name(a, &c->members[0]);
+    case EP_OPEN:
+        return c->text;
+    case EP_RANGE:
+        return range_text(a, c->family, c->ranges.v[0]);
+    }
+    return STR("");
+}
+
+static void try_pods(struct missing *m, const struct nclause *c)
+{
+    struct str who = class_name(m->arena, m->world, m->peer);
+    const struct workload *pod = world_pod_of(m->world, m->peer);
+    if (pod == NULL) {
+        better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no pod", STR_ARG(who)),
+               c->origin->at);
+        return;
+    }
+    const struct group *g =
+        &m->world->parts->match.groups.v[m->world->parts->facts.v[m->peer].group];
+    struct buf *b = buf_new(m->arena);
+    struct str ns = str_printf(m->arena, "namespace " STR_FMT, STR_ARG(pod->ns));
+    unsigned misses = misses_of(b, ns, c->ns, g->ns, 0);
+    misses = misses_of(b, who, c->pods, &pod->labels, misses);
+    better(m, misses, buf_text(b), c->origin->at);
+}
+
+static void try_nodes(struct missing *m, const struct nclause *c)
+{
+    const struct endpoint_class *class = &m->world->classes[m->peer];
+    struct str who = class_name(m->arena, m->world, m->peer);
+    if (class->kind != EP_NODE) {
+        better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no node", STR_ARG(who)),
+               c->origin->at);
+        return;
+    }
+    struct buf *b = buf_new(m->arena);
+    unsigned misses = misses_of(b, who, c->nodes, &class->members[0].node->labels, 0);
+    better(m, misses, buf_text(b), c->origin->at);
+}
+
+/* Some address of the other end, of the family of a CIDR; false if it has none that is known. */
+static bool some_address(const struct world *w, uint32_t id, enum family f, struct ip *ip)
+{
+    const struct endpoint_class *c = &w->classes[id];
+    if (c->kind == EP_RANGE) {
+        *ip = c->ranges.v[0].first;
+        return c->family == f;
+    }
+    const struct endpoint_member *m = &c->members[0];
+    const struct address *v = m->addrs;
+    size_t n = m->naddrs;
+    if (n == 0) {
+        v = m->workload != NULL ? m->workload->addrs : m->node->addrs;
+        n = m->workload != NULL ? m->workload->naddrs : m->node->naddrs;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].family == f) {
+            *ip = v[i].ip;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void try_cidr(struct missing *m, const struct peer *p)
+{
+    const struct world *w = m->world;
+    struct str who = class_name(m->arena, w, m->peer);
+    struct str cidr = cidr_text(m->arena, p->cidr);
+    struct ip ip;
+    if (!some_address(w, m->peer, p->cidr.family, &ip)) {
+        better(m, WRONG_KIND,
+               str_printf(m->arena, STR_FMT " has no known %s address", STR_ARG(who),
+                          p->cidr.family == FAM_IP4 ? "IPv4" : "IPv6"),
+               p->at);
+        return;
+    }
+    struct str text = ip_text(m->arena, p->cidr.family, ip);
+    for (size_t i = 0; i < p->nexcept; i++) {
+        if (cidr_has(p->except[i], p->cidr.family, ip)) {
+            better(m, 1,
+                   str_printf(m->arena, STR_FMT " is excepted from " STR_FMT, STR_ARG(text),
+                              STR_ARG(cidr)),
+                   p->at);
+            return;
+        }
+    }
+    bool inside = cidr_has(p->cidr, p->cidr.family, ip); /* and so of the inventory */
+    better(m, 2,
+           str_printf(m->arena,
+                      inside ? STR_FMT " is in " STR_FMT ", which is read as external addresses"
+                             : STR_FMT " is not in " STR_FMT,
+                      STR_ARG(text), STR_ARG(cidr)),
+           p->at);
+}
+
+static void explain_miss(const struct world *w, struct arena *a, uint32_t peer,
+                         struct explained_rule *out)
+{
+    struct missing m = {.world = w, .arena = a, .peer = peer};
+    for (size_t i = 0; i < out->rule->nclauses; i++) {
+        const struct nclause *c = &out->rule->clauses[i];
+        switch (c->kind) {
+        case PEER_PODS:
+            try_pods(&m, c);
+            break;
+        case PEER_NODES:
+            try_nodes(&m, c);
+            break;
+        case PEER_CIDR:
+        case PEER_DOMAIN:
+            break; /* the one is below, the other stops the analysis */
+        }
+    }
+    for (size_t i = 0; i < out->rule->origin->npeers; i++) {
+        if (out->rule->origin->peers[i].kind == PEER_CIDR) {
+            try_cidr(&m, &out->rule->origin->peers[i]);
+        }
+    }
+    out->miss = m.text;
+    out->miss_at = m.at;
+    out->misses = m.misses;
+}
+
+/* ---- one direction ---- */
+
+static bool has_class(struct id_list l, uint32_t id)
+{
+    size_t low = 0, high = l.n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (l.v[middle] < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < l.n && l.v[low] == id;
+}
+
+struct asking {
+    const struct world *world;
+    struct arena *arena;
+    struct explained_side *side;
+    struct traffic open;   /* not decided by a cluster policy yet */
+    struct traffic passed; /* sent on to the next tier */
+};
+
+static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
+{
+    const struct world *w = x->world;
+    const struct explained_side *s = x->side;
+    const struct bpolicy *bp = &w->parts->match.policies[policy];
+    uint32_t rule = bp->first_rule[s->direction] + k;
+    const struct nrule *r = w->parts->match.rules[s->direction].v[rule].rule;
+    struct explained_rule *out = &x->side->rules[x->side->nrules++];
+    *out = (struct explained_rule){.policy = bp->policy, .rule = r, .at = r->origin->at};
+    uint32_t destination = s->direction == DIR_INGRESS ? s->target : s->peer;
+    bool matches = false;
+    for (size_t f = 0; f < FAMILIES; f++) {
+        if (x->open.of[f] == TRAFFIC_ABSENT) {
+            out->decides.of[f] = TRAFFIC_ABSENT;
+            continue;
+        }
+        out->peer_matches[f] =
+            r->any_peer ||
+            has_class(world_rule_peers(w, (enum family)f, s->direction, rule), s->peer);
+        matches = matches || out->peer_matches[f];
+        if (out->peer_matches[f]) {
+            uint32_t ports = world_rule_ports(w, (enum family)f, s->direction, rule,
+                                              world_pod_of(w, destination));
+            out->decides.of[f] = traffic_intersect(w->traffic, x->open.of[f], ports);
+        }
+    }
+    if (!matches) {
+        explain_miss(w, x->arena, s->peer, out);
+    }
+}
+
+/* After a rule of a cluster policy: what it decided is decided. */
+static void take(struct asking *x)
+{
+    const struct explained_rule *r = &x->side->rules[x->side->nrules - 1];
+    for (size_t f = 0; f < FAMILIES; f++) {
+        if (x->open.of[f] != TRAFFIC_ABSENT) {
+            struct traffic_table *t = x->world->traffic;
+            x->open.of[f] = traffic_subtract(t, x->open.of[f], r->decides.of[f]);
+            if (r->rule->action == ACT_PASS) {
+                x->passed.of[f] = traffic_union(t, x->passed.of[f], r->decides.of[f]);
+            }
+        }
+    }
+}
+
+static void end_tier(struct asking *x)
+{
+    for (size_t f = 0; f < FAMILIES; f++) {
+        if (x->open.of[f] != TRAFFIC_ABSENT) {
+            x->open.of[f] = traffic_union(x->world->traffic, x->open.of[f], x->passed.of[f]);
+        }
+        x->passed.of[f] = TRAFFIC_NONE;
+    }
+}
+
+static void ask_cluster(struct asking *x, const struct profile *p, bool after)
+{
+    const struct world_parts *parts = x->world->parts;
+    uint32_t tier = ID_NONE;
+    for (size_t i = 0; i < p->tiers.n; i++) {
+        const struct tier_place *place = &parts->order.v[p->tiers.v[i]];
+        if (place->after != after) {
+            continue;
+        }
+        if (tier != ID_NONE && tier != place->tier) {
+            end_tier(x);
+        }
+        tier = place->tier;
+        const struct bpolicy *bp = &parts->match.policies[place->policy];
+        for (uint32_t k = 0; k < bp->nrules[x->side->direction]; k++) {
+            ask_rule(x, place->policy, k);
+            take(x);
+        }
+    }
+    end_tier(x);
+}
+
+static void ask_namespaced(struct asking *x, const struct profile *p)
+{
+    for (size_t i = 0; i < p->policies.n; i++) {
+        const struct bpolicy *bp = &x->world->parts->match.policies[p->policies.v[i]];
+        for (uint32_t k = 0; k < bp->nrules[x->side->direction]; k++) {
+            ask_rule(x, p->policies.v[i], k);
+        }
+    }
+    for (size_t f = 0; f < FAMILIES && p->policies.n > 0; f++) {
+        if (x->open.of[f] != TRAFFIC_ABSENT) {
+            x->open.of[f] = TRAFFIC_NONE;
+        }
+    }
+}
+
+static void explain_side(const struct world *w, struct arena *a, enum direction d, uint32_t target,
+                         uint32_t peer, struct explained_side *out)
+{
+    const struct world_parts *parts = w->parts;
+    const struct profile *p = &parts->profiles[d].v[parts->facts.v[target].profile[d]];
+    const struct endpoint_class *class = &w->classes[target];
+    *out = (struct explained_side){.direction = d,
+                                   .target = target,
+                                   .peer = peer,
+                                   .policies = class->policies[d],
+                                   .npolicies = class->npolicies[d],
+                                   .allowed = world_side(w, d, target, peer)};
+    size_t n = 0;
+    for (size_t i = 0; i < out->npolicies; i++) {
+        n += out->policies[i]->nrules[d];
+    }
+    out->rules = ARENA_NEW_ARRAY(a, n, struct explained_rule);
+    struct asking x = {.world = w, .arena = a, .side = out};
+    for (size_t f = 0; f < FAMILIES; f++) {
+        x.open.of[f] = out->allowed.of[f] == TRAFFIC_ABSENT ? TRAFFIC_ABSENT : TRAFFIC_ALL;
+    }
+    ask_cluster(&x, p, false);
+    ask_namespaced(&x, p);
+    ask_cluster(&x, p, true);
+}
+
+const struct explanation *world_explain(const struct world *w, struct arena *a, uint32_t from,
+                                        uint32_t to)
+{
+    struct explanation *e = ARENA_NEW(a, struct explanation);
+    explain_side(w, a, DIR_EGRESS, from, to, &e->side[DIR_EGRESS]);
+    explain_side(w, a, DIR_INGRESS, to, from, &e->side[DIR_INGRESS]);
+    e->allowed = world_traffic(w, from, to);
+    return e;
+}
+
+/* ---- names of rules ---- */
+
+static void print_place(struct buf *b, const struct world *w, struct span at)
+{
+    const struct source *s = sources_get(&w->ctx->sources, at.file);
+    if (at.file != 0 && s != NULL) {
+        buf_printf(b, " " STR_FMT ":%u", STR_ARG(s->path), at.line);
+    }
+}
+
+static void print_name(struct buf *b, const struct npolicy *p)
+{
+    /* A policy without namespace is in the default one, which its target says. */
+    const struct sel_req *ns = selector_ns_names(p->target_ns);
+    if (!policy_is_cluster(p->origin) && ns != NULL) {
+        buf_str(b, ns->values[0]);
+        buf_putc(b, '/');
+    }
+    buf_str(b, p->origin->name);
+}
+
+void policy_print(struct buf *b, const struct world *w, const struct npolicy *p)
+{
+    print_name(b, p);
+    print_place(b, w, p->origin->at);
+}
+
+void rule_print(struct buf *b, const struct world *w, const struct npolicy *p,
+                const struct nrule *r)
+{
+    print_name(b, p);
+    buf_printf(b, " %s[%zu]", direction_name(r->direction), r->index);
+    if (r->origin->name.n > 0) {
+        buf_printf(b, " \"" STR_FMT "\"", STR_ARG(r->origin->name));
+    }
+    print_place(b, w, r->origin->at);
+}

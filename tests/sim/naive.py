@@ -1,16 +1,21 @@
-"""What a packet's fate is by the text of the Kubernetes NetworkPolicy API, and nothing else.
+"""What a packet's fate is by the text of the Kubernetes NetworkPolicy API and of the cluster-wide
+ones (policy.networking.k8s.io), and nothing else.
 
 Slow and plain on purpose: it asks every policy about every packet. It reads the objects as plain
 dictionaries (PyYAML), and shares nothing with npc: neither code nor ideas of classes or sets.
 
 Where the API text leaves a choice, `World` takes what the project decided (docs/semantics.md):
 ipBlock matches pods' addresses too unless `external`; a named port is looked up on the destination
-pod; a pod's traffic to itself is never filtered; host-network and finished pods are no pods.
+pod; a pod's traffic to itself is never filtered; host-network and finished pods are no pods. Tiers of
+the npc language stand by their order among the others, which have Calico's.
 """
 import dataclasses
 import ipaddress
 
 PORT_PROTOCOLS = ("TCP", "UDP", "SCTP")
+CLUSTER_KINDS = ("ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy")
+TIER_ORDERS = {"Admin": 1000, "Baseline": 10_000_000}
+NETWORK_POLICIES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +79,52 @@ def selects(selector, labels):
             and all(requirement_holds(r, labels) for r in selector.get("matchExpressions") or []))
 
 
+class ClusterPolicy:
+    """A policy for the whole cluster; the three kinds are one but for their words."""
+
+    def __init__(self, obj):
+        spec, kind = obj["spec"], obj["kind"]
+        self.tier = spec.get("tier", "Baseline" if kind == "BaselineAdminNetworkPolicy" else "Admin")
+        self.order = spec.get("order", TIER_ORDERS.get(self.tier))
+        self.priority = spec.get("priority", 0)
+        self.subject = spec["subject"]
+        self.rules = {"Ingress": [ClusterRule(r, "from") for r in spec.get("ingress") or []],
+                      "Egress": [ClusterRule(r, "to") for r in spec.get("egress") or []]}
+
+
+class ClusterRule:
+    def __init__(self, rule, peers):
+        self.action = rule["action"].replace("Accept", "Allow")
+        self.peers = rule[peers]
+        self.ports = [cluster_port(p) for p in rule.get("protocols") or rule.get("ports") or []]
+
+
+def cluster_port(port):
+    """One entry of `protocols` (v1alpha2) or `ports` (v1alpha1), as NetworkPolicy would write it; a
+    name has no protocol there: whatever the pod declares under it."""
+    for protocol in PORT_PROTOCOLS:
+        if protocol.lower() in port:
+            destination = port[protocol.lower()]["destinationPort"]
+            span = destination.get("range") or {"start": destination.get("number")}
+            break
+    else:
+        if "portNumber" in port or "portRange" in port:
+            span = port.get("portRange") or {"start": port["portNumber"]["port"], **port["portNumber"]}
+            protocol = span.get("protocol", "TCP")
+        else:
+            name = port.get("destinationNamedPort") or port.get("namedPort")
+            return {"name": name} if name else port  # ICMP is written as a NetworkPolicy would
+    return {"protocol": protocol, "port": span["start"], "endPort": span.get("end", span["start"])}
+
+
+def tiers(policies):
+    """[(order, [policy by priority])] by order."""
+    found = {}
+    for policy in policies:
+        found.setdefault((policy.order, policy.tier), []).append(policy)
+    return [(order, sorted(found[order, tier], key=lambda p: p.priority)) for order, tier in sorted(found)]
+
+
 class World:
     """Namespaces, nodes, pods and policies; answers whether packets pass."""
 
@@ -81,9 +132,12 @@ class World:
         self.external = external
         self.pods = [Pod(o) for o in objects if o["kind"] == "Pod"]
         self.policies = [o for o in objects if o["kind"] == "NetworkPolicy"]
+        self.tiers = tiers([ClusterPolicy(o) for o in objects if o["kind"] in CLUSTER_KINDS])
         self.nodes = {o["metadata"]["name"]: [ipaddress.ip_address(a["address"])
                                               for a in o.get("status", {}).get("addresses", [])]
                       for o in objects if o["kind"] == "Node"}
+        self.node_labels = {o["metadata"]["name"]: o["metadata"].get("labels") or {}
+                            for o in objects if o["kind"] == "Node"}
         self.namespaces = {o["metadata"]["name"]: dict(o["metadata"].get("labels") or {})
                            for o in objects if o["kind"] == "Namespace"}
         for namespace in [p.namespace for p in self.pods]:
@@ -135,6 +189,10 @@ class World:
     @staticmethod
     def port_matches(port, packet, destination):
         protocol = port.get("protocol") or "TCP"
+        if "name" in port:
+            return destination is not None and any(
+                p.get("name") == port["name"] and (p.get("protocol") or "TCP") == packet.protocol
+                and p["containerPort"] == packet.dport for p in destination.ports)
         if packet.protocol != protocol:
             return False
         if protocol in ("ICMP", "ICMPv6"):  # of the npc language; the API has no such thing
@@ -155,16 +213,61 @@ class World:
         return ((not peers or any(self.peer_matches(p, address, namespace) for p in peers))
                 and (not ports or any(self.port_matches(p, packet, destination) for p in ports)))
 
-    def direction_allows(self, pod, direction, packet):
-        """Whether the pod's policies let a packet in, or out. Not isolated: yes."""
+    def namespaced_verdict(self, pod, direction, packet):
+        """Whether the pod's NetworkPolicies let a packet in, or out; None: it is not isolated."""
         policies = self.isolating(pod, direction)
         if direction == "Ingress":
             field, peers, address, destination = "ingress", "from", packet.src, pod
         else:
             field, peers, address, destination = "egress", "to", packet.dst, self.pod_at(packet.dst)
-        return not policies or any(
+        return None if not policies else any(
             self.rule_allows(rule, peers, address, packet, pod.namespace, destination)
             for policy in policies for rule in policy["spec"].get(field) or [])
+
+    # ---- cluster policies ----
+
+    def pods_match(self, selection, pod):
+        """A subject, or a peer: {namespaces} or {pods: {namespaceSelector, podSelector}}."""
+        if "namespaces" in selection:
+            return selects(selection["namespaces"], self.namespaces[pod.namespace])
+        pods = selection["pods"]
+        return (selects(pods.get("namespaceSelector") or {}, self.namespaces[pod.namespace])
+                and selects(pods["podSelector"], pod.labels))
+
+    def cluster_peer_matches(self, peer, address):
+        if "networks" in peer:  # "cluster-internal traffic is checked against the rule as well"
+            return (any(address in ipaddress.ip_network(n) for n in peer["networks"])
+                    and not any(address in ipaddress.ip_network(e) for e in peer.get("except") or []))
+        if "nodes" in peer:
+            return any(selects(peer["nodes"], self.node_labels[name])
+                       for name, addresses in self.nodes.items() if address in addresses)
+        pod = self.pod_at(address)
+        return pod is not None and self.pods_match(peer, pod)
+
+    def tier_verdict(self, policies, pod, direction, packet):
+        """What the first rule that matches says: True, False, or None for Pass or no rule."""
+        address, destination = ((packet.src, pod) if direction == "Ingress"
+                                else (packet.dst, self.pod_at(packet.dst)))
+        for policy in policies:
+            if not self.pods_match(policy.subject, pod):
+                continue
+            for rule in policy.rules[direction]:
+                if ((not rule.peers or any(self.cluster_peer_matches(p, address) for p in rule.peers))
+                        and (not rule.ports or any(self.port_matches(p, packet, destination) for p in rule.ports))):
+                    return {"Allow": True, "Deny": False, "Pass": None}[rule.action]
+        return None
+
+    def direction_allows(self, pod, direction, packet):
+        """Whether the policies about a pod let a packet in, or out: the first tier that decides, with
+        NetworkPolicies between the others; if nobody does, yes."""
+        before = [policies for order, policies in self.tiers if order < NETWORK_POLICIES]
+        after = [policies for order, policies in self.tiers if order >= NETWORK_POLICIES]
+        for policies in before + [None] + after:
+            verdict = (self.namespaced_verdict(pod, direction, packet) if policies is None
+                       else self.tier_verdict(policies, pod, direction, packet))
+            if verdict is not None:
+                return verdict
+        return True
 
     # ---- packets ----
 

@@ -219,7 +219,12 @@ class Rule:
             self.statements.append(lambda state: self.test(members.get(tuple(map(state.field, fields))) is not None))
         else:
             need(len(fields) == 1, "a concatenation without a set")
-            wanted, field = words.pop(0), fields[0]
+            differs = words[0] == "!="
+            wanted, field = words.pop(1 if differs else 0), fields[0]
+            if differs:
+                words.pop(0)
+                self.statements.append(lambda state: self.test(state.field(field) != number(wanted)))
+                return
             if wanted.startswith('"'):
                 self.statements.append(lambda state: self.test(state.field(field) == wanted.strip('"')))
                 return

@@ -6,7 +6,10 @@ declared, pods that are finished or on the host's network, addresses at the edge
 """
 import ipaddress
 
-from naive import Packet, selects
+import sys
+
+import cluster_worlds
+from naive import CLUSTER_KINDS, ClusterPolicy, Packet, selects
 
 KEYS = {"app": ["web", "db", "api"], "tier": ["front", "back"], "env": ["prod", "dev", ""]}
 PROTOCOLS = ["TCP", "UDP", "SCTP"]
@@ -168,8 +171,9 @@ def pod(rng, i, namespaces, large):
     return obj
 
 
-def node(name, addresses):
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {}},
+def node(rng, name, addresses):
+    role = rng.choice([{}] + [{"role": r} for r in cluster_worlds.ROLES])
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": role},
             "status": {"addresses": [{"type": "InternalIP", "address": a} for a in addresses]}}
 
 
@@ -236,9 +240,10 @@ def npc_port(one):
 
 
 def npc_text(policies):
-    """ICMP policies in the npc language."""
-    lines = []
-    for p in policies:
+    """What only the npc language can say: policies about ICMP, and some cluster policies."""
+    cluster = [p for p in policies if p["kind"] in CLUSTER_KINDS]
+    lines = [cluster_worlds.text(cluster, npc_port)]
+    for p in (p for p in policies if p not in cluster):
         lines.append(f"namespace {p['metadata']['namespace']} {{ policy {p['metadata']['name']} for all pods {{")
         for field, end in (("ingress", "from"), ("egress", "to")):
             for r in p["spec"].get(field, []):
@@ -250,14 +255,15 @@ def npc_text(policies):
     return "\n".join(lines) + "\n"
 
 
-def objects(rng, kind="small"):
+def objects(rng, kind="small", cluster=0.4):
     """A cluster: namespaces, nodes, pods and policies as plain Kubernetes objects. `kind` is small,
-    large (more of everything) or wide (policies with very many peers for the same pods)."""
+    large (more of everything) or wide (policies with very many peers for the same pods). A share
+    `cluster` of the worlds has cluster policies."""
     large = kind != "small"
     namespaces = ["a", "b", "c", "undeclared"][:rng.randint(1, 2 if kind == "wide" else 4)]
     out = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n, "labels": labels(rng)}}
            for n in namespaces if n != "undeclared"]
-    out += [node("n1", ["192.168.0.1", "fd00:ffff::1"]), node("n2", ["192.168.0.2", "fd00:ffff::2"])]
+    out += [node(rng, "n1", ["192.168.0.1", "fd00:ffff::1"]), node(rng, "n2", ["192.168.0.2", "fd00:ffff::2"])]
     pods = [pod(rng, i, namespaces, large) for i in range(rng.randint(60, 160) if large else rng.randint(2, 12))]
     addresses = [ipaddress.ip_address(a["ip"]) for p in pods for a in p["status"]["podIPs"]]
     addresses += [ipaddress.ip_address("203.0.113.7"), ipaddress.ip_address("2001:db8::7")]
@@ -270,6 +276,8 @@ def objects(rng, kind="small"):
         policies += [wide_policy(rng, f"wide-{i}", namespaces) for i in range(rng.randint(3, 10))]
     if chance(rng, 0.3):
         policies += [icmp_policy(rng, f"icmp-{i}", namespaces, addresses) for i in range(rng.randint(1, 2))]
+    if chance(rng, cluster):
+        policies += cluster_worlds.policies(rng, sys.modules[__name__], namespaces, addresses)
     out += pods + policies
     rng.shuffle(out)
     return out
@@ -284,30 +292,39 @@ def edges(network):
     return [kind(x) for x in (first - 1, first, last, last + 1) if 0 <= x <= top]
 
 
-def peers_of(objs):
-    for obj in objs:
-        for field, peers in (("ingress", "from"), ("egress", "to")):
-            for r in (obj.get("spec") or {}).get(field) or []:
-                yield r, r.get(peers) or []
+def rules_of(obj):
+    """(side, peers, ports) of each rule; ports of a cluster policy as NetworkPolicy writes them."""
+    if obj["kind"] in CLUSTER_KINDS:
+        policy = ClusterPolicy(obj)
+        for direction, end in (("Ingress", "from"), ("Egress", "to")):
+            yield from ((end, r.peers, r.ports) for r in policy.rules[direction])
+        return
+    for field, end in (("ingress", "from"), ("egress", "to")):
+        for r in (obj.get("spec") or {}).get(field) or []:
+            yield end, r.get(end) or [], r.get("ports") or []
+
+
+def networks_of(peer):
+    """The texts of all networks that a peer names."""
+    if "ipBlock" in peer:
+        return [peer["ipBlock"]["cidr"]] + peer["ipBlock"].get("except", [])
+    return peer.get("networks", []) + peer.get("except", [])
 
 
 def interesting_addresses(objs):
     found = {ipaddress.ip_address(a) for texts in OUTSIDE.values() for a in texts}
     for obj in objs:
         found |= {ipaddress.ip_address(a["ip"]) for a in obj.get("status", {}).get("podIPs", [])}
-    for _, peers in peers_of(objs):
-        for block in (p["ipBlock"] for p in peers if "ipBlock" in p):
-            for text in [block["cidr"]] + block.get("except", []):
-                found.update(edges(ipaddress.ip_network(text)))
+    for text in (t for o in objs for _, peers, _ in rules_of(o) for p in peers for t in networks_of(p)):
+        found.update(edges(ipaddress.ip_network(text)))
     return sorted(found, key=lambda a: (a.version, int(a)))
 
 
 def interesting_ports(objs):
     found = {0, 1, 22, 80, 65535}
-    for r, _ in peers_of(objs):
-        for p in r.get("ports") or []:
-            if isinstance(p.get("port"), int):
-                found |= {x + d for x in (p["port"], p.get("endPort", p["port"])) for d in (-1, 0, 1)}
+    for p in (p for o in objs for _, _, ports in rules_of(o) for p in ports):
+        if isinstance(p.get("port"), int):
+            found |= {x + d for x in (p["port"], p.get("endPort", p["port"])) for d in (-1, 0, 1)}
     for obj in objs:
         for c in obj.get("spec", {}).get("containers", []):
             found |= {p["containerPort"] for p in c.get("ports", [])}
@@ -338,9 +355,7 @@ class Aim:
     def __init__(self, rng, objs):
         self.rng = rng
         self.pods = [o for o in objs if o["kind"] == "Pod" and o["status"]["podIPs"]]
-        self.rules = [(o, peers, r) for o in objs if o["kind"] == "NetworkPolicy"
-                      for field, peers in (("ingress", "from"), ("egress", "to"))
-                      for r in o["spec"].get(field) or []]
+        self.rules = [(o, *r) for o in objs if o["kind"] in ("NetworkPolicy", *CLUSTER_KINDS) for r in rules_of(o)]
 
     def pod(self, selector, namespace=None):
         """Mostly a pod that the selector selects."""
@@ -350,10 +365,14 @@ class Aim:
 
     def peer(self, peers):
         one = self.rng.choice(peers) if peers else {}
-        if "ipBlock" not in one:
-            return self.pod(one.get("podSelector"))
-        text = self.rng.choice([one["ipBlock"]["cidr"]] + one["ipBlock"].get("except", []))
-        return self.rng.choice(edges(ipaddress.ip_network(text)))
+        if networks_of(one):
+            return self.rng.choice(edges(ipaddress.ip_network(self.rng.choice(networks_of(one)))))
+        return self.pod(one.get("podSelector") or one.get("pods", {}).get("podSelector"))
+
+    def target(self, policy):
+        if policy["kind"] == "NetworkPolicy":
+            return self.pod(policy["spec"]["podSelector"], policy["metadata"]["namespace"])
+        return self.pod(policy["spec"]["subject"].get("pods", {}).get("podSelector"))
 
     def traffic(self, ports):
         rng = self.rng
@@ -365,15 +384,14 @@ class Aim:
         return one.get("protocol", "TCP"), min(max(number, 0), 65535)
 
     def packet(self):
-        policy, end, r = self.rng.choice(self.rules)
-        local = self.pod(policy["spec"]["podSelector"], policy["metadata"]["namespace"])
-        remote = self.peer(r.get(end) or [])
+        policy, end, peers, ports = self.rng.choice(self.rules)
+        local, remote = self.target(policy), self.peer(peers)
         if local.version != remote.version:
             return None
         ends = (remote, local) if end == "from" else (local, remote)
-        if policy["apiVersion"] == "npc":
-            return self.icmp(ends, r["ports"])
-        protocol, number = self.traffic(r.get("ports") or [])
+        if any(p.get("protocol", "").startswith("ICMP") for p in ports) or (policy["apiVersion"] == "npc" and not ports):
+            return self.icmp(ends, [p for p in ports if p.get("protocol", "").startswith("ICMP")])
+        protocol, number = self.traffic(ports)
         return Packet(*ends, protocol, dport=number)
 
     def icmp(self, ends, ports):

@@ -24,8 +24,8 @@ struct list_options {
     enum list_level level;
     bool nodes;    /* nodes are endpoints, too */
     bool exposure; /* of a world that is open: fills listing.exposure */
-    /* Focus; an empty string is none. Ends are NAMESPACE, NAMESPACE/NAME (of a pod, a workload or
-     * an owner), node:NAME, an address or a CIDR. */
+    /* Focus; a string without bytes (p NULL) is none. Ends are NAMESPACE, NAMESPACE/NAME (of a pod,
+     * a workload or an owner), node:NAME, an address or a CIDR. */
     struct str from, to;
     struct str ns;   /* only connections with an end in this namespace */
     struct str port; /* only connections that have some of this traffic, and of them only that */
@@ -38,6 +38,7 @@ struct list_endpoint {
     struct str ns;       /* EP_WORKLOAD: that of all members, else empty */
     struct str *members; /* EP_WORKLOAD, EP_NODE: names, in inventory order; LIST_CLASSES, EP_RANGE:
                             "first-last". At least one; its own name if it is nothing more */
+    const struct endpoint_member **inside; /* EP_WORKLOAD, EP_NODE: what members[i] is; else NULL */
     size_t nmembers;
     struct labels labels; /* EP_WORKLOAD, EP_NODE: those that all members share, by key */
     enum endpoint_kind kind;
@@ -94,8 +95,8 @@ struct list_block {
 struct listing {
     const struct world *world;
     struct list_options options;
-    /* By kind: workloads by name, open ones, nodes, ranges (IPv4, then IPv6, by address). All
-     * endpoints that the focus leaves, those without connection too (ranges: only with). */
+    /* By kind: workloads by name, open ones, nodes, ranges (IPv4, then IPv6, by address); those
+     * without connection too, but for ranges. LIST_CLASSES: in the order of world.classes. */
     struct list_endpoint *endpoints;
     size_t nendpoints;
     struct list_ports *ports;
@@ -104,8 +105,7 @@ struct listing {
     size_t nconnections;
     struct list_block *blocks; /* by first of from, first of to, family */
     size_t nblocks;
-    /* options.exposure: connections from and to EP_OPEN endpoints, on every level by workload.
-     * Only what an EP_OPEN endpoint may more or less than every pod that nobody names. */
+    /* options.exposure: connections between EP_OPEN endpoints and the endpoints of the level. */
     struct list_connection *exposure; /* by from, to, family */
     size_t nexposure;
 };
@@ -119,6 +119,8 @@ const struct listing *listing_new(const struct world *w, const struct list_optio
 const char *list_proto_name(enum list_proto p);
 /* Prints ports for people: "tcp/80, tcp/8000-8080, udp" or "all". */
 void list_ports_print(struct buf *b, const struct listing *l, uint32_t ports);
+/* Prints ports as the list that "ports" is in JSON. */
+void list_json_ports(const struct list_ports *ports, struct buf *out);
 /* "IPv4", "IPv6"; LIST_BOTH: "". */
 const char *list_family_name(enum list_family f);
 

@@ -4,7 +4,7 @@
 
 #include "cli/options.h"
 
-extern const struct command command_compile, command_fmt, command_prelude, command_backends,
-    command_explain;
+extern const struct command command_compile, command_list, command_fmt, command_prelude,
+    command_backends, command_explain;
 
 #endif

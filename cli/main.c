@@ -20,7 +20,7 @@ static const struct command command_help_itself = {
 };
 
 static const struct command *const commands[] = {
-    &command_compile,  &command_fmt,     &command_prelude,
+    &command_compile,  &command_list,    &command_fmt,         &command_prelude,
     &command_backends, &command_explain, &command_help_itself,
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])

@@ -41,6 +41,13 @@ static const struct option binding[] = {
 };
 const struct option_group options_binding = {"Rules for a kernel", binding};
 
+/* For commands that answer: of what is binding, the part that changes what a policy means. */
+static const struct option meaning[] = {
+    {OPT_LIBRARY, "ipblock", 0, "any|external", "whether ipBlock matches pods' addresses (any)"},
+    {0},
+};
+const struct option_group options_meaning = {"Meaning", meaning};
+
 /* ---- messages ---- */
 
 int usage_error(const struct command *command, const char *fmt, ...)

@@ -21,6 +21,13 @@ enum option_key {
     OPT_OUTPUT,
     OPT_WRITE,
     OPT_CHECK,
+    OPT_PODS,
+    OPT_CLASSES,
+    OPT_NODES,
+    OPT_EXPOSURE,
+    OPT_FROM,
+    OPT_TO,
+    OPT_PORT,
     OPT_KEYS
 };
 
@@ -64,7 +71,7 @@ struct call { /* a parsed command line */
     size_t noperands;
 };
 
-extern const struct option_group options_common, options_input, options_binding;
+extern const struct option_group options_common, options_input, options_binding, options_meaning;
 
 /* Parses what follows the name of the command into *call, whose command is set. Unless it returns
  * NPC_OK it has printed why; call_free() either way. */

@@ -82,6 +82,27 @@ struct npc_output {
 /* Compiles the loaded program with one backend ("k8s", "calico", …). On NPC_OK *out is set. */
 NPC_API enum npc_status npc_compile(struct npc *n, const char *backend, struct npc_output *out);
 
+enum npc_list_level {
+    NPC_LIST_WORKLOADS, /* the pods of one owner are one endpoint, if no policy tells them apart */
+    NPC_LIST_PODS,      /* every pod is one */
+    NPC_LIST_CLASSES    /* all that no policy can tell apart is one */
+};
+
+struct npc_list_options {
+    const char *format; /* "text", "json", "csv", "md", "dot" */
+    enum npc_list_level level;
+    /* Only these connections: ends as NAMESPACE, NAMESPACE/NAME, node:NAME, address or CIDR; with
+     * an end in a namespace; with this traffic ("tcp/80"). NULL: all. */
+    const char *from, *to, *ns, *port;
+    bool exposure; /* also pods that are not in the input but that policies name */
+    bool nodes;    /* nodes are endpoints, too */
+};
+
+/* Every connection that the loaded program allows, as text of one format. On NPC_OK *text and *size
+ * are set. */
+NPC_API enum npc_status npc_list(struct npc *n, const struct npc_list_options *options,
+                                 const char **text, size_t *size);
+
 /* Reads one file ("-": standard input) that npc_format() will take: at most the size it allows. */
 NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const char **text,
                                       size_t *size);

@@ -1,0 +1,329 @@
+/*
+ * The endpoints of a listing and their names: pods, owners whose pods are alike, nodes, classes.
+ * Nothing here knows what flows.
+ */
+#include "analysis/listing_priv.h"
+
+#include <stdlib.h>
+
+/* ---- what an endpoint is made of ---- */
+
+struct group { /* pods of one owner */
+    struct str owner;
+    uint32_t class_id;
+    struct str node; /* of the first */
+    bool alike;      /* all in one class, each as a whole, and, if nodes are listed, on one node */
+    uint32_t end;    /* endpoint, once made; else ID_NONE */
+};
+
+struct namer {
+    struct lister *l;
+    struct strmap groups;         /* by "NAMESPACE/Kind/name" */
+    const struct workload **seen; /* by class: the member before, to find one that is there twice */
+};
+
+/* The kind before the slash of "Deployment/web"; the name after it. */
+static struct str owner_kind(struct str owner)
+{
+    size_t i = 0;
+    while (i < owner.n && owner.p[i] != '/') {
+        i++;
+    }
+    return (struct str){owner.p, i};
+}
+
+static struct str owner_name(struct str owner)
+{
+    size_t i = owner_kind(owner).n;
+    return i < owner.n ? (struct str){owner.p + i + 1, owner.n - i - 1} : STR("");
+}
+
+/* Who a pod is listed as; empty if as itself. A mirror of a static pod is owned by its node, which
+ * says nothing of what it is. That a Job is a CronJob's is a guess from its name: not made here. */
+struct str listed_owner(struct arena *a, const struct workload *w)
+{
+    struct str owner = workload_grand_owner(a, w);
+    owner = str_starts(owner, "Deployment/") ? owner : w->owner;
+    bool usable = w->kind == WL_POD && !str_is(owner_kind(owner), "Node") &&
+                  name_check_subdomain(owner_name(owner)) == NULL;
+    return usable ? owner : STR("");
+}
+
+static struct str group_key(struct arena *a, const struct workload *w, struct str owner)
+{
+    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(owner));
+}
+
+static void note_member(struct namer *n, uint32_t class_id, const struct endpoint_member *m)
+{
+    struct lister *l = n->l;
+    struct str owner = listed_owner(l->arena, m->workload);
+    if (owner.n == 0) {
+        return;
+    }
+    struct str key = group_key(l->arena, m->workload, owner);
+    struct group *g = strmap_get(&n->groups, key);
+    if (g == NULL) {
+        g = ARENA_NEW(l->arena, struct group);
+        *g = (struct group){owner, class_id, m->workload->node, true, ID_NONE};
+        strmap_put(&n->groups, key, g);
+    }
+    bool apart = l->options.nodes && !str_eq(g->node, m->workload->node);
+    g->alike = g->alike && g->class_id == class_id && m->naddrs == 0 && !apart;
+}
+
+/* ---- endpoints ---- */
+
+static struct str workload_type(const struct workload *w)
+{
+    switch (w->kind) {
+    case WL_POD:
+        return STR("Pod");
+    case WL_WORKLOAD:
+        return STR("workload");
+    case WL_TEMPLATE:
+        return owner_kind(w->owner);
+    }
+    return STR("");
+}
+
+static uint32_t add_end(struct lister *l, const struct endpoint_class *c, struct str name,
+                        struct str type)
+{
+    struct list_endpoint e = {.name = name, .type = type, .kind = c->kind, .class_id = c->id};
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        for (size_t i = 0; i < c->npolicies[d]; i++) {
+            e.isolated[d] = e.isolated[d] || c->policies[d][i]->isolates[d];
+        }
+    }
+    vec_push(l->arena, &l->ends, e);
+    return (uint32_t)l->ends.n - 1;
+}
+
+static void keep_common_labels(struct list_endpoint *e, const struct labels *other)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < e->labels.n; i++) {
+        const struct label *same = labels_find(other, e->labels.v[i].key);
+        if (same != NULL && str_eq(same->value, e->labels.v[i].value)) {
+            e->labels.v[kept++] = e->labels.v[i];
+        }
+    }
+    e->labels.n = kept;
+}
+
+/* Gives the endpoint `n` members of its class: those numbered in `which`, or all. */
+static void set_members(struct lister *l, uint32_t end, const struct endpoint_class *c,
+                        const uint32_t *which, size_t n)
+{
+    struct list_endpoint *e = &l->ends.v[end];
+    e->members = ARENA_NEW_ARRAY(l->arena, n, struct str);
+    e->inside = ARENA_NEW_ARRAY(l->arena, n, const struct endpoint_member *);
+    e->nmembers = n;
+    for (size_t i = 0; i < n; i++) {
+        const struct endpoint_member *m = &c->members[which != NULL ? which[i] : i];
+        const struct labels *labels = m->workload != NULL ? &m->workload->labels : &m->node->labels;
+        struct str ns = m->workload != NULL ? m->workload->ns : STR("");
+        e->inside[i] = m;
+        e->members[i] = member_name(l->arena, m);
+        if (i == 0) {
+            e->ns = ns;
+            e->labels.n = labels->n;
+            e->labels.v = ARENA_NEW_ARRAY(l->arena, labels->n, struct label);
+            for (size_t k = 0; k < labels->n; k++) {
+                e->labels.v[k] = labels->v[k];
+            }
+        } else {
+            e->ns = str_eq(ns, e->ns) ? ns : STR("");
+            keep_common_labels(e, labels);
+        }
+    }
+}
+
+static void add_single(struct lister *l, const struct endpoint_class *c, uint32_t member)
+{
+    const struct endpoint_member *m = &c->members[member];
+    struct str type = m->workload != NULL ? workload_type(m->workload) : STR("Node");
+    uint32_t end = add_end(l, c, member_name(l->arena, m), type);
+    set_members(l, end, c, &member, 1);
+}
+
+static void add_group(struct lister *l, struct group *g, const struct endpoint_class *c,
+                      const struct id_vec *which)
+{
+    const struct workload *first = c->members[which->v[0]].workload;
+    struct str name = str_printf(l->arena, STR_FMT "/" STR_FMT, STR_ARG(first->ns),
+                                 STR_ARG(owner_name(g->owner)));
+    g->end = add_end(l, c, name, owner_kind(g->owner));
+    set_members(l, g->end, c, which->v, which->n);
+}
+
+/* The owner that a pod is listed as, or NULL. */
+static struct group *group_of(const struct namer *n, const struct workload *w)
+{
+    struct str owner = listed_owner(n->l->arena, w);
+    struct group *g = owner.n > 0 ? strmap_get(&n->groups, group_key(n->l->arena, w, owner)) : NULL;
+    return g != NULL && g->alike ? g : NULL;
+}
+
+/* Endpoints of one class of workloads on LIST_WORKLOADS. */
+static void add_workloads(const struct namer *n, const struct endpoint_class *c)
+{
+    struct lister *l = n->l;
+    VEC(struct group *) groups = {0};
+    VEC(struct id_vec) members = {0};
+    for (uint32_t i = 0; i < c->nmembers; i++) {
+        struct group *g = group_of(n, c->members[i].workload);
+        if (g == NULL) {
+            add_single(l, c, i);
+            continue;
+        }
+        if (g->end == ID_NONE) { /* for now: its number in the class */
+            g->end = (uint32_t)groups.n;
+            vec_push(l->arena, &groups, g);
+            vec_push(l->arena, &members, (struct id_vec){0});
+        }
+        vec_push(l->arena, &members.v[g->end], i);
+    }
+    for (size_t i = 0; i < groups.n; i++) {
+        add_group(l, groups.v[i], c, &members.v[i]);
+    }
+}
+
+/* ---- classes as endpoints ---- */
+
+static void set_range_members(struct lister *l, uint32_t end, const struct endpoint_class *c)
+{
+    struct ipset merged = ranges_of_class(l, c);
+    struct list_endpoint *e = &l->ends.v[end];
+    e->family = c->family;
+    e->nmembers = merged.n;
+    e->members = ARENA_NEW_ARRAY(l->arena, merged.n, struct str);
+    for (size_t i = 0; i < merged.n; i++) {
+        e->members[i] = range_text(l->arena, c->family, merged.v[i]);
+    }
+}
+
+static void add_class(struct lister *l, const struct endpoint_class *c)
+{
+    struct str name = str_printf(l->arena, "class %zu", l->ends.n + 1);
+    uint32_t end = add_end(l, c, name, STR("class"));
+    if (c->kind == EP_RANGE) {
+        set_range_members(l, end, c);
+    } else {
+        set_members(l, end, c, NULL, c->nmembers);
+    }
+}
+
+/* ---- all of them ---- */
+
+static void add_open(struct lister *l, const struct endpoint_class *c)
+{
+    uint32_t end = add_end(l, c, c->text, STR("open"));
+    struct list_endpoint *e = &l->ends.v[end];
+    e->members = ARENA_NEW(l->arena, struct str);
+    e->members[0] = c->text;
+    e->nmembers = 1;
+}
+
+static void add_members(struct lister *l, const struct endpoint_class *c)
+{
+    for (uint32_t i = 0; i < c->nmembers; i++) {
+        add_single(l, c, i);
+    }
+}
+
+static void add_ends(const struct namer *n, const struct endpoint_class *c)
+{
+    struct lister *l = n->l;
+    enum list_level level = l->options.level;
+    switch (c->kind) {
+    case EP_WORKLOAD:
+        if (level == LIST_WORKLOADS) {
+            add_workloads(n, c);
+        } else if (level == LIST_CLASSES) {
+            add_class(l, c);
+        } else {
+            add_members(l, c);
+        }
+        return;
+    case EP_NODE:
+        if (l->options.nodes && level == LIST_CLASSES) {
+            add_class(l, c);
+        } else if (l->options.nodes) {
+            add_members(l, c);
+        }
+        return;
+    case EP_RANGE: /* on the other levels each connection makes its own */
+        if (level == LIST_CLASSES) {
+            add_class(l, c);
+        }
+        return;
+    case EP_OPEN:
+        if (l->options.exposure) {
+            add_open(l, c);
+        }
+        return;
+    }
+}
+
+/* Names that several endpoints would have are told apart by type: "shop/web[Deployment]". An object
+ * of the inventory is unique by namespace, name and type. */
+static void tell_names_apart(struct lister *l)
+{
+    struct strmap first; /* by name: the endpoint that had it first, until told apart */
+    strmap_init(&first, l->arena);
+    size_t n = l->ends.n;
+    struct str *names = ARENA_NEW_ARRAY(l->arena, n, struct str);
+    for (size_t i = 0; i < n; i++) {
+        struct list_endpoint *e = &l->ends.v[i];
+        names[i] = e->name;
+        struct list_endpoint *before = strmap_put(&first, names[i], e);
+        if (before != NULL) {
+            e->name =
+                str_printf(l->arena, STR_FMT "[" STR_FMT "]", STR_ARG(names[i]), STR_ARG(e->type));
+            if (str_eq(before->name, names[i])) {
+                before->name = str_printf(l->arena, STR_FMT "[" STR_FMT "]", STR_ARG(names[i]),
+                                          STR_ARG(before->type));
+            }
+        }
+    }
+}
+
+static int end_order(const void *pa, const void *pb)
+{
+    const struct list_endpoint *a = pa, *b = pb;
+    if (a->kind != b->kind) {
+        static const int rank[] = {[EP_WORKLOAD] = 0, [EP_OPEN] = 1, [EP_NODE] = 2, [EP_RANGE] = 3};
+        return rank[a->kind] - rank[b->kind];
+    }
+    return str_cmp(a->name, b->name);
+}
+
+void list_ends(struct lister *l)
+{
+    struct namer n = {.l = l};
+    strmap_init(&n.groups, l->arena);
+    const struct world *w = l->w;
+    for (uint32_t i = 0; i < w->nclasses && l->options.level == LIST_WORKLOADS; i++) {
+        for (size_t k = 0; k < w->classes[i].nmembers; k++) {
+            if (w->classes[i].kind == EP_WORKLOAD) {
+                note_member(&n, i, &w->classes[i].members[k]);
+            }
+        }
+    }
+    for (size_t i = 0; i < w->nclasses; i++) {
+        add_ends(&n, &w->classes[i]);
+    }
+    if (l->options.level != LIST_CLASSES) {
+        tell_names_apart(l);
+        if (l->ends.n > 0) {
+            qsort(l->ends.v, l->ends.n, sizeof *l->ends.v, end_order);
+        }
+    }
+    l->of_class = ARENA_NEW_ARRAY(l->arena, w->nclasses, struct id_vec);
+    for (uint32_t i = 0; i < l->ends.n; i++) {
+        vec_push(l->arena, &l->of_class[l->ends.v[i].class_id], i);
+    }
+    l->fixed = l->ends.n;
+}

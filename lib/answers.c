@@ -1,0 +1,86 @@
+/* Answers about a loaded program: list. What flows is worked out by analysis/, and nothing here
+ * knows a format. */
+#include "analysis/listing.h"
+#include "lib/context.h"
+
+static bool answer_usage(struct npc *n, const char *text)
+{
+    diag_error(&n->ctx.diags, NPC901, (struct span){0}, "%s", text);
+    return false;
+}
+
+static const struct list_format *find_format(struct npc *n, struct str name)
+{
+    VEC(struct str) names = {0};
+    for (const struct list_format *f = list_formats; f->name != NULL; f++) {
+        if (str_is(name, f->name)) {
+            return f;
+        }
+        vec_push(&n->ctx.arena, &names, str_of(f->name));
+    }
+    struct diag *d = diag_error(&n->ctx.diags, NPC901, (struct span){0},
+                                "no format of list is called '" STR_FMT "'", STR_ARG(name));
+    struct str near = str_nearest(name, names.v, names.n);
+    if (near.n > 0) {
+        diag_hint(&n->ctx.diags, d, "did you mean '" STR_FMT "'?", STR_ARG(near));
+    }
+    return NULL;
+}
+
+/* The listing can do without policy, but not without anybody who could reach or be reached. */
+static void warn_of_nothing(struct npc *n)
+{
+    if (n->program.inv.workloads.n == 0) {
+        diag_warning(&n->ctx.diags, NPC004, (struct span){0},
+                     "the input holds no pod and no workload: there is nothing to list");
+    }
+    if (n->program.policies.n == 0) {
+        diag_warning(&n->ctx.diags, NPC004, (struct span){0}, "the input holds no policy");
+    }
+}
+
+static bool list(struct npc *n, const struct npc_list_options *o, const char **text, size_t *size)
+{
+    static const enum list_level levels[] = {[NPC_LIST_WORKLOADS] = LIST_WORKLOADS,
+                                             [NPC_LIST_PODS] = LIST_PODS,
+                                             [NPC_LIST_CLASSES] = LIST_CLASSES};
+    if (!n->usable) {
+        return answer_usage(n, "there is no loaded program to list");
+    }
+    const struct list_format *format = find_format(n, str_of(o->format));
+    if (format == NULL) {
+        return false;
+    }
+    if (o->level == NPC_LIST_CLASSES && !format->classes) {
+        return answer_usage(n,
+                            str_printf(&n->ctx.arena, "-o %s cannot list classes", format->name).p);
+    }
+    const struct world_options world_options = {.ipblock_external = n->emit.bind.ipblock_external,
+                                                .open = o->exposure};
+    const struct list_options options = {.level = levels[o->level],
+                                         .nodes = o->nodes,
+                                         .exposure = o->exposure,
+                                         .from = str_of(o->from),
+                                         .to = str_of(o->to),
+                                         .ns = str_of(o->ns),
+                                         .port = str_of(o->port)};
+    const struct world *w = world_new(&n->ctx, &n->program, &world_options, NULL);
+    const struct listing *l = w != NULL ? listing_new(w, &options) : NULL;
+    if (l == NULL) {
+        return false;
+    }
+    warn_of_nothing(n);
+    struct buf *out = buf_new(&n->ctx.arena);
+    format->emit(l, out);
+    *text = buf_text(out).p;
+    *size = buf_text(out).n;
+    return true;
+}
+
+enum npc_status npc_list(struct npc *n, const struct npc_list_options *options, const char **text,
+                         size_t *size)
+{
+    GUARD(n);
+    size_t first = n->ctx.diags.list.n;
+    return list(n, options, text, size) ? NPC_OK : failure_status(n, first);
+}

@@ -30,10 +30,6 @@
 struct world_options {
     bool ipblock_external; /* ipBlock never matches an address of the inventory */
     bool open;             /* also pods that are not there but that some selector names */
-    /* Further cuts of the external addresses, one set for each family, or NULL: two worlds that are
-     * to be compared cut where either of their policies does. */
-    const struct ipset *cuts;
-    size_t ncuts[FAMILIES]; /* cuts of FAM_IP4 first, then those of FAM_IP6 */
 };
 
 enum endpoint_kind {

@@ -33,11 +33,6 @@ static void collect_sets(struct world *w, enum family f)
                 s.n == 0 ? ID_NONE : add_set(w, &parts->nets[f], s, outside);
         }
     }
-    const struct ipset *cuts = w->options.cuts;
-    size_t first = f == FAM_IP4 ? 0 : w->options.ncuts[FAM_IP4];
-    for (size_t i = first; i < first + w->options.ncuts[f]; i++) {
-        add_set(w, &parts->nets[f], cuts[i], true);
-    }
 }
 
 static void cut(struct world *w, enum family f)

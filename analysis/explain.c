@@ -216,6 +216,7 @@ struct asking {
     const struct world *world;
     struct arena *arena;
     struct explained_side *side;
+    bool misses;           /* say why a rule is not about the peer */
     struct traffic open;   /* not decided by a cluster policy yet */
     struct traffic passed; /* sent on to the next tier */
 };
@@ -246,7 +247,7 @@ static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
             out->decides.of[f] = traffic_intersect(w->traffic, x->open.of[f], ports);
         }
     }
-    if (!matches) {
+    if (!matches && x->misses) {
         explain_miss(w, x->arena, s->peer, out);
     }
 }
@@ -314,7 +315,7 @@ static void ask_namespaced(struct asking *x, const struct profile *p)
 }
 
 static void explain_side(const struct world *w, struct arena *a, enum direction d, uint32_t target,
-                         uint32_t peer, struct explained_side *out)
+                         uint32_t peer, bool misses, struct explained_side *out)
 {
     const struct world_parts *parts = w->parts;
     const struct profile *p = &parts->profiles[d].v[parts->facts.v[target].profile[d]];
@@ -330,7 +331,7 @@ static void explain_side(const struct world *w, struct arena *a, enum direction 
         n += out->policies[i]->nrules[d];
     }
     out->rules = ARENA_NEW_ARRAY(a, n, struct explained_rule);
-    struct asking x = {.world = w, .arena = a, .side = out};
+    struct asking x = {.world = w, .arena = a, .side = out, .misses = misses};
     for (size_t f = 0; f < FAMILIES; f++) {
         x.open.of[f] = out->allowed.of[f] == TRAFFIC_ABSENT ? TRAFFIC_ABSENT : TRAFFIC_ALL;
     }
@@ -339,12 +340,20 @@ static void explain_side(const struct world *w, struct arena *a, enum direction 
     ask_cluster(&x, p, true);
 }
 
+const struct explained_side *world_explain_side(const struct world *w, struct arena *a,
+                                                enum direction d, uint32_t target, uint32_t peer)
+{
+    struct explained_side *side = ARENA_NEW(a, struct explained_side);
+    explain_side(w, a, d, target, peer, false, side);
+    return side;
+}
+
 const struct explanation *world_explain(const struct world *w, struct arena *a, uint32_t from,
                                         uint32_t to)
 {
     struct explanation *e = ARENA_NEW(a, struct explanation);
-    explain_side(w, a, DIR_EGRESS, from, to, &e->side[DIR_EGRESS]);
-    explain_side(w, a, DIR_INGRESS, to, from, &e->side[DIR_INGRESS]);
+    explain_side(w, a, DIR_EGRESS, from, to, true, &e->side[DIR_EGRESS]);
+    explain_side(w, a, DIR_INGRESS, to, from, true, &e->side[DIR_INGRESS]);
     e->allowed = world_traffic(w, from, to);
     return e;
 }

@@ -44,6 +44,10 @@ struct explanation {
 const struct explanation *world_explain(const struct world *w, struct arena *a, uint32_t from,
                                         uint32_t to);
 
+/* One direction alone, without saying what the rules that do not match miss: for many pairs. */
+const struct explained_side *world_explain_side(const struct world *w, struct arena *a,
+                                                enum direction d, uint32_t target, uint32_t peer);
+
 /* Prints "NAMESPACE/NAME ingress[0] FILE:LINE" of a rule, FILE as shown to people; "NAME egress[1]"
  * with the rule's own name, if it has one, of a cluster policy. */
 void rule_print(struct buf *b, const struct world *w, const struct npolicy *p,

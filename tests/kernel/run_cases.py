@@ -9,10 +9,12 @@ A case is a YAML stream. The first document:
     pods:   {NS/NAME: {labels: {}, ip4: A, ip6: A, node: n1, ports: {NAME: tcp/80}, …}}
     hosts:  {NAME: [ADDR, …]}           machines outside the cluster
     namespaces: {NAME: {LABEL: VALUE}}  others are known by name only
+    nodes:  {NAME: {LABEL: VALUE}}      labels of n1 and n2
     args:   [options of npc compile]    {node} stands for the node being compiled
     before: [LINE, …]                   netlab lines before the rules are loaded
     after:  [LINE, …]                   … and before the probes
     loaders: [nft, …]                   when not all can say it
+    warns:  [TEXT, …]                   what npc must say about the input
     probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [OPTION…]", …]   "*" and "NS/*" are all (but
                                         itself); options as of netlab: at ADDR, size N, …
 The documents after it are the policies.
@@ -22,6 +24,7 @@ import argparse
 import functools
 import glob
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -48,11 +51,11 @@ def manifest(pod):
     return m
 
 
-def node_manifest(name):
+def node_manifest(name, labels):
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": labels},
         "status": {"addresses": [{"type": "InternalIP", "address": a} for a in NODES[name]]},
     }
 
@@ -89,6 +92,15 @@ def probe_lines(text, addrs):
         raise ValueError(f"a probe that sends nothing: {text}")
 
 
+def check_warnings(directory, texts):
+    """What npc says about the input that was just compiled."""
+    call = [cluster.NPC, "compile", "-t", "json", os.path.join(directory, "in.json")]
+    said = subprocess.run(call, capture_output=True, text=True, check=False).stderr if texts else ""
+    for text in texts:
+        if text not in said:
+            raise RuntimeError(f"npc does not say '{text}' but: {said.strip()}")
+
+
 def script_of(path, loader, tmp):
     with open(path, encoding="utf-8") as f:
         case, *policies = [d for d in yaml.safe_load_all(f) if d]
@@ -106,12 +118,14 @@ def script_of(path, loader, tmp):
     namespaces = {p.ns: {} for p in pods.values()}
     namespaces.update(case.get("namespaces", {}))
     objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]
-    objects += [node_manifest(n) for n in nodes] + [manifest(p) for p in pods.values()] + policies
+    objects += [node_manifest(n, case.get("nodes", {}).get(n, {})) for n in nodes]
+    objects += [manifest(p) for p in pods.values()] + policies
     script += case.get("before", [])
     for n in nodes:
         out = os.path.join(tmp, f"{label}-{loader}-{n}")
         args = [a.format(node=n) for a in case.get("args", [])]
         script.append(f"run {n} " + cluster.compile_to(loader, out, objects, args))
+        check_warnings(out, case.get("warns", []))
     script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
     for text in case["probes"]:
         script += probe_lines(text, addrs)

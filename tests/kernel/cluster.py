@@ -121,6 +121,66 @@ def probe_line(source, target, family, proto, port, verdict, *options):
     return " ".join(map(str, ("probe", source, target, family, proto, port, verdict, *options)))
 
 
+class Lab:
+    """A netlab script that grows line by line, for tests that are more than a table of probes. Pods
+    are x/NAME with the label app=NAME and addresses of both families; policies are npc source."""
+
+    def __init__(self, label, loader, tmp):
+        self.label, self.loader = label, loader
+        self.dir = os.path.join(tmp, f"{label}-{loader}")
+        self.script, self.pods, self.loads = [], [], 0
+
+    def line(self, *words):
+        self.script.append(" ".join(map(str, words)))
+
+    def node(self, name="n1", number=1):
+        self.line("node", name, f"192.168.77.{number}", f"fd00:77::{number}")
+
+    def pod(self, name, number, node="n1", bridge=None, addresses=None, app=None):
+        """A pod with the addresses 10.244.1.NUMBER and fd00:10:244:1::NUMBER."""
+        ip4, ip6 = addresses or (f"10.244.1.{number}", f"fd00:10:244:1::{number}")
+        pod = Pod("x", name, {"app": app or name}, ip4, ip6, node)
+        self.pods.append(pod)
+        if bridge:
+            self.line("bridged", pod.key, node, bridge, ip4, ip6)
+        else:
+            self.line("pod", pod.key, node, ip4, ip6)
+        return pod
+
+    def host(self, name, ip4, ip6):
+        self.line("host", name, ip4, ip6)
+
+    def run(self, where, *commands):
+        for command in commands:
+            self.line("run", where, command)
+
+    def load(self, policies, args=(), where="n1", change=None, hooks=NODE_HOOKS):
+        """Compiles the policies (statements of npc, inside namespace x) and loads them; `change` is
+        a function from the text of the rules to another, to see a test fail."""
+        self.loads += 1
+        source = f"npc 1\nnamespace x {{\n{policies}\n}}\n"
+        out = os.path.join(self.dir, str(self.loads))
+        objects = [p.manifest() for p in self.pods]
+        command = compile_to(self.loader, out, objects, args, source, hooks)
+        if change:
+            rules = os.path.join(out, "rules")
+            with open(rules, encoding="utf-8") as f:
+                text = change(f.read())
+            with open(rules, "w", encoding="utf-8") as f:
+                f.write(text)
+        self.run(where, command)
+
+    def probe(self, source, target, what, verdict, *options, families=FAMILIES):
+        """A probe in each family; {…} in the options is chosen by family: "at", {"4": A, "6": B}."""
+        proto, port = what.split("/")
+        for f in families:
+            chosen = [o[f] if isinstance(o, dict) else o for o in options]
+            self.script.append(probe_line(source, target, f, proto, port, verdict, *chosen))
+
+    def go(self, step):
+        self.line("go", f"{self.label}.{step}/{self.loader}")
+
+
 def run_netlab(script):
     """Runs a script; returns (whether every line of it was run and went well, labels that passed,
     text about what failed, exit status)."""

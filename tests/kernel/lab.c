@@ -158,6 +158,17 @@ static struct lab_addr gateway(int up, int family)
     return a;
 }
 
+/* The link-local address of a host: who forwards must have one to ask for neighbours (RFC 4861,
+ * section 7.2.2). */
+static struct lab_addr link_local(int host)
+{
+    struct lab_addr a;
+    lab_addr_parse("fe80::100:0", &a);
+    a.bytes[14] = (unsigned char)(host >> 8);
+    a.bytes[15] = (unsigned char)host;
+    return a;
+}
+
 /* A route to every address of the family. */
 static struct lab_addr everything(int family)
 {
@@ -230,7 +241,7 @@ static bool attach(struct lab *l, int up, int host, const char *upper)
         }
     }
     lab_enter(l, host);
-    if (!netlink_up(h->nl, "eth0")) {
+    if (!netlink_up(h->nl, "eth0") || !netlink_address(h->nl, "eth0", link_local(host))) {
         return false;
     }
     for (size_t i = 0; i < h->naddrs; i++) {

@@ -14,6 +14,7 @@
  *       at ADDR                          sent to another address, which something on the way
  *                                        translates
  *       sport N                          from this port
+ *       src ADDR                         from this address of the sender
  *       size N                           a datagram of so many bytes
  *       closed                           nobody listens; the refusal must come back
  *   go LABEL                             sends all queued probes at once; prints "ok LABEL" or
@@ -146,6 +147,10 @@ static void probe_option(struct script *s, struct probe *q, const char *name, ch
         }
     } else if (strcmp(name, "sport") == 0) {
         q->source_port = port(word(s, rest));
+    } else if (strcmp(name, "src") == 0) {
+        if (!lab_addr_parse(word(s, rest), &q->source)) {
+            bad(s, "src ADDR");
+        }
     } else if (strcmp(name, "size") == 0) {
         q->size = port(word(s, rest));
         if (q->size < sizeof q->nonce || q->size > PROBE_SIZE) {

@@ -254,11 +254,12 @@ static void bind_source(const struct probe *q)
 {
     struct lab_addr any = {.family = q->family};
     struct sockaddr_storage s;
-    socklen_t n = sockaddr_of(&s, &any, q->source_port);
+    socklen_t n = sockaddr_of(&s, q->source.family ? &q->source : &any, q->source_port);
     int on = 1;
-    if (q->source_port != 0 && (setsockopt(q->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-                                bind(q->fd, (struct sockaddr *)&s, n) != 0)) {
-        fprintf(stderr, "netlab: source port %u: %s\n", q->source_port, strerror(errno));
+    if ((q->source_port != 0 || q->source.family != 0) &&
+        (setsockopt(q->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+         bind(q->fd, (struct sockaddr *)&s, n) != 0)) {
+        fprintf(stderr, "netlab: no such source, port %u: %s\n", q->source_port, strerror(errno));
         exit(2);
     }
 }

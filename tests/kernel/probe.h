@@ -18,8 +18,9 @@ struct probe {
     int from, to; /* hosts */
     int family;
     enum probe_proto proto;
-    uint16_t port;        /* ICMP: type << 8 | code */
-    struct lab_addr dest; /* an address of `to`, or one that is translated to it */
+    uint16_t port;          /* ICMP: type << 8 | code */
+    struct lab_addr dest;   /* an address of `to`, or one that is translated to it */
+    struct lab_addr source; /* family 0: as the route has it */
     uint16_t source_port; /* 0: any. The same one again is the same flow for connection tracking */
     uint16_t size;        /* bytes of a UDP datagram, at least 4 and at most PROBE_SIZE */
     bool closed;          /* nobody listens: the answer is a refusal, which counts as arrival */

@@ -213,9 +213,15 @@ static void put_types(struct dispatch *d, enum proto p, struct port_ranges keys,
 }
 
 /* The atom that takes what no explicit match of the protocol takes: the one behind all protocols if
- * it has a part here, for that needs no match at all; else the one with the most ranges. */
+ * it has a part here, for that needs no match at all; else the one with the most ranges. Of ICMP it
+ * is the one of type 255, which cannot be matched: xt_icmp takes it for every type. */
 static size_t default_atom(const struct atoms *atoms, enum proto p, size_t last)
 {
+    for (size_t i = 0; p == PROTO_ICMP && i < atoms->n; i++) {
+        if (portset_has(atoms->v[i].ports, p, 255 << 8)) {
+            return i;
+        }
+    }
     if (atoms->v[last].ports.keys[p].n > 0) {
         return last;
     }

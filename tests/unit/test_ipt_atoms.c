@@ -247,5 +247,22 @@ static void many_ports_are_several_matches(void)
     arena_free(&w.arena);
 }
 
+/* iptables has no match for it. */
+static void type_255_takes_the_rest(void)
+{
+    struct random_world w;
+    world_init(&w, 3, FAM_IP4);
+    grant_range(&w, 0, PROTO_ICMP, 0, 3 << 8 | 3);
+    grant_range(&w, 0, PROTO_ICMP, 3 << 8 | 5, UINT16_MAX); /* all but one code of type 3 */
+    world_cut(&w, 1);
+    check_world(&w);
+    for (size_t i = 0; i < w.matches.n; i++) {
+        const struct port_match *m = &w.matches.v[i];
+        CU_ASSERT(m->proto != PROTO_ICMP || m->whole || m->keys[0].first >> 8 != 255);
+    }
+    arena_free(&w.arena);
+}
+
 UNIT_MAIN("ipt_atoms", TEST(partitions_random_grants), TEST(nothing_is_one_match),
-          TEST(a_hole_costs_no_ranges), TEST(many_ports_are_several_matches))
+          TEST(a_hole_costs_no_ranges), TEST(many_ports_are_several_matches),
+          TEST(type_255_takes_the_rest))

@@ -5,18 +5,19 @@
 
 /* ---- texts ---- */
 
+struct str range_for_people(struct arena *a, enum family f, struct ip_range r)
+{
+    if (ip_cmp(r.first, r.last) == 0) {
+        return ip_text(a, f, r.first);
+    }
+    struct cidrs c = ipset_cidrs(a, (struct ipset){&r, 1}, f);
+    return c.n == 1 ? cidr_text(a, c.v[0]) : range_text(a, f, r);
+}
+
 struct str end_text(const struct listing *l, const struct list_endpoint *e)
 {
-    struct arena *a = &l->world->ctx->arena;
-    if (e->kind != EP_RANGE || l->options.level == LIST_CLASSES) {
-        return e->name;
-    }
-    if (ip_cmp(e->range.first, e->range.last) == 0) {
-        return ip_text(a, e->family, e->range.first);
-    }
-    struct ip_range range = e->range;
-    struct cidrs c = ipset_cidrs(a, (struct ipset){&range, 1}, e->family);
-    return c.n == 1 ? cidr_text(a, c.v[0]) : e->name;
+    bool range = e->kind == EP_RANGE && l->options.level != LIST_CLASSES;
+    return range ? range_for_people(&l->world->ctx->arena, e->family, e->range) : e->name;
 }
 
 struct str traffic_text(const struct listing *l, uint32_t ports, enum list_family family)

@@ -40,6 +40,10 @@ struct source_groups list_groups(const struct listing *l, const struct list_conn
 
 /* The name of an endpoint for people: a range that is a CIDR as that, a single address alone. */
 struct str end_text(const struct listing *l, const struct list_endpoint *e);
+/* The same for a range: "10.0.0.0/8", "10.0.0.7", else "first-last". */
+struct str range_for_people(struct arena *a, enum family f, struct ip_range r);
+/* Text in a cell of a Markdown table: what would be markup, or end the cell, is escaped. */
+void list_md_cell(struct buf *out, struct str s);
 /* "tcp/80, udp/53 (IPv4)" */
 struct str traffic_text(const struct listing *l, uint32_t ports, enum list_family family);
 

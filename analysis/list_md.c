@@ -1,8 +1,7 @@
 /* A listing as Markdown tables, for a pull request. */
 #include "analysis/list_groups.h"
 
-/* Text in a cell: what Markdown would take for markup, or for the end of a cell, is escaped. */
-static void put_cell(struct buf *out, struct str s)
+void list_md_cell(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -28,15 +27,15 @@ static void put_rows(const struct listing *l, const struct list_connection *v, s
         const struct source_group *g = &groups.v[i];
         buf_puts(out, "| ");
         if (g->to != before) {
-            put_cell(out, end_text(l, &l->endpoints[g->to]));
+            list_md_cell(out, end_text(l, &l->endpoints[g->to]));
             buf_putc(out, ' ');
         }
         buf_puts(out, "| ");
-        put_cell(out, traffic_text(l, g->ports, g->family));
+        list_md_cell(out, traffic_text(l, g->ports, g->family));
         buf_puts(out, " | ");
         for (size_t k = 0; k < g->n; k++) {
             buf_puts(out, k > 0 ? ", " : "");
-            put_cell(out, g->v[k].text);
+            list_md_cell(out, g->v[k].text);
         }
         buf_puts(out, " |\n");
         before = g->to;

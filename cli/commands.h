@@ -4,7 +4,8 @@
 
 #include "cli/options.h"
 
-extern const struct command command_compile, command_list, command_fmt, command_prelude,
-    command_backends, command_explain;
+extern const struct command command_compile, command_list, command_diff, command_fmt,
+    command_prelude, command_backends, command_explain, command_apply, command_confirm, command_rollback,
+    command_status, command_boot;
 
 #endif

@@ -21,6 +21,19 @@ enum option_key {
     OPT_OUTPUT,
     OPT_WRITE,
     OPT_CHECK,
+    OPT_CONFIRM,
+    OPT_DRY_RUN,
+    OPT_KEEP,
+    OPT_ALLOW_LOCKOUT,
+    OPT_REPLACE,
+    OPT_KILL_STATES,
+    OPT_WAIT,
+    OPT_VARIANT,
+    OPT_NO_REHEARSAL,
+    OPT_STATE_DIR,
+    OPT_RUN_DIR,
+    OPT_LOADER_DIR,
+    OPT_UNIT_DIR,
     OPT_PODS,
     OPT_CLASSES,
     OPT_NODES,
@@ -28,6 +41,7 @@ enum option_key {
     OPT_FROM,
     OPT_TO,
     OPT_PORT,
+    OPT_FAIL_ON,
     OPT_KEYS
 };
 

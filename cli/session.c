@@ -25,10 +25,10 @@ enum npc_status session_begin(struct session *s, const struct call *call)
     return worst;
 }
 
-enum npc_status session_load(struct session *s)
+enum npc_status session_load_paths(struct session *s, const char *const *paths, size_t n)
 {
-    for (size_t i = 0; i < s->call->noperands; i++) {
-        enum npc_status status = npc_add_path(s->npc, s->call->operands[i]);
+    for (size_t i = 0; i < n; i++) {
+        enum npc_status status = npc_add_path(s->npc, paths[i]);
         if (status != NPC_OK) {
             return status;
         }
@@ -38,6 +38,11 @@ enum npc_status session_load(struct session *s)
         npc_set_progress(s->npc, progress_tell, s->progress);
     }
     return npc_load(s->npc);
+}
+
+enum npc_status session_load(struct session *s)
+{
+    return session_load_paths(s, s->call->operands, s->call->noperands);
 }
 
 static bool wants_colour(const struct call *call)

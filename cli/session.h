@@ -17,6 +17,8 @@ struct session {
 enum npc_status session_begin(struct session *s, const struct call *call);
 /* Adds the call's operands as INPUTs and loads them, with progress on a terminal. */
 enum npc_status session_load(struct session *s);
+/* The same with other INPUTs than the call's operands. */
+enum npc_status session_load_paths(struct session *s, const char *const *paths, size_t n);
 /* Makes the text of the diagnostics ahead, so that nothing that needs memory is left to do once an
  * output is written: a run that ends with status 3 has written nothing. */
 enum npc_status session_rehearse(struct session *s);

@@ -46,7 +46,7 @@ NPC_API void npc_free(struct npc *n);
 NPC_API const char *npc_version(void);
 
 /* Sets an option by its command-line name without dashes: "namespace", "root", "allow-raw",
- * "allow-aliases", "lenient", "skip-kind" (repeatable), "expect-count", "node", "host", "ipblock",
+ * "allow-aliases", "lenient", "skip-kind" and "with" (an INPUT; both repeatable), "expect-count", "node", "host", "ipblock",
  * "failsafe", "max-elements". `value` is NULL for flags. NPC_BAD: no such option or a bad value. */
 NPC_API enum npc_status npc_set(struct npc *n, const char *option, const char *value);
 
@@ -102,6 +102,12 @@ struct npc_list_options {
  * are set. */
 NPC_API enum npc_status npc_list(struct npc *n, const struct npc_list_options *options,
                                  const char **text, size_t *size);
+
+/* What the program of `now` allows and that of `old` does not, and the reverse, as text of one
+ * format ("text", "json", "md"). Both are loaded, with equal options. NPC_OK: nothing; NPC_NO:
+ * something, and *gained and *lost say what. Texts and diagnostics are those of `now`. */
+NPC_API enum npc_status npc_diff(struct npc *old, struct npc *now, const char *format,
+                                 const char **text, size_t *size, bool *gained, bool *lost);
 
 /* Reads one file ("-": standard input) that npc_format() will take: at most the size it allows. */
 NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const char **text,

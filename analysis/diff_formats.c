@@ -1,0 +1,332 @@
+/* Printing a difference: for people, for a pull request, and as JSON (version 1). */
+#include "analysis/difference.h"
+#include "analysis/list_groups.h"
+#include "analysis/listing_priv.h"
+
+#include <stdlib.h>
+
+/* ---- what changes, as entries of ports ---- */
+
+/* A lister and listing that only say traffic. */
+struct teller {
+    const struct difference *d;
+    struct lister lister;
+    struct arena *arena;
+};
+
+static struct teller *teller_new(const struct difference *d)
+{
+    struct teller *t = ARENA_NEW(&d->world[NEW]->ctx->arena, struct teller);
+    t->d = d;
+    t->arena = &d->world[NEW]->ctx->arena;
+    t->lister.w = d->world[NEW];
+    t->lister.arena = t->arena;
+    intern_init(&t->lister.traffic_ids, t->arena);
+    intern_init(&t->lister.shown_ids, t->arena);
+    intern_init(&t->lister.port_ids, t->arena);
+    return t;
+}
+
+static struct shown tell(struct teller *t, struct traffic traffic)
+{
+    if (traffic_is_none(traffic)) {
+        return (struct shown){{ID_NONE, ID_NONE, ID_NONE}};
+    }
+    uint32_t i = list_shown(&t->lister, traffic);
+    return t->lister.shown.v[i];
+}
+
+/* "tcp/80, udp/53; tcp/443 (IPv6)" */
+static void print_traffic(struct teller *t, struct traffic traffic, struct buf *out)
+{
+    struct shown s = tell(t, traffic);
+    struct listing said = {
+        .world = t->d->world[NEW], .ports = t->lister.ports.v, .nports = t->lister.ports.n};
+    bool first = true;
+    for (int f = LIST_BOTH; f <= LIST_IPV6; f++) {
+        if (s.by_family[f] != ID_NONE) {
+            buf_puts(out, first ? "" : "; ");
+            buf_str(out, traffic_text(&said, s.by_family[f], (enum list_family)f));
+            first = false;
+        }
+    }
+}
+
+/* ---- ends ---- */
+
+static const struct diff_end *end_at(const struct difference *d, uint32_t end)
+{
+    return &d->ends[end];
+}
+
+static void print_end(struct teller *t, const struct diff_change *c, uint32_t end,
+                      const char *comma, struct buf *out)
+{
+    const struct diff_end *e = end_at(t->d, end);
+    for (size_t i = 0; i < e->nnames; i++) {
+        buf_puts(out, i > 0 ? comma : "");
+        buf_str(out, e->names[i]);
+    }
+    for (size_t i = 0; i < c->ranges.n && e->external; i++) {
+        buf_puts(out, i > 0 ? comma : "");
+        buf_str(out, range_for_people(t->arena, e->family, c->ranges.v[i]));
+    }
+}
+
+/* ---- reasons ---- */
+
+static void print_reason(const struct difference *d, const struct diff_reason *r, struct buf *out)
+{
+    const struct world *w = d->world[r->age];
+    if (r->rule != NULL) {
+        rule_print(out, w, r->policy, r->rule);
+    } else {
+        buf_puts(out, "isolated by ");
+        policy_print(out, w, r->policy);
+    }
+}
+
+static const char *const ages[] = {[OLD] = "was", [NEW] = "now"};
+
+/* Pairs of names that a change is about: one workload, or one range, on each side. */
+static size_t pairs_of(const struct difference *d, const struct diff_change *c)
+{
+    const struct diff_end *a = end_at(d, c->from), *b = end_at(d, c->to);
+    size_t from = a->external ? c->ranges.n : a->nnames;
+    size_t to = b->external ? c->ranges.n : b->nnames;
+    return c->from == c->to ? from * (to - 1) : from * to;
+}
+
+static void print_counts(const struct difference *d, struct buf *out)
+{
+    size_t gained = 0, lost = 0;
+    for (size_t i = 0; i < d->nchanges; i++) {
+        const struct diff_change *c = &d->changes[i];
+        gained += traffic_is_none(c->gained) ? 0 : pairs_of(d, c);
+        lost += traffic_is_none(c->lost) ? 0 : pairs_of(d, c);
+    }
+    buf_printf(out, "%zu connection%s gained, %zu lost", gained, gained == 1 ? "" : "s", lost);
+}
+
+/* ---- text ---- */
+
+static void text_side(struct teller *t, const struct diff_change *c, bool gained, struct buf *out)
+{
+    struct traffic traffic = gained ? c->gained : c->lost;
+    if (traffic_is_none(traffic)) {
+        return;
+    }
+    buf_puts(out, gained ? "+ " : "- ");
+    print_end(t, c, c->from, ", ", out);
+    buf_puts(out, " -> ");
+    print_end(t, c, c->to, ", ", out);
+    buf_puts(out, ": ");
+    print_traffic(t, traffic, out);
+    buf_putc(out, '\n');
+}
+
+static void diff_text(const struct difference *d, struct buf *out)
+{
+    struct teller *t = teller_new(d);
+    for (size_t i = 0; i < d->nchanges; i++) {
+        const struct diff_change *c = &d->changes[i];
+        text_side(t, c, true, out);
+        text_side(t, c, false, out);
+        for (size_t age = 0; age < AGES; age++) {
+            for (size_t k = 0; k < c->nbecause[age]; k++) {
+                buf_printf(out, "    %s: ", ages[age]);
+                print_reason(d, &c->because[age][k], out);
+                buf_putc(out, '\n');
+            }
+        }
+    }
+    print_counts(d, out);
+    buf_putc(out, '\n');
+}
+
+/* ---- Markdown ---- */
+
+static void md_ports(struct teller *t, struct traffic traffic, struct buf *out)
+{
+    if (!traffic_is_none(traffic)) {
+        struct buf *text = buf_new(t->arena);
+        print_traffic(t, traffic, text);
+        list_md_cell(out, buf_text(text));
+    }
+}
+
+static void md_end(struct teller *t, const struct diff_change *c, uint32_t end, struct buf *out)
+{
+    struct buf *text = buf_new(t->arena);
+    print_end(t, c, end, ", ", text);
+    list_md_cell(out, buf_text(text));
+}
+
+static void md_reasons(struct teller *t, const struct diff_change *c, struct buf *out)
+{
+    bool first = true;
+    for (size_t age = 0; age < AGES; age++) {
+        for (size_t k = 0; k < c->nbecause[age]; k++) {
+            struct buf *text = buf_new(t->arena);
+            print_reason(t->d, &c->because[age][k], text);
+            buf_printf(out, "%s%s ", first ? "" : "<br>", ages[age]);
+            list_md_cell(out, buf_text(text));
+            first = false;
+        }
+    }
+}
+
+static void diff_md(const struct difference *d, struct buf *out)
+{
+    struct teller *t = teller_new(d);
+    buf_puts(out, "### Network policy: ");
+    print_counts(d, out);
+    buf_putc(out, '\n');
+    if (d->nchanges == 0) {
+        return;
+    }
+    buf_puts(out, "\n| from | to | gained | lost | policy |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < d->nchanges; i++) {
+        const struct diff_change *c = &d->changes[i];
+        buf_puts(out, "| ");
+        md_end(t, c, c->from, out);
+        buf_puts(out, " | ");
+        md_end(t, c, c->to, out);
+        buf_puts(out, " | ");
+        md_ports(t, c->gained, out);
+        buf_puts(out, " | ");
+        md_ports(t, c->lost, out);
+        buf_puts(out, " | ");
+        md_reasons(t, c, out);
+        buf_puts(out, " |\n");
+    }
+}
+
+/* ---- JSON ---- */
+
+struct pair {
+    struct str from, to;
+    const struct diff_change *change;
+};
+
+struct pairs {
+    VEC(struct pair) list;
+};
+
+static struct str *names_of(struct teller *t, const struct diff_change *c, uint32_t end, size_t *n)
+{
+    const struct diff_end *e = end_at(t->d, end);
+    if (!e->external) {
+        *n = e->nnames;
+        return e->names;
+    }
+    struct str *names = ARENA_NEW_ARRAY(t->arena, c->ranges.n, struct str);
+    for (size_t i = 0; i < c->ranges.n; i++) {
+        names[i] = range_text(t->arena, e->family, c->ranges.v[i]);
+    }
+    *n = c->ranges.n;
+    return names;
+}
+
+static void add_pairs(struct teller *t, const struct diff_change *c, struct pairs *out)
+{
+    size_t nfrom, nto;
+    struct str *from = names_of(t, c, c->from, &nfrom), *to = names_of(t, c, c->to, &nto);
+    for (size_t i = 0; i < nfrom; i++) {
+        for (size_t k = 0; k < nto; k++) {
+            if (c->from != c->to || i != k) {
+                vec_push(t->arena, &out->list, (struct pair){from[i], to[k], c});
+            }
+        }
+    }
+}
+
+static int pair_order(const void *pa, const void *pb)
+{
+    const struct pair *a = pa, *b = pb;
+    int order = str_cmp(a->from, b->from);
+    return order != 0 ? order : str_cmp(a->to, b->to);
+}
+
+static void json_ports(struct teller *t, uint32_t ports, struct buf *out)
+{
+    static const struct list_ports nothing;
+    list_json_ports(ports == ID_NONE ? &nothing : &t->lister.ports.v[ports], out);
+}
+
+static void json_reasons(const struct difference *d, const struct diff_change *c, struct buf *out)
+{
+    bool first = true;
+    buf_puts(out, ", \"because\": [");
+    for (size_t age = 0; age < AGES; age++) {
+        for (size_t k = 0; k < c->nbecause[age]; k++) {
+            const struct diff_reason *r = &c->because[age][k];
+            const struct world *w = d->world[age];
+            struct span at = r->rule != NULL ? r->rule->origin->at : r->policy->origin->at;
+            buf_printf(out, "%s{\"in\": \"%s\", \"policy\": ", first ? "" : ", ",
+                       age == OLD ? "old" : "new");
+            struct buf *name = buf_new(&w->ctx->arena);
+            print_reason(d, r, name);
+            buf_json_string(out, buf_text(name));
+            const struct source *s = sources_get(&w->ctx->sources, at.file);
+            if (at.file != 0 && s != NULL) {
+                buf_puts(out, ", \"file\": ");
+                buf_json_string(out, s->path);
+                buf_printf(out, ", \"line\": %u", at.line);
+            }
+            buf_putc(out, '}');
+            first = false;
+        }
+    }
+    buf_putc(out, ']');
+}
+
+static void json_pair(struct teller *t, const struct pair *p, bool *first, struct buf *out)
+{
+    struct shown gained = tell(t, p->change->gained), lost = tell(t, p->change->lost);
+    for (int f = LIST_BOTH; f <= LIST_IPV6; f++) {
+        if (gained.by_family[f] == ID_NONE && lost.by_family[f] == ID_NONE) {
+            continue;
+        }
+        buf_puts(out, *first ? "\n    " : ",\n    ");
+        *first = false;
+        buf_puts(out, "{\"from\": ");
+        buf_json_string(out, p->from);
+        buf_puts(out, ", \"to\": ");
+        buf_json_string(out, p->to);
+        if (f != LIST_BOTH) {
+            buf_printf(out, ", \"family\": \"%s\"", list_family_name((enum list_family)f));
+        }
+        buf_puts(out, ", \"gained\": ");
+        json_ports(t, gained.by_family[f], out);
+        buf_puts(out, ", \"lost\": ");
+        json_ports(t, lost.by_family[f], out);
+        json_reasons(t->d, p->change, out);
+        buf_putc(out, '}');
+    }
+}
+
+static void diff_json(const struct difference *d, struct buf *out)
+{
+    struct teller *t = teller_new(d);
+    struct pairs pairs = {0};
+    for (size_t i = 0; i < d->nchanges; i++) {
+        add_pairs(t, &d->changes[i], &pairs);
+    }
+    if (pairs.list.n > 1) {
+        qsort(pairs.list.v, pairs.list.n, sizeof *pairs.list.v, pair_order);
+    }
+    buf_puts(out, "{\"version\": 1,\n  \"changes\": [");
+    bool first = true;
+    for (size_t i = 0; i < pairs.list.n; i++) {
+        json_pair(t, &pairs.list.v[i], &first, out);
+    }
+    buf_puts(out, first ? "]}\n" : "\n  ]}\n");
+}
+
+const struct diff_format diff_formats[] = {
+    {"text", diff_text},
+    {"json", diff_json},
+    {"md", diff_md},
+    {0},
+};

@@ -1,0 +1,592 @@
+/*
+ * Comparing two worlds: ends that are alike in both, every pair of them whose traffic differs, and
+ * which policies made it so. Nothing here knows a format.
+ */
+#include "analysis/difference.h"
+#include "analysis/listing_priv.h"
+#include "analysis/world_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct diffing {
+    struct difference *out;
+    struct arena *arena;
+    struct intern end_ids; /* by classes */
+    VEC(struct diff_end) ends;
+    VEC(VEC(struct str)) names; /* by end */
+    VEC(VEC(struct ip_range)) ranges;
+    struct id_vec *of_class[AGES]; /* ends */
+    VEC(struct diff_change) changes;
+    struct intern range_ids;           /* changes of external ends, by what they are alike in */
+    VEC(VEC(struct ip_range)) changed; /* by change: its addresses */
+    struct strmap policies[AGES];      /* by policy_key() */
+};
+
+/* ---- ends ---- */
+
+static uint32_t end_of(struct diffing *x, uint32_t old, uint32_t now)
+{
+    uint32_t key[AGES] = {old, now};
+    uint32_t id = intern_ids(&x->end_ids, key, AGES);
+    if (id == x->ends.n) {
+        vec_push(x->arena, &x->ends, (struct diff_end){.class_of = {old, now}});
+        vec_push(x->arena, &x->names, (__typeof__(*x->names.v)){0});
+        vec_push(x->arena, &x->ranges, (__typeof__(*x->ranges.v)){0});
+    }
+    return id;
+}
+
+struct unit { /* an owner, or a workload that has none, in one world */
+    VEC(struct place) places;
+    bool alike; /* all whole, in one class */
+};
+
+struct twin { /* what the two worlds have by one name */
+    struct str name;
+    struct str kind[AGES]; /* of the first that was met */
+    bool ambiguous;        /* some world has several kinds of it */
+    struct unit unit[AGES];
+};
+
+struct twins {
+    struct strmap by_name;
+    VEC(struct twin *) list;
+};
+
+static struct twin *twin_of(struct diffing *x, struct twins *t, struct str name)
+{
+    struct twin *twin = strmap_get(&t->by_name, name);
+    if (twin == NULL) {
+        twin = ARENA_NEW(x->arena, struct twin);
+        twin->name = name;
+        strmap_put(&t->by_name, name, twin);
+        vec_push(x->arena, &t->list, twin);
+    }
+    return twin;
+}
+
+/* "Kind/name" of what a workload is listed as. */
+static struct str listed_as(struct arena *a, const struct workload *w)
+{
+    static const struct str kinds[] = {
+        [WL_POD] = STR_INIT("Pod"), [WL_WORKLOAD] = STR_INIT("workload")};
+    struct str owner = w->kind == WL_TEMPLATE ? w->owner : listed_owner(a, w);
+    return owner.n > 0
+               ? owner
+               : str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(kinds[w->kind]), STR_ARG(w->name));
+}
+
+static struct str unit_name(struct arena *a, const struct workload *w, struct str *kind)
+{
+    struct str as = listed_as(a, w);
+    const char *slash = memchr(as.p, '/', as.n);
+    size_t n = (size_t)(slash - as.p);
+    *kind = (struct str){as.p, n};
+    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), (int)(as.n - n - 1), slash + 1);
+}
+
+/* Finds the names that stand for several kinds in one world. */
+static void find_kinds(struct diffing *x, struct twins *t, enum world_age age)
+{
+    const struct world *w = x->out->world[age];
+    for (size_t i = 0; i < w->nclasses; i++) {
+        for (size_t k = 0; k < w->classes[i].nmembers && w->classes[i].kind == EP_WORKLOAD; k++) {
+            struct str kind;
+            struct str name = unit_name(x->arena, w->classes[i].members[k].workload, &kind);
+            struct twin *twin = twin_of(x, t, name);
+            twin->ambiguous =
+                twin->ambiguous || (twin->kind[age].n > 0 && !str_eq(twin->kind[age], kind));
+            twin->kind[age] = kind;
+        }
+    }
+}
+
+static void fill_unit(struct diffing *x, struct twins *kinds, struct twins *t, enum world_age age,
+                      struct place at)
+{
+    const struct endpoint_member *m = &x->out->world[age]->classes[at.class_id].members[at.member];
+    struct str kind;
+    struct str name = unit_name(x->arena, m->workload, &kind);
+    if (twin_of(x, kinds, name)->ambiguous) {
+        name = str_printf(x->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(kind));
+    }
+    struct unit *u = &twin_of(x, t, name)->unit[age];
+    bool like_first = u->places.n == 0 || u->places.v[0].class_id == at.class_id;
+    u->alike = (u->places.n == 0 || u->alike) && like_first && m->naddrs == 0;
+    vec_push(x->arena, &u->places, at);
+}
+
+static void fill_units(struct diffing *x, struct twins *kinds, struct twins *t, enum world_age age)
+{
+    const struct world *w = x->out->world[age];
+    for (uint32_t i = 0; i < w->nclasses; i++) {
+        for (uint32_t k = 0; k < w->classes[i].nmembers && w->classes[i].kind == EP_WORKLOAD; k++) {
+            fill_unit(x, kinds, t, age, (struct place){i, k});
+        }
+    }
+}
+
+static void add_end(struct diffing *x, struct str name, uint32_t old, uint32_t now)
+{
+    uint32_t end = end_of(x, old, now);
+    vec_push(x->arena, &x->names.v[end], name);
+}
+
+/* Pods one by one: their owner is not the same thing to all of them. */
+static void add_pods(struct diffing *x, const struct twin *t)
+{
+    struct twins pods = {0};
+    strmap_init(&pods.by_name, x->arena);
+    for (size_t age = 0; age < AGES; age++) {
+        for (size_t i = 0; i < t->unit[age].places.n; i++) {
+            struct place at = t->unit[age].places.v[i];
+            const struct endpoint_member *m =
+                &x->out->world[age]->classes[at.class_id].members[at.member];
+            struct twin *pod = twin_of(x, &pods, member_name(x->arena, m));
+            vec_push(x->arena, &pod->unit[age].places, at);
+        }
+    }
+    for (size_t i = 0; i < pods.list.n; i++) {
+        uint32_t class_of[AGES];
+        for (size_t age = 0; age < AGES; age++) {
+            const struct unit *u = &pods.list.v[i]->unit[age];
+            class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
+        }
+        add_end(x, pods.list.v[i]->name, class_of[OLD], class_of[NEW]);
+    }
+}
+
+static void add_workloads(struct diffing *x)
+{
+    struct twins kinds = {0}, twins = {0};
+    strmap_init(&kinds.by_name, x->arena);
+    strmap_init(&twins.by_name, x->arena);
+    for (size_t age = 0; age < AGES; age++) {
+        find_kinds(x, &kinds, (enum world_age)age);
+    }
+    for (size_t age = 0; age < AGES; age++) {
+        fill_units(x, &kinds, &twins, (enum world_age)age);
+    }
+    for (size_t i = 0; i < twins.list.n; i++) {
+        const struct twin *t = twins.list.v[i];
+        uint32_t class_of[AGES] = {ID_NONE, ID_NONE};
+        bool alike = true;
+        for (size_t age = 0; age < AGES; age++) {
+            const struct unit *u = &t->unit[age];
+            alike = alike && (u->places.n == 0 || u->alike);
+            class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
+        }
+        if (alike) {
+            add_end(x, t->name, class_of[OLD], class_of[NEW]);
+        } else {
+            add_pods(x, t);
+        }
+    }
+}
+
+/* Addresses that are external in both worlds, cut where either cuts. */
+static void add_ranges(struct diffing *x, enum family f)
+{
+    const struct world_parts *old = x->out->world[OLD]->parts, *now = x->out->world[NEW]->parts;
+    const struct nets *a = &old->nets[f], *b = &now->nets[f];
+    size_t i = 0, k = 0;
+    while (i < a->atoms.n && k < b->atoms.n) {
+        struct ip_range r = a->atoms.v[i].range, s = b->atoms.v[k].range;
+        struct ip_range both = {ip_cmp(r.first, s.first) > 0 ? r.first : s.first,
+                                ip_cmp(r.last, s.last) < 0 ? r.last : s.last};
+        if (nets_has_external(a, both) && nets_has_external(b, both)) {
+            uint32_t end = end_of(x, old->range_class[f].v[a->atoms.v[i].list],
+                                  now->range_class[f].v[b->atoms.v[k].list]);
+            x->ends.v[end].external = true;
+            x->ends.v[end].family = f;
+            vec_push(x->arena, &x->ranges.v[end], both);
+        }
+        int order = ip_cmp(r.last, s.last);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
+
+static int name_order(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void finish_ends(struct diffing *x)
+{
+    for (size_t age = 0; age < AGES; age++) {
+        x->of_class[age] = ARENA_NEW_ARRAY(x->arena, x->out->world[age]->nclasses, struct id_vec);
+    }
+    for (uint32_t i = 0; i < x->ends.n; i++) {
+        struct diff_end *e = &x->ends.v[i];
+        e->names = x->names.v[i].v;
+        e->nnames = x->names.v[i].n;
+        if (e->nnames > 1) {
+            qsort(e->names, e->nnames, sizeof *e->names, name_order);
+        }
+        e->ranges = ipset_of_ranges(x->arena, x->ranges.v[i].v, x->ranges.v[i].n);
+        for (size_t age = 0; age < AGES; age++) {
+            if (e->class_of[age] != ID_NONE) {
+                vec_push(x->arena, &x->of_class[age][e->class_of[age]], i);
+            }
+        }
+    }
+}
+
+/* ---- changes ---- */
+
+/* Everything is asked of families that the pair has; in others nothing flows. */
+static struct traffic traffic_at(const struct diffing *x, enum world_age age, uint32_t from,
+                                 uint32_t to)
+{
+    uint32_t source = x->ends.v[from].class_of[age], target = x->ends.v[to].class_of[age];
+    if (source == ID_NONE || target == ID_NONE) {
+        return (struct traffic){{TRAFFIC_ABSENT, TRAFFIC_ABSENT}};
+    }
+    return world_traffic(x->out->world[age], source, target);
+}
+
+static struct traffic less(struct traffic_table *t, struct traffic a, struct traffic b)
+{
+    struct traffic out;
+    for (size_t f = 0; f < FAMILIES; f++) {
+        uint32_t x = a.of[f] == TRAFFIC_ABSENT ? TRAFFIC_NONE : a.of[f];
+        uint32_t y = b.of[f] == TRAFFIC_ABSENT ? TRAFFIC_NONE : b.of[f];
+        bool absent = a.of[f] == TRAFFIC_ABSENT && b.of[f] == TRAFFIC_ABSENT;
+        out.of[f] = absent ? TRAFFIC_ABSENT : traffic_subtract(t, x, y);
+    }
+    return out;
+}
+
+static void push_change(struct diffing *x, struct diff_change c)
+{
+    vec_push(x->arena, &x->changes, c);
+    vec_push(x->arena, &x->changed, (__typeof__(*x->changed.v)){0});
+}
+
+/* External ends that change alike with one other end are one change. */
+static void push_range_change(struct diffing *x, struct diff_change c)
+{
+    bool from = x->ends.v[c.from].external;
+    uint32_t other = from ? c.to : c.from, range = from ? c.from : c.to;
+    uint32_t key[] = {other,
+                      from,
+                      x->ends.v[range].family,
+                      c.gained.of[FAM_IP4],
+                      c.gained.of[FAM_IP6],
+                      c.lost.of[FAM_IP4],
+                      c.lost.of[FAM_IP6]};
+    uint32_t id = intern_ids(&x->range_ids, key, sizeof key / sizeof *key);
+    /* ids count the changes of ranges only: they are made before all others, see compare_all() */
+    if (id == x->changes.n) {
+        push_change(x, c);
+    }
+    const struct ipset *s = &x->ends.v[range].ranges;
+    for (size_t i = 0; i < s->n; i++) {
+        vec_push(x->arena, &x->changed.v[id], s->v[i]);
+    }
+}
+
+static void compare(struct diffing *x, uint32_t from, uint32_t to, bool external)
+{
+    const struct diff_end *a = &x->ends.v[from], *b = &x->ends.v[to];
+    bool alone = from == to && a->nnames <= 1;
+    if (alone || (a->external || b->external) != external) {
+        return;
+    }
+    struct traffic old = traffic_at(x, OLD, from, to), now = traffic_at(x, NEW, from, to);
+    struct diff_change c = {.from = from,
+                            .to = to,
+                            .gained = less(x->out->traffic, now, old),
+                            .lost = less(x->out->traffic, old, now)};
+    if (traffic_is_none(c.gained) && traffic_is_none(c.lost)) {
+        return;
+    }
+    if (external) {
+        push_range_change(x, c);
+    } else {
+        push_change(x, c);
+    }
+}
+
+struct walk {
+    struct diffing *x;
+    enum world_age age;
+    bool external;
+};
+
+/* Pairs between which something flows now, and those between which it only did. */
+static bool compare_flow(void *arg, uint32_t from, uint32_t to, struct traffic t)
+{
+    struct walk *w = arg;
+    struct diffing *x = w->x;
+    (void)t;
+    const struct id_vec *sources = &x->of_class[w->age][from], *targets = &x->of_class[w->age][to];
+    for (size_t i = 0; i < sources->n; i++) {
+        for (size_t k = 0; k < targets->n; k++) {
+            uint32_t a = sources->v[i], b = targets->v[k];
+            if (w->age == NEW || traffic_is_none(traffic_at(x, NEW, a, b))) {
+                compare(x, a, b, w->external);
+            }
+        }
+    }
+    return true;
+}
+
+/* Changes of external addresses first: their number in the table is their number in the list. */
+static void compare_all(struct diffing *x)
+{
+    for (int external = 1; external >= 0; external--) {
+        for (size_t age = 0; age < AGES; age++) {
+            struct walk w = {x, (enum world_age)age, external != 0};
+            world_flows(x->out->world[age], compare_flow, &w);
+        }
+    }
+    for (size_t i = 0; i < x->changes.n; i++) {
+        x->changes.v[i].ranges = ipset_of_ranges(x->arena, x->changed.v[i].v, x->changed.v[i].n);
+    }
+}
+
+/* ---- reasons ---- */
+
+struct reasons {
+    VEC(struct diff_reason) list;
+};
+
+static void add_reason(struct diffing *x, struct reasons *r, struct diff_reason reason)
+{
+    for (size_t i = 0; i < r->list.n; i++) {
+        if (r->list.v[i].policy == reason.policy && r->list.v[i].rule == reason.rule) {
+            return;
+        }
+    }
+    vec_push(x->arena, &r->list, reason);
+}
+
+static bool overlaps(struct traffic_table *t, struct traffic a, struct traffic b)
+{
+    for (size_t f = 0; f < FAMILIES; f++) {
+        bool both = a.of[f] != TRAFFIC_ABSENT && b.of[f] != TRAFFIC_ABSENT;
+        if (both && traffic_intersect(t, a.of[f], b.of[f]) != TRAFFIC_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rules of one side that allow (or, of cluster policies, deny) some of the traffic. */
+static size_t rules_about(struct diffing *x, enum world_age age, const struct explained_side *s,
+                          struct traffic about, bool allowing, struct reasons *out)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < s->nrules; i++) {
+        const struct explained_rule *r = &s->rules[i];
+        bool does = (r->rule->action == ACT_ALLOW) == allowing && r->rule->action != ACT_PASS;
+        if (does && overlaps(x->out->traffic, r->decides, about)) {
+            add_reason(x, out, (struct diff_reason){age, r->policy, r->rule});
+            found++;
+        }
+    }
+    return found;
+}
+
+static void isolation_of(struct diffing *x, enum world_age age, const struct explained_side *s,
+                         struct reasons *out)
+{
+    for (size_t i = 0; i < s->npolicies; i++) {
+        if (s->policies[i]->isolates[s->direction]) {
+            add_reason(x, out, (struct diff_reason){age, s->policies[i], NULL});
+        }
+    }
+}
+
+/* What one direction alone has to do with a change: `about` flows in world `has` and not in the
+ * other. If no rule says so, then because in the one nothing isolates and in the other something
+ * does. */
+static void explain_side(struct diffing *x, const struct explanation *const e[AGES],
+                         enum direction d, struct traffic about, enum world_age has,
+                         struct reasons out[AGES])
+{
+    enum world_age lacks = has == OLD ? NEW : OLD;
+    if (e[has] == NULL) {
+        return;
+    }
+    const struct explained_side *a = &e[has]->side[d];
+    if (e[lacks] == NULL) { /* an end is not there */
+        rules_about(x, has, a, about, true, &out[has]);
+        return;
+    }
+    const struct explained_side *b = &e[lacks]->side[d];
+    struct traffic here = less(x->out->traffic, a->allowed, b->allowed);
+    if (!overlaps(x->out->traffic, here, about)) {
+        return;
+    }
+    size_t found = rules_about(x, has, a, about, true, &out[has]);
+    found += rules_about(x, lacks, b, about, false, &out[lacks]);
+    if (found == 0) {
+        isolation_of(x, lacks, b, &out[lacks]);
+    }
+}
+
+static struct str policy_key(struct arena *a, const struct npolicy *p)
+{
+    return str_printf(a, "%d/" STR_FMT "/" STR_FMT, (int)policy_is_cluster(p->origin),
+                      STR_ARG(p->origin->ns), STR_ARG(p->origin->name));
+}
+
+static void index_policies(struct diffing *x, enum world_age age)
+{
+    const struct world *w = x->out->world[age];
+    strmap_init(&x->policies[age], x->arena);
+    for (size_t i = 0; i < w->npolicies; i++) {
+        struct npolicy *p = ARENA_NEW(x->arena, struct npolicy);
+        *p = *w->policies[i];
+        strmap_put(&x->policies[age], policy_key(x->arena, p), p);
+    }
+}
+
+/* Whether the other world has not the same policy. */
+static bool is_changed(struct diffing *x, const struct diff_reason *r)
+{
+    enum world_age other = r->age == OLD ? NEW : OLD;
+    const struct npolicy *same = strmap_get(&x->policies[other], policy_key(x->arena, r->policy));
+    return same == NULL || !policy_equal(same->origin, r->policy->origin);
+}
+
+/* If policies changed, those that did not are no reasons. Else the endpoints changed. */
+static void keep_changed(struct diffing *x, struct reasons out[AGES])
+{
+    bool any = false;
+    for (size_t age = 0; age < AGES; age++) {
+        for (size_t i = 0; i < out[age].list.n; i++) {
+            any = any || is_changed(x, &out[age].list.v[i]);
+        }
+    }
+    for (size_t age = 0; age < AGES && any; age++) {
+        size_t kept = 0;
+        for (size_t i = 0; i < out[age].list.n; i++) {
+            if (is_changed(x, &out[age].list.v[i])) {
+                out[age].list.v[kept++] = out[age].list.v[i];
+            }
+        }
+        out[age].list.n = kept;
+    }
+}
+
+static void explain_change(struct diffing *x, struct diff_change *c)
+{
+    const struct diff_end *a = &x->ends.v[c->from], *b = &x->ends.v[c->to];
+    const struct explanation *e[AGES] = {NULL, NULL};
+    for (size_t age = 0; age < AGES; age++) {
+        if (a->class_of[age] != ID_NONE && b->class_of[age] != ID_NONE) {
+            e[age] =
+                world_explain(x->out->world[age], x->arena, a->class_of[age], b->class_of[age]);
+        }
+    }
+    struct reasons out[AGES] = {0};
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        explain_side(x, e, (enum direction)d, c->gained, NEW, out);
+        explain_side(x, e, (enum direction)d, c->lost, OLD, out);
+    }
+    keep_changed(x, out);
+    for (size_t age = 0; age < AGES; age++) {
+        c->because[age] = out[age].list.v;
+        c->nbecause[age] = out[age].list.n;
+    }
+}
+
+/* ---- all together ---- */
+
+/* Qsort has no argument: what changes are ordered by is put beside them. */
+struct ordered {
+    struct str from, to; /* empty: external addresses, which stand last */
+    bool external[2];
+    struct ip first;
+    struct diff_change change;
+};
+
+static int compare_end(struct str a, bool a_external, struct str b, bool b_external)
+{
+    return a_external != b_external ? (int)a_external - (int)b_external : str_cmp(a, b);
+}
+
+static int change_order(const void *pa, const void *pb)
+{
+    const struct ordered *a = pa, *b = pb;
+    int order = compare_end(a->from, a->external[0], b->from, b->external[0]);
+    order = order != 0 ? order : compare_end(a->to, a->external[1], b->to, b->external[1]);
+    order = order != 0 ? order : ip_cmp(a->first, b->first);
+    for (size_t f = 0; f < FAMILIES && order == 0; f++) { /* IPv4 before IPv6 */
+        order = (int)(a->change.gained.of[f] == TRAFFIC_ABSENT) -
+                (int)(b->change.gained.of[f] == TRAFFIC_ABSENT);
+    }
+    return order;
+}
+
+static void sort_changes(struct diffing *x)
+{
+    struct ordered *v = ARENA_NEW_ARRAY(x->arena, x->changes.n, struct ordered);
+    for (size_t i = 0; i < x->changes.n; i++) {
+        const struct diff_change *c = &x->changes.v[i];
+        const struct diff_end *a = &x->ends.v[c->from], *b = &x->ends.v[c->to];
+        v[i] = (struct ordered){.external = {a->external, b->external}, .change = *c};
+        v[i].from = a->nnames > 0 ? a->names[0] : STR("");
+        v[i].to = b->nnames > 0 ? b->names[0] : STR("");
+        v[i].first = c->ranges.n > 0 ? c->ranges.v[0].first : (struct ip){0, 0};
+    }
+    if (x->changes.n > 1) {
+        qsort(v, x->changes.n, sizeof *v, change_order);
+    }
+    for (size_t i = 0; i < x->changes.n; i++) {
+        x->changes.v[i] = v[i].change;
+    }
+}
+
+const struct difference *difference_new(const struct world *old, const struct world *now)
+{
+    struct arena *a = &now->ctx->arena;
+    struct diffing *x = ARENA_NEW(a, struct diffing);
+    x->arena = a;
+    x->out = ARENA_NEW(a, struct difference);
+    *x->out = (struct difference){.world = {old, now}, .traffic = now->traffic};
+    intern_init(&x->end_ids, a);
+    intern_init(&x->range_ids, a);
+    index_policies(x, OLD);
+    index_policies(x, NEW);
+    add_workloads(x);
+    for (size_t f = 0; f < FAMILIES; f++) {
+        add_ranges(x, (enum family)f);
+    }
+    finish_ends(x);
+    compare_all(x);
+    sort_changes(x);
+    for (size_t i = 0; i < x->changes.n; i++) {
+        explain_change(x, &x->changes.v[i]);
+    }
+    x->out->ends = x->ends.v;
+    x->out->nends = x->ends.n;
+    x->out->changes = x->changes.v;
+    x->out->nchanges = x->changes.n;
+    return x->out;
+}
+
+bool difference_gains(const struct difference *d)
+{
+    for (size_t i = 0; i < d->nchanges; i++) {
+        if (!traffic_is_none(d->changes[i].gained)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool difference_loses(const struct difference *d)
+{
+    for (size_t i = 0; i < d->nchanges; i++) {
+        if (!traffic_is_none(d->changes[i].lost)) {
+            return true;
+        }
+    }
+    return false;
+}

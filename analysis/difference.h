@@ -1,0 +1,71 @@
+/*
+ * What is gained and lost between two worlds: connections by workload, and the policy lines that
+ * made the difference.
+ *
+ * Ends are matched by name, at the level of `list`: the pods of one owner are one end if they are
+ * alike in both worlds, else each pod is one. An owner and a workload of the same namespace and
+ * name are the same end whatever their kinds (a Deployment that became a machine), unless the name
+ * is ambiguous. External addresses are those that are external in both. An end that is in one world
+ * only gains, or loses, all its connections.
+ */
+#ifndef NPC_ANALYSIS_DIFFERENCE_H
+#define NPC_ANALYSIS_DIFFERENCE_H
+
+#include "analysis/explain.h"
+
+enum world_age { OLD, NEW };
+#define AGES 2
+
+/* Ends that are alike in both worlds. */
+struct diff_end {
+    bool external;
+    uint32_t class_of[AGES]; /* class, or ID_NONE: it is not there */
+    struct str *names;       /* workloads, sorted */
+    size_t nnames;
+    struct ipset ranges; /* external */
+    enum family family;
+};
+
+struct diff_reason {
+    enum world_age age; /* the world whose policy it is */
+    const struct npolicy *policy;
+    const struct nrule *rule; /* NULL: that the policy isolates at all */
+};
+
+/* One change: everybody of `from` to everybody of `to`, but nobody to itself. */
+struct diff_change {
+    uint32_t from, to; /* ends */
+    /* External addresses whose traffic with the other end changes alike: the union of the ranges of
+     * all such ends, neighbours merged; n == 0: neither end is external. */
+    struct ipset ranges;
+    struct traffic gained, lost;
+    struct diff_reason *because[AGES]; /* why it was so; why it is so now. Each once. */
+    size_t nbecause[AGES];
+};
+
+struct difference {
+    const struct world *world[AGES];
+    struct traffic_table *traffic;
+    struct diff_end *ends;
+    size_t nends;
+    struct diff_change *changes; /* by name of from, name of to */
+    size_t nchanges;
+};
+
+/* Compares. Both worlds have the same traffic table; memory is the context's of the new one. */
+const struct difference *difference_new(const struct world *old, const struct world *now);
+
+/* ---- formats ---- */
+
+/* In which direction something changed. */
+bool difference_gains(const struct difference *d);
+bool difference_loses(const struct difference *d);
+
+typedef void (*diff_emit_fn)(const struct difference *d, struct buf *out);
+struct diff_format {
+    const char *name;
+    diff_emit_fn emit;
+};
+extern const struct diff_format diff_formats[]; /* ends with a row without name */
+
+#endif

@@ -20,9 +20,10 @@ set_target_properties(npc PROPERTIES LINKER_LANGUAGE C)
 target_include_directories(npc PUBLIC ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(npc PUBLIC PkgConfig::YAML PkgConfig::JANSSON PkgConfig::YAJL PkgConfig::MD)
 
-# The program sees the public header and its own folder, nothing else.
+# The program sees the public header, apply/apply.h and its own folder, nothing else. apply has a
+# copy of base to itself: that of the library is hidden in it.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
-add_executable(npc_program ${cli_sources})
+add_executable(npc_program ${cli_sources} $<TARGET_OBJECTS:npc_apply> $<TARGET_OBJECTS:npc_base>)
 set_target_properties(npc_program PROPERTIES OUTPUT_NAME npc)
 target_link_libraries(npc_program PRIVATE npc npc_flags npc_warnings)
 
@@ -31,6 +32,8 @@ configure_file(${PROJECT_SOURCE_DIR}/cmake/npc.pc.in npc.pc @ONLY)
 install(TARGETS npc npc_program)
 install(FILES include/npc/npc.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/npc)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/npc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/npc.service.in npc.service @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/npc.service DESTINATION ${NPC_UNIT_DIR})
 install(FILES docs/npc.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/npc-language.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES completions/npc.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test: once
 # The layers of docs/architecture.md, read off the #include lines:
-#     base <- ir <- { frontend, backends, analysis } <- lib <- cli
+#     base <- ir <- { frontend, backends, analysis } <- lib <- apply <- cli
 . "$(dirname "$0")/lib.sh"
 test_begin includes source
 cd "$SRC" || exit 1
@@ -16,7 +16,8 @@ allowed()
     backends) echo base ir backends ;;
     analysis) echo base ir analysis ;;
     lib) echo base ir frontend backends analysis lib npc ;;
-    cli) echo cli npc ;;
+    apply) echo base apply npc ;;
+    cli) echo cli apply npc ;;
     esac
 }
 
@@ -30,7 +31,7 @@ foreign()
         grep -vE "#[[:space:]]*include \"(($pattern)/|dsl\.(tab|lex)\.h\")" || true
 }
 
-for folder in base ir frontend backends analysis lib cli; do
+for folder in base ir frontend backends analysis lib apply cli; do
     if [ ! -d "$folder" ] || ! ls "$folder"/*.c >/dev/null 2>&1; then
         continue # not there yet
     fi
@@ -45,7 +46,7 @@ done
 # The public header needs nothing of ours; every header compiles alone.
 check header-alone test -z "$(grep -h '#include "' include/npc/npc.h)"
 broken=
-for header in base/*.h ir/*.h frontend/*.h backends/*.h analysis/*.h lib/*.h cli/*.h include/npc/*.h; do
+for header in base/*.h ir/*.h frontend/*.h backends/*.h analysis/*.h lib/*.h apply/*.h cli/*.h include/npc/*.h; do
     [ -e "$header" ] || continue
     if ! errors=$(gcc -std=c17 -D_GNU_SOURCE -DNPC_VERSION='""' -fsyntax-only -Wall -Werror -I. \
         -Iinclude -include "$header" -x c /dev/null 2>&1); then

@@ -1,0 +1,146 @@
+/* A call from its beginning to its end, and the short verbs: confirm, rollback, boot. */
+#include "apply/guard.h"
+#include "apply/job.h"
+#include "apply/session.h"
+#include "apply/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_STATE    "/var/lib/npc"
+#define DEFAULT_RUN      "/run/npc"
+#define DEFAULT_FAILSAFE "tcp/22"
+#define DEFAULT_UNITS    "/etc/systemd/system"
+
+/* Nothing can be kept consistent without memory. The guard restores what had been begun. */
+static _Noreturn void out_of_memory(void *arg)
+{
+    static const char text[] = "npc: error: out of memory\n";
+    (void)arg;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) {
+        _exit(NPC_FAULT);
+    }
+    _exit(NPC_FAULT);
+}
+
+enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *places,
+                                    struct apply **out)
+{
+    struct apply *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return NPC_FAULT;
+    }
+    arena_init(&a->arena, out_of_memory, NULL);
+    a->npc = n;
+    a->lock = -1;
+    a->kernel.loaders = (struct loaders){&a->arena, places->loader_dir};
+    a->state_dir = places->state_dir != NULL ? places->state_dir : DEFAULT_STATE;
+    a->run_dir = places->run_dir != NULL ? places->run_dir : DEFAULT_RUN;
+    a->unit_dir = places->unit_dir != NULL ? places->unit_dir : DEFAULT_UNITS;
+    a->failsafe = places->failsafe != NULL ? places->failsafe : DEFAULT_FAILSAFE;
+    a->enable_unit = places->unit_dir != NULL || access("/run/systemd/system", F_OK) == 0;
+    *out = a;
+    return NPC_OK;
+}
+
+void apply_close(struct apply *a)
+{
+    if (a != NULL) {
+        store_unlock(a);
+        arena_free(&a->arena);
+        free(a);
+    }
+}
+
+enum npc_status apply_open(struct npc *n, const struct apply_places *places, const char *wait,
+                           struct apply **out)
+{
+    uint32_t seconds = 0;
+    struct apply *a;
+    if (apply_open_unlocked(n, places, &a) != NPC_OK) {
+        return NPC_FAULT;
+    }
+    enum npc_status status = NPC_OK;
+    if (wait != NULL && !seconds_read(a, "wait", wait, &seconds)) {
+        status = NPC_BAD;
+    } else if (!store_directory(a, a->state_dir) || !store_directory(a, a->run_dir)) {
+        status = NPC_FAULT;
+    } else {
+        status = store_lock(a, seconds);
+    }
+    if (status != NPC_OK) {
+        apply_close(a);
+        return status;
+    }
+    *out = a;
+    return NPC_OK;
+}
+
+/* ---- confirm ---- */
+
+/* Established connections outlive any rules, so only a new one proves that one can be made. */
+static bool is_new_connection(struct apply *a, const struct pending *p)
+{
+    const struct session s = session_find(&a->arena);
+    if (p->session.n == 0 || !s.found) {
+        return true; /* somebody sits at the machine itself */
+    }
+    if (!str_eq(s.text, p->session) && s.since >= p->since) {
+        return true;
+    }
+    tell(a, NPC_ERROR, 604, "open another one and type npc confirm there",
+         "this connection is older than the rules: it does not prove that they let one in");
+    return false;
+}
+
+enum npc_status apply_confirm(struct apply *a)
+{
+    struct pending p;
+    switch (pending_read(a, &p)) {
+    case STORE_NONE:
+        tell(a, NPC_ERROR, 710, NULL, "no rules wait for a confirmation");
+        return NPC_NO;
+    case STORE_DAMAGED:
+        tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PENDING " is damaged", a->run_dir);
+        return NPC_FAULT;
+    case STORE_OK:
+        break;
+    }
+    if (p.deadline == 0 || now_ms() >= p.deadline || !guard_lives(a)) {
+        tell(a, NPC_ERROR, 707, NULL, "too late: the rules are being rolled back");
+        return NPC_NO;
+    }
+    if (!is_new_connection(a, &p)) {
+        return NPC_NO;
+    }
+    return pending_commit(a, &p) ? NPC_OK : NPC_FAULT;
+}
+
+/* ---- rollback ---- */
+
+enum npc_status apply_rollback(struct apply *a)
+{
+    struct pending p;
+    struct bundle previous;
+    switch (pending_read(a, &p)) {
+    case STORE_OK:
+        return pending_go_back(a, &p) ? NPC_OK : NPC_FAULT;
+    case STORE_DAMAGED:
+        tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PENDING " is damaged", a->run_dir);
+        return NPC_FAULT;
+    case STORE_NONE:
+        break;
+    }
+    switch (store_read(a, a->state_dir, FILE_PREVIOUS, &previous)) {
+    case STORE_OK:
+        return job_restore(a, &previous);
+    case STORE_DAMAGED:
+        tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PREVIOUS " is damaged", a->state_dir);
+        return NPC_FAULT;
+    case STORE_NONE:
+        break;
+    }
+    tell(a, NPC_ERROR, 710, NULL, "nothing was confirmed before the rules that are in force");
+    return NPC_NO;
+}

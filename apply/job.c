@@ -1,0 +1,268 @@
+/*
+ * The sequence: snapshot, rehearsal, guard, load, read back, confirmation. docs/apply.md tells why
+ * it is in this order. Knows no policy: the rules come as texts.
+ */
+#include "apply/job.h"
+
+#include "apply/conntrack.h"
+#include "apply/privilege.h"
+#include "apply/rehearse.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct apply_options job_options = {.target = "nft", .replace = true};
+
+bool seconds_read(struct apply *a, const char *option, const char *text, uint32_t *out)
+{
+    const uint32_t day = 86400;
+    if (str_to_u32(str_of(text), day, out)) {
+        return true;
+    }
+    tell(a, NPC_ERROR, 901, NULL, "--%s cannot be '%s': it is a number of seconds, at most %u",
+         option, text, day);
+    return false;
+}
+
+/* ---- what is there ---- */
+
+static bool same_loader(const struct loaded *x, const struct loaded *y)
+{
+    const struct str vx = str_of(x->kernel.variant), vy = str_of(y->kernel.variant);
+    return x->target == y->target && str_eq(vx, vy);
+}
+
+/* Whether both are rules for a host, or both for pods behind a node. */
+static bool same_kind(const struct loaded *x, const struct loaded *y)
+{
+    return str_starts(bundle_get(&x->bundle, "scope"), "host ") ==
+           str_starts(bundle_get(&y->bundle, "scope"), "host ");
+}
+
+enum npc_status job_find_old(struct job *j)
+{
+    struct apply *a = j->a;
+    struct bundle b;
+    if (store_read(a, a->run_dir, FILE_LOADED, &b) != STORE_OK || !loaded_of(a, &b, &j->old)) {
+        return NPC_OK; /* none, or none that can be trusted: the kernel is asked */
+    }
+    j->has_old = true;
+    j->old_bytes = bundle_write(&a->arena, &b);
+    j->moves = !same_loader(&j->old, &j->now);
+    if (!j->o->replace && (j->moves || !same_kind(&j->old, &j->now))) {
+        const struct str scope = bundle_get(&b, "scope");
+        tell(a, NPC_ERROR, 706, "--replace takes them away",
+             "rules for " STR_FMT " (%s) are in force, which these would replace", STR_ARG(scope),
+             target_names[j->old.target]);
+        return NPC_NO;
+    }
+    return NPC_OK;
+}
+
+static bool read_live(struct job *j)
+{
+    struct str why;
+    if (!ruleset_read(&j->now.kernel, j->now.target, &j->live, &why) ||
+        (j->moves && !ruleset_read(&j->old.kernel, j->old.target, &j->old_live, &why))) {
+        tell(j->a, NPC_ERROR, 701, NULL, "the rules cannot be read: " STR_FMT, STR_ARG(why));
+        return false;
+    }
+    if (j->has_old) {
+        loaded_tell_drift(j->a, &j->old, j->moves ? &j->old_live : &j->live);
+    }
+    return true;
+}
+
+/* ---- the way back ---- */
+
+static void add_way(struct job *j, const struct loaded *place, const struct ruleset *rules,
+                    const struct ruleset *live)
+{
+    j->pending.ways[j->pending.nways++] = (struct way_back){
+        place->target, place->kernel.variant, *rules, ruleset_digest(&j->a->arena, live)};
+}
+
+/* Rules that are as npc loaded them are restored from the text that made them; others from what the
+ * kernel lists, if the rehearsal showed that this can be loaded. */
+static bool find_way_back(struct job *j, const struct rehearsal *r)
+{
+    const bool known = j->has_old && !j->moves;
+    if (known && loaded_drift(j->a, &j->old, &j->live) == 0) {
+        add_way(j, &j->now, &j->old.rules, &j->live);
+    } else if (r->back) {
+        add_way(j, &j->now, &j->live, &j->live);
+    } else if (known) {
+        tell(j->a, NPC_WARNING, 708, NULL,
+             "a rollback restores the rules as npc loaded them, without what was changed since: "
+             "" STR_FMT,
+             STR_ARG(r->back_why));
+        add_way(j, &j->now, &j->old.rules, &j->live);
+    } else {
+        tell(j->a, NPC_ERROR, 708, "take npc's tables, or chains, away by hand first",
+             "npc did not load the rules that are there, and cannot restore them: " STR_FMT,
+             STR_ARG(r->back_why));
+        return false;
+    }
+    if (j->moves) {
+        const bool drifted = loaded_drift(j->a, &j->old, &j->old_live) != 0;
+        add_way(j, &j->old, drifted ? &j->old_live : &j->old.rules, &j->old_live);
+    }
+    return true;
+}
+
+static bool check_without_rehearsal(struct job *j)
+{
+    struct str why;
+    if (ruleset_check(&j->now.kernel, j->now.target, &j->live, &j->now.rules, &why)) {
+        return true;
+    }
+    tell(j->a, NPC_ERROR, 701, NULL, "the rules do not load: " STR_FMT, STR_ARG(why));
+    return false;
+}
+
+enum npc_status job_prepare(struct job *j)
+{
+    struct rehearsal r = {.back = true};
+    if (!read_live(j)) {
+        return NPC_FAULT;
+    }
+    if (!j->o->no_rehearsal) {
+        r = rehearse(&j->now.kernel, j->now.target, &j->live, &j->now.rules);
+        if (!load_report(j->a, &r)) {
+            return NPC_FAULT;
+        }
+        j->expected = r.expected;
+    } else if (!check_without_rehearsal(j)) {
+        return NPC_FAULT;
+    }
+    const bool raw = j->now.target == TARGET_IPTABLES || (j->moves && j->old.target != TARGET_NFT);
+    if (!privilege_drop(raw)) {
+        tell(j->a, NPC_ERROR, 1, NULL, "privileges cannot be given up: %s", strerror(errno));
+        return NPC_FAULT;
+    }
+    return find_way_back(j, &r) ? NPC_OK : NPC_FAULT;
+}
+
+/* ---- loading ---- */
+
+static bool put_in_force(struct job *j)
+{
+    struct apply *a = j->a;
+    struct ruleset got;
+    struct str why;
+    if (!load_switch(a, &j->now.kernel, j->now.target, &j->live, &j->now.rules,
+                     j->o->no_rehearsal ? NULL : &j->expected, &got)) {
+        return false;
+    }
+    if (j->moves) {
+        const struct ruleset nothing = ruleset_nothing(j->old.target);
+        if (!ruleset_switch(&j->old.kernel, j->old.target, &j->old_live, &nothing, &why)) {
+            tell(a, NPC_ERROR, 701, NULL, "the old rules cannot be taken away: " STR_FMT,
+                 STR_ARG(why));
+            return false;
+        }
+    }
+    loaded_put_hashes(a, &j->bundle, j->now.target, &got);
+    j->pending.applied = bundle_write(&a->arena, &j->bundle);
+    return store_write(a, a->run_dir, FILE_LOADED, j->pending.applied);
+}
+
+static void say(const struct job *j, const char *line)
+{
+    if (j->o->say != NULL) {
+        j->o->say(line);
+    }
+}
+
+/* After the guard has ended: whether the new rules stayed. */
+static enum npc_status ending(struct job *j)
+{
+    struct apply *a = j->a;
+    struct bundle b;
+    struct pending p;
+    if (!store_lock_patiently(a)) {
+        return NPC_FAULT;
+    }
+    if (pending_read(a, &p) == STORE_OK && str_eq(p.id, j->pending.id)) {
+        /* The guard was killed, or failed: it is our turn. */
+        if (!pending_go_back(a, &p)) {
+            return NPC_FAULT;
+        }
+    }
+    if (store_read(a, a->state_dir, FILE_CONFIRMED, &b) == STORE_OK &&
+        str_eq(bundle_write(&a->arena, &b), j->pending.applied)) {
+        return NPC_OK;
+    }
+    tell(a, NPC_ERROR, 707, NULL, "nobody confirmed: the rules that were there before are back");
+    return NPC_NO;
+}
+
+static enum npc_status wait_for_confirmation(struct job *j)
+{
+    struct apply *a = j->a;
+    j->pending.deadline = now_ms() + (uint64_t)j->confirm * 1000;
+    if (!pending_write(a, &j->pending)) {
+        return NPC_FAULT;
+    }
+    guard_loaded(&j->guard);
+    store_unlock(a);
+    say(j, str_printf(&a->arena,
+                      "The rules are in force. Unless npc confirm is typed in a new connection "
+                      "within %u s, the old ones come back.",
+                      j->confirm)
+               .p);
+    guard_wait(&j->guard);
+    return ending(j);
+}
+
+static enum npc_status load_guarded(struct job *j)
+{
+    struct apply *a = j->a;
+    if (!put_in_force(j)) {
+        pending_go_back(a, &j->pending);
+        return NPC_FAULT;
+    }
+    j->pending.since = now_ms() * (uint64_t)sysconf(_SC_CLK_TCK) / 1000;
+    if (j->confirm > 0) {
+        const enum npc_status status = wait_for_confirmation(j);
+        if (status != NPC_FAULT || a->lock < 0) {
+            return status;
+        }
+    } else if (pending_commit(a, &j->pending)) {
+        return NPC_OK;
+    }
+    pending_go_back(a, &j->pending);
+    return NPC_FAULT;
+}
+
+enum npc_status job_load(struct job *j)
+{
+    struct apply *a = j->a;
+    j->pending.id = str_printf(&a->arena, "%ld-%llu", (long)getpid(), (unsigned long long)now_ms());
+    j->pending.loaded = j->old_bytes;
+    if (!pending_write(a, &j->pending)) {
+        return NPC_FAULT;
+    }
+    if (!guard_arm(a, &j->pending, &j->guard)) {
+        store_remove(a, a->run_dir, FILE_PENDING);
+        return NPC_FAULT;
+    }
+    const enum npc_status status = load_guarded(j);
+    guard_dismiss(a, &j->guard);
+    return status;
+}
+
+enum npc_status job_restore(struct apply *a, const struct bundle *b)
+{
+    struct job j = {.a = a, .o = &job_options, .bundle = *b};
+    if (!loaded_of(a, b, &j.now)) {
+        tell(a, NPC_ERROR, 709, NULL, "the rules are for no loader that npc knows");
+        return NPC_FAULT;
+    }
+    enum npc_status status = job_find_old(&j);
+    if (status == NPC_OK) {
+        status = job_prepare(&j);
+    }
+    return status == NPC_OK ? job_load(&j) : status;
+}

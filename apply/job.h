@@ -1,0 +1,46 @@
+/* Putting one set of rules in force, from the checks to the confirmation. */
+#ifndef NPC_APPLY_JOB_H
+#define NPC_APPLY_JOB_H
+
+#include "apply/guard.h"
+#include "apply/session.h"
+#include "apply/work.h"
+
+struct job {
+    struct apply *a;
+    const struct apply_options *o;
+    uint32_t confirm; /* seconds; 0: at once */
+    struct session session;
+
+    struct bundle bundle; /* the new rules, as they will be kept */
+    struct loaded now;    /* the same, taken apart */
+    struct ruleset live;  /* what the kernel holds for their target */
+    struct ruleset expected;
+
+    bool has_old; /* npc has put rules in force before */
+    bool moves;   /* … with another loader */
+    struct str old_bytes;
+    struct loaded old;
+    struct ruleset old_live; /* if it moves */
+
+    struct pending pending;
+    struct guard guard;
+};
+
+/* Options of apply_run() when nobody gave any. */
+extern const struct apply_options job_options;
+
+/* Reads what npc put in force before; refuses to replace another kind without --replace. */
+enum npc_status job_find_old(struct job *j);
+/* Reads the kernel, rehearses, gives up all privileges that loading does not need. */
+enum npc_status job_prepare(struct job *j);
+/* Loads, and confirms or waits for it. */
+enum npc_status job_load(struct job *j);
+
+/* All of that for a bundle that was confirmed before. */
+enum npc_status job_restore(struct apply *a, const struct bundle *b);
+
+/* A decimal number of seconds, up to a day; else an error is reported. */
+bool seconds_read(struct apply *a, const char *option, const char *text, uint32_t *out);
+
+#endif

@@ -1,0 +1,162 @@
+/* Asks the kernel by netlink and /proc/sys, which show the network namespace that we are in. */
+#include "apply/machine.h"
+
+#include "apply/netlink.h"
+#include "base/file.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+bool machine_address_read(const char *text, struct machine_address *out)
+{
+    *out = (struct machine_address){.family = AF_INET, .n = 4};
+    if (inet_pton(AF_INET, text, out->bytes) == 1) {
+        return true;
+    }
+    *out = (struct machine_address){.family = AF_INET6, .n = 16};
+    return inet_pton(AF_INET6, text, out->bytes) == 1;
+}
+
+static bool is_address(const struct sockaddr *s, const struct machine_address *a)
+{
+    if (s == NULL || s->sa_family != a->family) {
+        return false;
+    }
+    const void *bytes = a->family == AF_INET
+                            ? (const void *)&((const struct sockaddr_in *)(const void *)s)->sin_addr
+                            : &((const struct sockaddr_in6 *)(const void *)s)->sin6_addr;
+    return memcmp(bytes, a->bytes, a->n) == 0;
+}
+
+bool machine_has(const char *address)
+{
+    struct machine_address a;
+    struct ifaddrs *all;
+    if (!machine_address_read(address, &a) || getifaddrs(&all) != 0) {
+        return false;
+    }
+    bool found = false;
+    for (const struct ifaddrs *i = all; i != NULL && !found; i = i->ifa_next) {
+        found = is_address(i->ifa_addr, &a);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+const char *machine_source(struct arena *a, const char *to)
+{
+    struct machine_address m;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } there = {0}, here = {0};
+    socklen_t size = sizeof here;
+    char text[INET6_ADDRSTRLEN] = "";
+    if (!machine_address_read(to, &m)) {
+        return "";
+    }
+    there.any.sa_family = (sa_family_t)m.family;
+    memcpy(m.n == 4 ? (void *)&there.v4.sin_addr : &there.v6.sin6_addr, m.bytes, m.n);
+    /* A datagram socket that is connected sends nothing, but has chosen its address. */
+    const int fd = socket(m.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    there.v4.sin_port = htons(9); /* the same place in both: any port that is not 0 */
+    if (fd >= 0 && connect(fd, &there.any, sizeof there) == 0 &&
+        getsockname(fd, &here.any, &size) == 0) {
+        inet_ntop(m.family, m.n == 4 ? (void *)&here.v4.sin_addr : &here.v6.sin6_addr, text,
+                  sizeof text);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return str_dup(a, str_of(text)).p;
+}
+
+/* ---- bridges ---- */
+
+struct route {
+    uint32_t interface; /* 0: none */
+};
+
+static void take_route(void *arg, const struct nlmsghdr *answer)
+{
+    struct route *r = arg;
+    const struct netlink_value all = netlink_attributes(answer, sizeof(struct rtmsg));
+    const struct netlink_value out = netlink_find(all, RTA_OIF);
+    if (out.p != NULL && out.n == sizeof r->interface) {
+        memcpy(&r->interface, out.p, sizeof r->interface);
+    }
+}
+
+struct link {
+    bool bridge;
+    char name[64];
+};
+
+static void take_link(void *arg, const struct nlmsghdr *answer)
+{
+    struct link *l = arg;
+    const struct netlink_value all = netlink_attributes(answer, sizeof(struct ifinfomsg));
+    const struct netlink_value name = netlink_find(all, IFLA_IFNAME);
+    const struct netlink_value kind =
+        netlink_find(netlink_find(all, IFLA_LINKINFO), IFLA_INFO_KIND);
+    l->bridge =
+        kind.p != NULL && kind.n == sizeof "bridge" && memcmp(kind.p, "bridge", kind.n) == 0;
+    if (name.p != NULL && name.n < sizeof l->name) {
+        memcpy(l->name, name.p, name.n);
+    }
+}
+
+/* The interface that packets to an address leave through. */
+static bool find_link(struct arena *a, struct netlink *n, const struct machine_address *to,
+                      struct link *l)
+{
+    const struct rtmsg ask = {.rtm_family = (unsigned char)to->family,
+                              .rtm_dst_len = (unsigned char)(8 * to->n)};
+    struct netlink_message m = netlink_begin(a, RTM_GETROUTE, NLM_F_ACK, &ask, sizeof ask);
+    netlink_attribute(&m, RTA_DST, to->bytes, to->n);
+    struct route r = {0};
+    if (!netlink_talk(n, &m, take_route, &r) || r.interface == 0) {
+        return false;
+    }
+    const struct ifinfomsg which = {.ifi_index = (int)r.interface};
+    m = netlink_begin(a, RTM_GETLINK, NLM_F_ACK, &which, sizeof which);
+    return netlink_talk(n, &m, take_link, l);
+}
+
+static bool is_on(struct arena *a, const char *setting)
+{
+    const char *path = str_printf(a, "/proc/sys/net/bridge/%s", setting).p;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char c = '0';
+    const bool on = fd >= 0 && read(fd, &c, 1) == 1 && c == '1';
+    if (fd >= 0) {
+        close(fd);
+    }
+    return on;
+}
+
+enum machine_bridge machine_bridge(struct arena *a, const char *address, const char **name)
+{
+    struct machine_address to;
+    struct netlink n;
+    struct link l = {0};
+    if (!machine_address_read(address, &to) || !netlink_open(&n, NETLINK_ROUTE)) {
+        return BRIDGE_NONE;
+    }
+    const bool found = find_link(a, &n, &to, &l);
+    netlink_close(&n);
+    if (!found || !l.bridge) {
+        return BRIDGE_NONE;
+    }
+    *name = str_dup(a, str_of(l.name)).p;
+    return is_on(a, "bridge-nf-call-iptables") && is_on(a, "bridge-nf-call-ip6tables")
+               ? BRIDGE_SEEN
+               : BRIDGE_UNSEEN;
+}

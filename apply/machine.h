@@ -1,0 +1,30 @@
+/* What this machine is: its addresses, and the bridges its pods are on. */
+#ifndef NPC_APPLY_MACHINE_H
+#define NPC_APPLY_MACHINE_H
+
+#include "base/str.h"
+
+/* An address of either family, as the kernel takes it. */
+struct machine_address {
+    int family; /* AF_INET, AF_INET6 */
+    unsigned char bytes[16];
+    size_t n; /* 4, 16 */
+};
+/* Reads an address in numbers; false if it is none. */
+bool machine_address_read(const char *text, struct machine_address *out);
+
+/* Whether one of its interfaces has this address. False also if that cannot be known. */
+bool machine_has(const char *address);
+
+/* The address of this machine that connections to another one come from, or "" if there is none. */
+const char *machine_source(struct arena *a, const char *to);
+
+enum machine_bridge {
+    BRIDGE_NONE,   /* packets to it leave through no bridge */
+    BRIDGE_SEEN,   /* they do, and the forward hook sees what the bridge carries */
+    BRIDGE_UNSEEN, /* they do, and it does not: no br_netfilter, or it is off */
+};
+/* How packets to an address leave. *name is the bridge's, if there is one. */
+enum machine_bridge machine_bridge(struct arena *a, const char *address, const char **name);
+
+#endif

@@ -1,0 +1,158 @@
+/* The way back as a bundle, and going it. */
+#include "apply/guard.h"
+
+#include "apply/conntrack.h"
+#include "apply/lines.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const way_names[MOST_WAYS][3 + PARTS] = {
+    {"target-0", "variant-0", "digest-0", "nft-0", "sets-0", "v4-0", "v6-0"},
+    {"target-1", "variant-1", "digest-1", "nft-1", "sets-1", "v4-1", "v6-1"},
+};
+
+static struct str number(struct apply *a, uint64_t n)
+{
+    return str_printf(&a->arena, "%llu", (unsigned long long)n);
+}
+
+bool pending_write(struct apply *a, const struct pending *p)
+{
+    struct arena *m = &a->arena;
+    struct bundle b = {0};
+    for (size_t w = 0; w < p->nways; w++) {
+        const struct way_back *way = &p->ways[w];
+        bundle_put(m, &b, way_names[w][0], str_of(target_names[way->target]));
+        bundle_put(m, &b, way_names[w][1], str_of(way->variant));
+        bundle_put(m, &b, way_names[w][2], way->digest);
+        for (size_t i = 0; i < PARTS; i++) {
+            bundle_put(m, &b, way_names[w][3 + i], way->rules.part[i]);
+        }
+    }
+    bundle_put(m, &b, "id", p->id);
+    bundle_put(m, &b, "loaded", p->loaded);
+    bundle_put(m, &b, "applied", p->applied);
+    bundle_put(m, &b, "session", p->session);
+    bundle_put(m, &b, "kill", p->kill);
+    bundle_put(m, &b, "since", number(a, p->since));
+    bundle_put(m, &b, "deadline", number(a, p->deadline));
+    return store_write(a, a->run_dir, FILE_PENDING, bundle_write(m, &b));
+}
+
+static bool read_way(struct apply *a, const struct bundle *b, const char *const *names,
+                     struct way_back *way)
+{
+    const struct str variant = bundle_get(b, names[1]);
+    *way = (struct way_back){.variant = variant.n > 0 ? str_dup(&a->arena, variant).p : NULL,
+                             .digest = bundle_get(b, names[2])};
+    for (size_t i = 0; i < PARTS; i++) {
+        way->rules.part[i] = bundle_get(b, names[3 + i]);
+    }
+    return target_find(bundle_get(b, names[0]), &way->target);
+}
+
+enum store_result pending_read(struct apply *a, struct pending *p)
+{
+    struct bundle b;
+    *p = (struct pending){0};
+    const enum store_result r = store_read(a, a->run_dir, FILE_PENDING, &b);
+    if (r != STORE_OK) {
+        return r;
+    }
+    while (p->nways < MOST_WAYS && bundle_has(&b, way_names[p->nways][0])) {
+        if (!read_way(a, &b, way_names[p->nways], &p->ways[p->nways])) {
+            return STORE_DAMAGED;
+        }
+        p->nways++;
+    }
+    p->id = bundle_get(&b, "id");
+    p->loaded = bundle_get(&b, "loaded");
+    p->applied = bundle_get(&b, "applied");
+    p->session = bundle_get(&b, "session");
+    p->kill = bundle_get(&b, "kill");
+    return read_u64(bundle_get(&b, "since"), &p->since) &&
+                   read_u64(bundle_get(&b, "deadline"), &p->deadline)
+               ? STORE_OK
+               : STORE_DAMAGED;
+}
+
+/* ---- going back ---- */
+
+static bool is_there(const struct kernel *k, const struct way_back *w, struct ruleset *live,
+                     struct str *why)
+{
+    *why = STR("the kernel reads back other rules");
+    return ruleset_read(k, w->target, live, why) &&
+           str_eq(ruleset_digest(k->loaders.arena, live), w->digest);
+}
+
+static bool switch_to(const struct kernel *k, const struct way_back *w, const struct ruleset *rules,
+                      struct str *why)
+{
+    struct ruleset live;
+    return is_there(k, w, &live, why) ||
+           (ruleset_switch(k, w->target, &live, rules, why) && is_there(k, w, &live, why));
+}
+
+/* Others may have taken rules away since: then the place of a jump among them is no more. */
+static bool switch_back(const struct kernel *k, const struct way_back *w, struct str *why)
+{
+    if (switch_to(k, w, &w->rules, why) || w->target != TARGET_IPTABLES) {
+        return true;
+    }
+    struct arena *m = k->loaders.arena;
+    struct ruleset live, first = w->rules;
+    first.part[PART_V4] = ruleset_jumps_first(m, first.part[PART_V4]);
+    first.part[PART_V6] = ruleset_jumps_first(m, first.part[PART_V6]);
+    return ruleset_read(k, w->target, &live, why) &&
+           ruleset_switch(k, w->target, &live, &first, why);
+}
+
+bool pending_go_back(struct apply *a, const struct pending *p)
+{
+    bool ok = true;
+    for (size_t i = p->nways; i-- > 0;) { /* the old rules stand before the new ones go */
+        struct kernel k = a->kernel;
+        struct str why;
+        k.variant = p->ways[i].variant;
+        if (!switch_back(&k, &p->ways[i], &why)) {
+            tell(a, NPC_ERROR, 701, "npc rollback tries again",
+                 "the rules that were there cannot be restored: " STR_FMT, STR_ARG(why));
+            ok = false;
+        }
+    }
+    ok = ok && store_withdraw(a, p->applied);
+    if (ok && p->loaded.n > 0) {
+        ok = store_write(a, a->run_dir, FILE_LOADED, p->loaded);
+    } else if (ok) {
+        ok = store_remove(a, a->run_dir, FILE_LOADED);
+    }
+    return ok && store_remove(a, a->run_dir, FILE_PENDING);
+}
+
+/* ---- keeping ---- */
+
+static bool kill_connections(struct apply *a, const struct pending *p)
+{
+    size_t deleted;
+    if (p->kill.n == 0 || conntrack_delete(&a->arena, p->kill, &deleted)) {
+        return true;
+    }
+    tell(a, NPC_ERROR, 701, NULL, "connections cannot be ended: %s", strerror(errno));
+    return false;
+}
+
+bool pending_commit(struct apply *a, const struct pending *p)
+{
+    struct bundle b;
+    const bool first = store_read(a, a->state_dir, FILE_CONFIRMED, &b) == STORE_NONE;
+    if (!store_confirm(a, p->applied) || !kill_connections(a, p) ||
+        !store_remove(a, a->run_dir, FILE_PENDING)) {
+        return false;
+    }
+    if (first && a->enable_unit) {
+        unit_enable(a);
+    }
+    return true;
+}

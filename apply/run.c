@@ -1,0 +1,313 @@
+/* npc apply: what is asked before the rules go on their way (job.h). */
+#include "apply/job.h"
+#include "apply/lines.h"
+#include "apply/machine.h"
+
+#include <string.h>
+
+/* ---- the call ---- */
+
+/* Rolls back what an interrupted npc left; refuses if a guard still watches over it. */
+static enum npc_status clear_pending(struct apply *a)
+{
+    struct pending p;
+    switch (pending_read(a, &p)) {
+    case STORE_NONE:
+        return NPC_OK;
+    case STORE_DAMAGED:
+        tell(a, NPC_ERROR, 709, "remove it; what it would restore is lost",
+             "%s/" FILE_PENDING " is damaged", a->run_dir);
+        return NPC_FAULT;
+    case STORE_OK:
+        break;
+    }
+    if (guard_lives(a)) {
+        tell(a, NPC_ERROR, 702, "npc confirm keeps them, npc rollback takes them away",
+             "rules that were loaded before wait for a confirmation");
+        return NPC_NO;
+    }
+    tell(a, NPC_WARNING, 707, NULL,
+         "an npc apply was interrupted: what it did is rolled back first");
+    return pending_go_back(a, &p) ? NPC_OK : NPC_FAULT;
+}
+
+/* Over SSH, a person who errs has no other way in. */
+static enum npc_status check_person(const struct job *j)
+{
+    const struct apply_options *o = j->o;
+    if (!o->terminal || !j->session.found || o->dry_run || j->confirm > 0 || o->keep != NULL) {
+        return NPC_OK;
+    }
+    tell(j->a, NPC_ERROR, 901,
+         "--confirm 30 rolls back unless npc confirm comes; --keep ADDR:PORT names what must stay "
+         "reachable",
+         "on a terminal over SSH, --confirm SECONDS or --keep ADDR:PORT is needed");
+    return NPC_BAD;
+}
+
+/* ---- the machine ---- */
+
+static bool is_this_machine(struct apply *a, const struct npc_scope *s)
+{
+    if (s->kind != NPC_SCOPE_HOST) {
+        return true;
+    }
+    for (size_t i = 0; i < s->naddresses; i++) {
+        if (machine_has(s->addresses[i])) {
+            return true;
+        }
+    }
+    tell(a, NPC_ERROR, 704, NULL, "this machine is not %s: it has none of its addresses", s->name);
+    return false;
+}
+
+static bool sees_bridges(struct apply *a, const struct npc_scope *s)
+{
+    const char *name;
+    for (size_t i = 0; s->kind != NPC_SCOPE_HOST && i < s->naddresses; i++) {
+        if (machine_bridge(&a->arena, s->addresses[i], &name) == BRIDGE_UNSEEN) {
+            tell(a, NPC_ERROR, 705,
+                 "load br_netfilter and set net.bridge.bridge-nf-call-iptables and -ip6tables to 1",
+                 "the pod at %s is on the bridge %s, whose traffic the rules would not see",
+                 s->addresses[i], name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- lockout ---- */
+
+static enum npc_status check_flow(struct job *j, const struct npc_output *out,
+                                  const struct npc_flow *flow, const char *what)
+{
+    const char *policies;
+    const enum npc_status status = npc_admits(j->a->npc, out, flow, &policies);
+    if (status != NPC_NO) {
+        return status;
+    }
+    tell(j->a, j->o->allow_lockout ? NPC_WARNING : NPC_ERROR, 604,
+         j->o->allow_lockout ? NULL : "--allow-lockout loads them all the same",
+         "these rules would cut %s, %s to %s port %u: denied by %s", what, flow->source,
+         flow->destination, flow->port, policies);
+    return j->o->allow_lockout ? NPC_OK : NPC_NO;
+}
+
+/* ADDR:PORT, [ADDR]:PORT. */
+static bool read_keep(struct arena *a, struct str text, struct npc_flow *flow)
+{
+    size_t colon = text.n;
+    while (colon > 0 && text.p[colon - 1] != ':') {
+        colon--;
+    }
+    uint32_t port;
+    struct str address = {text.p, colon > 0 ? colon - 1 : 0};
+    const bool v6 = address.n > 2 && address.p[0] == '[' && address.p[address.n - 1] == ']';
+    if (v6) {
+        address = (struct str){address.p + 1, address.n - 2};
+    }
+    struct machine_address ignored;
+    flow->destination = str_dup(a, address).p;
+    if (!str_to_u32((struct str){text.p + colon, text.n - colon}, 65535, &port) || port == 0 ||
+        !machine_address_read(flow->destination, &ignored) || (ignored.n == 16) != v6) {
+        return false;
+    }
+    flow->port = (uint16_t)port;
+    return true;
+}
+
+/* What --keep names: a port of this machine, for whoever is at the other end of the session; or one
+ * elsewhere, for this machine. */
+static enum npc_status check_keep(struct job *j, const struct npc_output *out)
+{
+    struct npc_flow flow = {.protocol = "tcp"};
+    if (!read_keep(&j->a->arena, str_of(j->o->keep), &flow)) {
+        tell(j->a, NPC_ERROR, 901, NULL, "--keep cannot be '%s': it is ADDR:PORT or [ADDR]:PORT",
+             j->o->keep);
+        return NPC_BAD;
+    }
+    flow.inbound = machine_has(flow.destination);
+    if (!flow.inbound) {
+        flow.source = machine_source(&j->a->arena, flow.destination);
+    } else if (j->session.found) {
+        flow.source = j->session.client;
+    } else {
+        tell(j->a, NPC_ERROR, 901, NULL,
+             "--keep %s is on this machine, and no SSH session tells who must reach it",
+             j->o->keep);
+        return NPC_BAD;
+    }
+    return check_flow(j, out, &flow, "what --keep names");
+}
+
+static enum npc_status check_lockout(struct job *j, const struct npc_output *out)
+{
+    enum npc_status status = NPC_OK;
+    if (j->session.found) {
+        const struct npc_flow flow = {j->session.client, j->session.server, "tcp", j->session.port,
+                                      true};
+        status = check_flow(j, out, &flow, "the SSH session that you are in");
+    }
+    return status == NPC_OK && j->o->keep != NULL ? check_keep(j, out) : status;
+}
+
+/* ---- the rules ---- */
+
+static struct str scope_text(struct apply *a, const struct npc_scope *s)
+{
+    switch (s->kind) {
+    case NPC_SCOPE_ALL:
+        break;
+    case NPC_SCOPE_NODE:
+        return str_printf(&a->arena, "node %s", s->name);
+    case NPC_SCOPE_HOST:
+        return str_printf(&a->arena, "host %s", s->name);
+    }
+    return STR("all pods");
+}
+
+static struct str output_file(const struct npc_output *out, const char *name)
+{
+    for (size_t i = 0; i < out->nfiles; i++) {
+        if (strcmp(out->files[i].path, name) == 0) {
+            return (struct str){out->files[i].text, out->files[i].size};
+        }
+    }
+    return STR("");
+}
+
+/* Comments of a file are for people; the sets are compared with what the kernel holds. */
+static struct str without_comments(struct arena *a, struct str text)
+{
+    struct buf *b = buf_new(a);
+    struct str line;
+    while (line_next(&text, &line)) {
+        if (!str_starts(line, "#") && line.n > 0) {
+            buf_str(b, line);
+            buf_putc(b, '\n');
+        }
+    }
+    return buf_text(b);
+}
+
+static void put_rules(struct job *j, enum target t, const struct npc_output *out, bool host)
+{
+    struct arena *m = &j->a->arena;
+    struct bundle *b = &j->bundle;
+    if (t == TARGET_NFT) {
+        bundle_put(m, b, part_names[PART_NFT], (struct str){out->text, out->size});
+        return;
+    }
+    bundle_put(m, b, part_names[PART_SETS], without_comments(m, output_file(out, "ipsets")));
+    bundle_put(m, b, part_names[PART_V4],
+               ruleset_with_jumps(m, output_file(out, "rules.v4"), host));
+    bundle_put(m, b, part_names[PART_V6],
+               ruleset_with_jumps(m, output_file(out, "rules.v6"), host));
+}
+
+/* The policies in npc's own language and the inventory, so that later rules can be compared with
+ * what these mean. */
+static enum npc_status put_sources(struct job *j)
+{
+    struct npc_output policies;
+    const char *inventory;
+    size_t size;
+    enum npc_status status = npc_compile(j->a->npc, "npc", &policies);
+    if (status == NPC_OK) {
+        status = npc_inventory(j->a->npc, &inventory, &size);
+    }
+    if (status == NPC_OK) {
+        bundle_put(&j->a->arena, &j->bundle, "policies",
+                   (struct str){policies.text, policies.size});
+        bundle_put(&j->a->arena, &j->bundle, "inventory", (struct str){inventory, size});
+    }
+    return status;
+}
+
+static struct str input_names(struct job *j)
+{
+    struct buf *b = buf_new(&j->a->arena);
+    for (size_t i = 0; i < j->o->ninputs; i++) {
+        buf_puts(b, j->o->inputs[i]);
+        buf_putc(b, '\0');
+    }
+    return buf_text(b);
+}
+
+static struct str address_lines(struct arena *a, const char *const *addresses, size_t n)
+{
+    struct buf *b = buf_new(a);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(b, "%s\n", addresses[i]);
+    }
+    return buf_text(b);
+}
+
+static enum npc_status make_bundle(struct job *j, const struct npc_output *out,
+                                   const struct npc_scope *scope)
+{
+    struct arena *m = &j->a->arena;
+    struct bundle *b = &j->bundle;
+    enum target t;
+    if (!target_find(str_of(j->o->target), &t)) {
+        tell(j->a, NPC_ERROR, 901, NULL, "no loader is called '%s'", j->o->target);
+        return NPC_BAD;
+    }
+    bundle_put(m, b, "target", str_of(j->o->target));
+    bundle_put(m, b, "variant", str_of(t == TARGET_IPTABLES ? j->o->variant : NULL));
+    bundle_put(m, b, "scope", scope_text(j->a, scope));
+    bundle_put(m, b, "inputs", input_names(j));
+    bundle_put(m, b, "time", clock_text(m));
+    if (scope->kind != NPC_SCOPE_HOST) {
+        bundle_put(m, b, "pods", address_lines(m, scope->addresses, scope->naddresses));
+    }
+    put_rules(j, t, out, scope->kind == NPC_SCOPE_HOST);
+    const enum npc_status status = put_sources(j);
+    return status == NPC_OK && !loaded_of(j->a, b, &j->now) ? NPC_BAD : status;
+}
+
+/* ---- all of it ---- */
+
+static enum npc_status check_rules(struct job *j, struct npc_output *out)
+{
+    struct npc_scope scope;
+    enum npc_status status = npc_compile(j->a->npc, j->o->target, out);
+    if (status == NPC_OK) {
+        status = npc_scope_of(j->a->npc, out, &scope);
+    }
+    if (status == NPC_OK && (!is_this_machine(j->a, &scope) || !sees_bridges(j->a, &scope))) {
+        status = NPC_NO;
+    }
+    if (status == NPC_OK) {
+        status = make_bundle(j, out, &scope);
+    }
+    if (status == NPC_OK) {
+        status = job_find_old(j);
+    }
+    return status == NPC_OK ? check_lockout(j, out) : status;
+}
+
+enum npc_status apply_run(struct apply *a, const struct apply_options *o)
+{
+    struct job j = {.a = a, .o = o};
+    struct npc_output out;
+    if (o->confirm != NULL && !seconds_read(a, "confirm", o->confirm, &j.confirm)) {
+        return NPC_BAD;
+    }
+    j.session = session_find(&a->arena);
+    j.pending.session = j.session.text;
+    enum npc_status status = check_person(&j);
+    if (status == NPC_OK) {
+        status = clear_pending(a);
+    }
+    if (status == NPC_OK) {
+        status = check_rules(&j, &out);
+    }
+    if (status == NPC_OK) {
+        status = job_prepare(&j);
+    }
+    if (status != NPC_OK || o->dry_run) {
+        return status;
+    }
+    return job_load(&j);
+}

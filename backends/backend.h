@@ -43,8 +43,11 @@ enum backend_flags {
 
 #define FEATURES_ALL (~0u) /* for a backend that can say everything, new constructs too */
 
-/* What bound policies can be: all but names that only a resolver knows. */
-#define FEATURES_BOUND (FEATURES_ALL & ~(unsigned)(FEAT_DOMAIN | FEAT_CLUSTER_DOMAIN))
+/* What binding turns into addresses and numbers: all but names that only a resolver knows. */
+#define FEATURES_BOUND                                                                             \
+    (FEAT_CLUSTER | FEAT_CLUSTER_TIER | FEAT_CLUSTER_ANYWHERE | FEAT_CLUSTER_INGRESS_NET |         \
+     FEAT_CLUSTER_EXCEPT | FEAT_CLUSTER_ICMP | FEAT_CLUSTER_NAMED_PROTO |                          \
+     FEAT_CLUSTER_NAMED_NO_POD | FEAT_ICMP | FEAT_NODES | FEAT_NAMED_ANY)
 
 struct backend {
     const char *name;             /* as in -t NAME */

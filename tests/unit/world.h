@@ -181,7 +181,7 @@ static inline void random_cidr(struct random_world *w, struct peer *p)
 
 static inline void random_peer(struct random_world *w, struct peer *p, bool of_cluster)
 {
-    size_t form = pick(w, of_cluster ? 6 : 5);
+    size_t form = pick(w, 6);
     if (form == 5) {
         p->kind = PEER_NODES;
         p->nodes = random_selector(w, false);

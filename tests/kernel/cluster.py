@@ -150,6 +150,14 @@ class Lab:
     def host(self, name, ip4, ip6):
         self.line("host", name, ip4, ip6)
 
+    def file(self, name, text):
+        """Writes a file for a command to read; its path."""
+        os.makedirs(self.dir, exist_ok=True)
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
     def run(self, where, *commands):
         for command in commands:
             self.line("run", where, command)
@@ -198,7 +206,7 @@ def run_job(make):
     try:
         return run_netlab(make())
     except RuntimeError as e:
-        return False, [], str(e), 2
+        return False, [], str(e).replace("\n", " | "), 2
 
 
 def run_jobs(jobs):

@@ -84,6 +84,76 @@ def script_of(loader, tmp, failsafe):
     return script
 
 
+# What a closed host never closes, beside loopback and its failsafe ports: by family, what it sends and
+# what it takes.
+ALWAYS_BOTH_WAYS = {
+    "4": ("icmp/3.4",),
+    "6": tuple(f"icmp/{t}.0" for t in (2, 130, 131, 132, 133, 134, 135, 136, 143)),
+}
+NEVER = {
+    "4": ("icmp/3.1", "icmp/8.0", "icmp/5.0", "icmp/11.0"),
+    "6": ("icmp/1.0", "icmp/3.0", "icmp/128.0", "icmp/137.0", "icmp/129.0"),
+}
+DHCP = {"4": (68, 67), "6": (546, 547)}  # client, server
+
+
+def probe_dhcp(lab, family):
+    """A client asks and is answered, by a server that need not be the one asked; it is no server, and
+    the ports of the other family are closed."""
+    client, server = DHCP[family]
+    other_client, other_server = DHCP["6" if family == "4" else "4"]
+    for source, target, port, sport, verdict in (
+        ("x/h", "out", server, client, "allow"),
+        ("in", "x/h", client, server, "allow"),
+        ("x/h", "out", server, 4000, "deny"),
+        ("in", "x/h", client, 4000, "deny"),
+        ("x/h", "out", client, server, "deny"),
+        ("in", "x/h", server, client, "deny"),
+        ("x/h", "out", other_server, other_client, "deny"),
+        ("in", "x/h", other_client, other_server, "deny"),
+    ):
+        lab.probe(source, target, f"udp/{port}", verdict, "sport", sport, families=family)
+
+
+def kept_script(loader, tmp):
+    """A host that is closed both ways, but for two ports."""
+    lab = cluster.Lab("hosts-kept", loader, tmp)
+    lab.pods = [cluster.Pod("x", "h", {"app": "h"}, "198.51.100.11", "2001:db8:1::11")]
+    lab.host("x/h", *lab.pods[0].addresses())
+    lab.host("in", "203.0.113.9", "2001:db8:2::9")
+    lab.host("out", "203.0.113.10", "2001:db8:2::10")
+    lab.run("fabric", "ip addr add 192.0.2.1 dev lo", "ip addr add 2001:db8:f::1 dev lo nodad")
+    lab.load(
+        "policy p for pods app=h { allow from anywhere on udp/98  allow to anywhere on udp/99 }",
+        ["--host", "x/h"],
+        "x/h",
+        hooks=cluster.HOST_HOOKS,
+    )
+    for family in cluster.FAMILIES:
+        for verdict, kinds in (("allow", ALWAYS_BOTH_WAYS), ("deny", NEVER)):
+            for what in kinds[family]:
+                lab.probe("x/h", "out", what, verdict, families=family)
+                lab.probe("in", "x/h", what, verdict, families=family)
+        probe_dhcp(lab, family)
+    lab.probe("x/h", "x/h", "tcp/9999", "allow")
+    lab.probe("in", "x/h", "tcp/22", "allow")
+    lab.probe("x/h", "out", "tcp/22", "deny")
+    lab.go("closed")
+    # Errors are of the flow that they answer: nobody listens, and the other end hears of it.
+    lab.probe("x/h", "out", "udp/99", "allow", "closed")
+    lab.probe("in", "x/h", "udp/98", "allow", "closed")
+    lab.go("errors")
+    lab.probe("x/h", "out", "udp/99", "allow", "size", 6000)
+    lab.probe("in", "x/h", "udp/98", "allow", "size", 6000)
+    lab.probe("x/h", "out", "udp/100", "deny", "size", 6000)
+    lab.probe("in", "x/h", "udp/100", "deny", "size", 6000)
+    lab.go("fragments")
+    lab.run("fabric", "ip link set veth2 mtu 1280")  # towards `out`
+    lab.probe("x/h", "out", "udp/99", "allow", "size", 1400)
+    lab.go("narrow-link")
+    return lab.script
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     args.add_argument("--loader", action="append", choices=cluster.LOADERS)
@@ -91,6 +161,7 @@ def main():
     jobs = []
     with tempfile.TemporaryDirectory() as tmp:
         for loader in args.loader or cluster.loaders():
+            jobs.append((f"hosts-kept/{loader}", functools.partial(kept_script, loader, tmp)))
             for failsafe in (True, False):
                 jobs.append((f"hosts/{loader}", functools.partial(script_of, loader, tmp, failsafe)))
         sys.exit(cluster.run_jobs(jobs))

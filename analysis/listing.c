@@ -33,7 +33,8 @@ void list_connect(struct lister *l, uint32_t from, uint32_t to, struct traffic t
     if (!focus_keeps(l, from, to)) {
         return;
     }
-    const struct shown s = l->shown.v[list_shown(l, t)];
+    uint32_t shown = list_shown(l, t);
+    const struct shown s = l->shown.v[shown];
     for (int f = LIST_BOTH; f <= LIST_IPV6; f++) {
         const struct list_connection c = {from, to, s.by_family[f], (enum list_family)f};
         if (c.ports == ID_NONE) {

@@ -49,24 +49,38 @@ struct str listed_owner(struct arena *a, const struct workload *w)
     return usable ? owner : STR("");
 }
 
-static struct str group_key(struct arena *a, const struct workload *w, struct str owner)
+static struct str in_namespace(struct arena *a, const struct workload *w, struct str name)
 {
-    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(owner));
+    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(name));
+}
+
+static void claim_name(struct namer *n, struct str name, const void *who)
+{
+    struct claim *c = strmap_get(&n->claims, name);
+    if (c == NULL) {
+        c = ARENA_NEW(n->l->arena, struct claim);
+        c->who = who;
+        strmap_put(&n->claims, name, c);
+    }
+    c->several = c->several || c->who != who;
 }
 
 static void note_member(struct namer *n, uint32_t class_id, const struct endpoint_member *m)
 {
     struct lister *l = n->l;
-    struct str owner = listed_owner(l->arena, m->workload);
+    const struct workload *w = m->workload;
+    claim_name(n, in_namespace(l->arena, w, w->name), w);
+    struct str owner = l->options.level == LIST_WORKLOADS ? listed_owner(l->arena, w) : STR("");
     if (owner.n == 0) {
         return;
     }
-    struct str key = group_key(l->arena, m->workload, owner);
+    struct str key = in_namespace(l->arena, w, owner);
     struct group *g = strmap_get(&n->groups, key);
     if (g == NULL) {
         g = ARENA_NEW(l->arena, struct group);
-        *g = (struct group){owner, class_id, m->workload->node, true, ID_NONE};
+        *g = (struct group){owner, class_id, w->node, true, ID_NONE};
         strmap_put(&n->groups, key, g);
+        claim_name(n, in_namespace(l->arena, w, owner_name(owner)), g);
     }
     bool apart = l->options.nodes && !str_eq(g->node, m->workload->node);
     g->alike = g->alike && g->class_id == class_id && m->naddrs == 0 && !apart;
@@ -140,33 +154,52 @@ static void set_members(struct lister *l, uint32_t end, const struct endpoint_cl
     }
 }
 
-static void add_single(struct lister *l, const struct endpoint_class *c, uint32_t member)
+/* A name that several objects have is told apart by type, "shop/web[Deployment]", whether or not
+ * all of them are endpoints: who knows the inventory would take one for the other. */
+static struct str unique_name(const struct namer *n, struct str claimed, struct str name,
+                              struct str type)
 {
-    const struct endpoint_member *m = &c->members[member];
-    struct str type = m->workload != NULL ? workload_type(m->workload) : STR("Node");
-    uint32_t end = add_end(l, c, member_name(l->arena, m), type);
-    set_members(l, end, c, &member, 1);
+    const struct claim *c = strmap_get(&n->claims, claimed);
+    return c != NULL && c->several
+               ? str_printf(n->l->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(type))
+               : name;
 }
 
-static void add_group(struct lister *l, struct group *g, const struct endpoint_class *c,
+static void add_workload(const struct namer *n, const struct endpoint_class *c, uint32_t member)
+{
+    struct lister *l = n->l;
+    const struct workload *w = c->members[member].workload;
+    struct str type = workload_type(w), claimed = in_namespace(l->arena, w, w->name);
+    struct str name = unique_name(n, claimed, member_name(l->arena, &c->members[member]), type);
+    set_members(l, add_end(l, c, name, type), c, &member, 1);
+}
+
+static void add_node(struct lister *l, const struct endpoint_class *c, uint32_t member)
+{
+    struct str name = member_name(l->arena, &c->members[member]);
+    set_members(l, add_end(l, c, name, STR("Node")), c, &member, 1);
+}
+
+static void add_group(const struct namer *n, const struct group *g, const struct endpoint_class *c,
                       const struct id_vec *which)
 {
     const struct workload *first = c->members[which->v[0]].workload;
-    struct str name = str_printf(l->arena, STR_FMT "/" STR_FMT, STR_ARG(first->ns),
-                                 STR_ARG(owner_name(g->owner)));
-    g->end = add_end(l, c, name, owner_kind(g->owner));
-    set_members(l, g->end, c, which->v, which->n);
+    struct str type = owner_kind(g->owner);
+    struct str name = in_namespace(n->l->arena, first, owner_name(g->owner));
+    uint32_t end = add_end(n->l, c, unique_name(n, name, name, type), type);
+    set_members(n->l, end, c, which->v, which->n);
 }
 
 /* The owner that a pod is listed as, or NULL. */
 static struct group *group_of(const struct namer *n, const struct workload *w)
 {
     struct str owner = listed_owner(n->l->arena, w);
-    struct group *g = owner.n > 0 ? strmap_get(&n->groups, group_key(n->l->arena, w, owner)) : NULL;
+    struct group *g =
+        owner.n > 0 ? strmap_get(&n->groups, in_namespace(n->l->arena, w, owner)) : NULL;
     return g != NULL && g->alike ? g : NULL;
 }
 
-/* Endpoints of one class of workloads on LIST_WORKLOADS. */
+/* Endpoints of one class of workloads; on LIST_PODS there are no groups. */
 static void add_workloads(const struct namer *n, const struct endpoint_class *c)
 {
     struct lister *l = n->l;
@@ -175,18 +208,18 @@ static void add_workloads(const struct namer *n, const struct endpoint_class *c)
     for (uint32_t i = 0; i < c->nmembers; i++) {
         struct group *g = group_of(n, c->members[i].workload);
         if (g == NULL) {
-            add_single(l, c, i);
+            add_workload(n, c, i);
             continue;
         }
-        if (g->end == ID_NONE) { /* for now: its number in the class */
-            g->end = (uint32_t)groups.n;
+        if (g->number == ID_NONE) {
+            g->number = (uint32_t)groups.n;
             vec_push(l->arena, &groups, g);
             vec_push(l->arena, &members, (struct id_vec){0});
         }
-        vec_push(l->arena, &members.v[g->end], i);
+        vec_push(l->arena, &members.v[g->number], i);
     }
     for (size_t i = 0; i < groups.n; i++) {
-        add_group(l, groups.v[i], c, &members.v[i]);
+        add_group(n, groups.v[i], c, &members.v[i]);
     }
 }
 
@@ -226,32 +259,24 @@ static void add_open(struct lister *l, const struct endpoint_class *c)
     e->nmembers = 1;
 }
 
-static void add_members(struct lister *l, const struct endpoint_class *c)
-{
-    for (uint32_t i = 0; i < c->nmembers; i++) {
-        add_single(l, c, i);
-    }
-}
-
 static void add_ends(const struct namer *n, const struct endpoint_class *c)
 {
     struct lister *l = n->l;
     enum list_level level = l->options.level;
     switch (c->kind) {
     case EP_WORKLOAD:
-        if (level == LIST_WORKLOADS) {
-            add_workloads(n, c);
-        } else if (level == LIST_CLASSES) {
+        if (level == LIST_CLASSES) {
             add_class(l, c);
         } else {
-            add_members(l, c);
+            add_workloads(n, c);
         }
         return;
     case EP_NODE:
-        if (l->options.nodes && level == LIST_CLASSES) {
+        if (level == LIST_CLASSES && l->options.nodes) {
             add_class(l, c);
-        } else if (l->options.nodes) {
-            add_members(l, c);
+        }
+        for (uint32_t i = 0; level != LIST_CLASSES && l->options.nodes && i < c->nmembers; i++) {
+            add_node(l, c, i);
         }
         return;
     case EP_RANGE: /* on the other levels each connection makes its own */
@@ -264,29 +289,6 @@ static void add_ends(const struct namer *n, const struct endpoint_class *c)
             add_open(l, c);
         }
         return;
-    }
-}
-
-/* Names that several endpoints would have are told apart by type: "shop/web[Deployment]". An object
- * of the inventory is unique by namespace, name and type. */
-static void tell_names_apart(struct lister *l)
-{
-    struct strmap first; /* by name: the endpoint that had it first, until told apart */
-    strmap_init(&first, l->arena);
-    size_t n = l->ends.n;
-    struct str *names = ARENA_NEW_ARRAY(l->arena, n, struct str);
-    for (size_t i = 0; i < n; i++) {
-        struct list_endpoint *e = &l->ends.v[i];
-        names[i] = e->name;
-        struct list_endpoint *before = strmap_put(&first, names[i], e);
-        if (before != NULL) {
-            e->name =
-                str_printf(l->arena, STR_FMT "[" STR_FMT "]", STR_ARG(names[i]), STR_ARG(e->type));
-            if (str_eq(before->name, names[i])) {
-                before->name = str_printf(l->arena, STR_FMT "[" STR_FMT "]", STR_ARG(names[i]),
-                                          STR_ARG(before->type));
-            }
-        }
     }
 }
 
@@ -304,8 +306,9 @@ void list_ends(struct lister *l)
 {
     struct namer n = {.l = l};
     strmap_init(&n.groups, l->arena);
+    strmap_init(&n.claims, l->arena);
     const struct world *w = l->w;
-    for (uint32_t i = 0; i < w->nclasses && l->options.level == LIST_WORKLOADS; i++) {
+    for (uint32_t i = 0; i < w->nclasses && l->options.level != LIST_CLASSES; i++) {
         for (size_t k = 0; k < w->classes[i].nmembers; k++) {
             if (w->classes[i].kind == EP_WORKLOAD) {
                 note_member(&n, i, &w->classes[i].members[k]);
@@ -315,11 +318,8 @@ void list_ends(struct lister *l)
     for (size_t i = 0; i < w->nclasses; i++) {
         add_ends(&n, &w->classes[i]);
     }
-    if (l->options.level != LIST_CLASSES) {
-        tell_names_apart(l);
-        if (l->ends.n > 0) {
-            qsort(l->ends.v, l->ends.n, sizeof *l->ends.v, end_order);
-        }
+    if (l->options.level != LIST_CLASSES && l->ends.n > 0) {
+        qsort(l->ends.v, l->ends.n, sizeof *l->ends.v, end_order);
     }
     l->of_class = ARENA_NEW_ARRAY(l->arena, w->nclasses, struct id_vec);
     for (uint32_t i = 0; i < l->ends.n; i++) {

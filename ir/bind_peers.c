@@ -103,7 +103,7 @@ struct ipset bind_node_addresses(struct binding *b, const struct selector *nodes
             }
         }
     }
-    return ipset_of_ranges(b->scratch, found.v, found.n);
+    return ipset_of_ranges(b->arena, found.v, found.n);
 }
 
 /* The number of these addresses, less the inventory's if they are the outside only; ID_NONE if

@@ -13,13 +13,18 @@ struct group { /* pods of one owner */
     uint32_t class_id;
     struct str node; /* of the first */
     bool alike;      /* all in one class, each as a whole, and, if nodes are listed, on one node */
-    uint32_t end;    /* endpoint, once made; else ID_NONE */
+    uint32_t number; /* in its class, of those that are alike; ID_NONE: not counted yet */
+};
+
+struct claim { /* to a name */
+    const void *who;
+    bool several; /* somebody else claims it, too */
 };
 
 struct namer {
     struct lister *l;
-    struct strmap groups;         /* by "NAMESPACE/Kind/name" */
-    const struct workload **seen; /* by class: the member before, to find one that is there twice */
+    struct strmap groups; /* by "NAMESPACE/Kind/name" */
+    struct strmap claims; /* by "NAMESPACE/name" */
 };
 
 /* The kind before the slash of "Deployment/web"; the name after it. */

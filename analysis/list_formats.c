@@ -4,6 +4,8 @@
 #include <stddef.h>
 
 const struct list_format list_formats[] = {
-    {"text", list_text, true}, {"json", list_json, true}, {"csv", list_csv, false},
-    {"md", list_md, false},    {"dot", list_dot, true},   {NULL, NULL, false},
+    {"text", list_text, true, true}, {"json", list_json, true, true},
+    {"csv", list_csv, false, true},  {"md", list_md, false, true},
+    {"dot", list_dot, true, true},   {"html", report_html, true, false},
+    {NULL, NULL, false, false},
 };

@@ -132,6 +132,7 @@ struct list_format {
     const char *name;
     list_emit_fn emit;
     bool classes; /* can print LIST_CLASSES */
+    bool pairs;   /* can print the other levels */
 };
 extern const struct list_format list_formats[]; /* ends with a row without name */
 

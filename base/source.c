@@ -54,8 +54,9 @@ static bool begins_code_point(char c)
     return ((unsigned char)c & 0xC0) != 0x80;
 }
 
-static void line_feed(struct line_reader *r, struct str piece)
+static bool line_feed(void *reader, struct str piece)
 {
+    struct line_reader *r = reader;
     size_t at = 0;
     while (r->line > 1 && at < piece.n) {
         const char *lf = memchr(piece.p + at, '\n', piece.n - at);
@@ -73,10 +74,14 @@ static void line_feed(struct line_reader *r, struct str piece)
             r->full = r->kept.n == LINE_MAX_BYTES;
         }
     }
+    return !r->full;
 }
 
-/* Feeds a regular file, read anew. Whatever goes wrong only shortens the line. */
-static void line_feed_file(struct line_reader *r, struct arena *a, struct str path)
+/* Takes the bytes of a source in pieces; false: no more are wanted. */
+typedef bool (*piece_fn)(void *reader, struct str piece);
+
+/* Feeds a regular file, read anew, up to `most` bytes. Whatever goes wrong only shortens it. */
+static void feed_file(struct arena *a, struct str path, size_t most, piece_fn feed, void *reader)
 {
     /* O_NONBLOCK: should the path have become a FIFO since, nobody waits for it. */
     int fd = open(str_dup(a, path).p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -84,12 +89,12 @@ static void line_feed_file(struct line_reader *r, struct arena *a, struct str pa
         return;
     }
     struct stat st;
-    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    bool more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     char piece[16 * 1024];
-    for (size_t done = 0; regular && !r->full && done < REREAD_MAX;) {
+    for (size_t done = 0; more && done < most;) {
         ssize_t n = read(fd, piece, sizeof piece);
         if (n > 0) {
-            line_feed(r, (struct str){piece, (size_t)n});
+            more = feed(reader, (struct str){piece, (size_t)n});
             done += (size_t)n;
         } else if (n == 0 || errno != EINTR) {
             break;
@@ -111,7 +116,7 @@ static struct str line_read(const struct sources *s, struct span at, uint32_t sk
     if (source->text.n > 0) {
         line_feed(&r, source->text);
     } else {
-        line_feed_file(&r, a, source->path);
+        feed_file(a, source->path, REREAD_MAX, line_feed, &r);
     }
     if (r.kept.n > 0 && r.kept.n < LINE_MAX_BYTES && r.room[r.kept.n - 1] == '\r') {
         r.kept.n--;
@@ -130,6 +135,72 @@ struct str sources_excerpt(const struct sources *s, struct span at, struct arena
     uint32_t skip = at.col > EXCERPT_BEFORE ? at.col - EXCERPT_BEFORE : 0;
     *first_col = skip + 1;
     return line_read(s, at, skip, a);
+}
+
+/* ---- many lines ---- */
+
+struct lines_reader { /* of one file */
+    const struct span *at;
+    struct str *lines;
+    size_t n, next; /* places; the first whose line is not read yet */
+    struct arena *arena;
+    uint32_t line; /* that is being read */
+    char room[LINE_MAX_BYTES];
+    size_t kept;
+};
+
+static void lines_end(struct lines_reader *r)
+{
+    size_t n = r->kept > 0 && r->room[r->kept - 1] == '\r' ? r->kept - 1 : r->kept;
+    struct str line = {NULL, 0};
+    while (r->next < r->n && r->at[r->next].line == r->line) {
+        line = line.p != NULL ? line : str_dup(r->arena, (struct str){r->room, n});
+        r->lines[r->next++] = line;
+    }
+    r->kept = 0;
+    r->line++;
+}
+
+static bool lines_feed(void *reader, struct str piece)
+{
+    struct lines_reader *r = reader;
+    for (size_t at = 0; at < piece.n && r->next < r->n;) {
+        const char *lf = memchr(piece.p + at, '\n', piece.n - at);
+        size_t end = lf != NULL ? (size_t)(lf - piece.p) : piece.n;
+        size_t room = sizeof r->room - r->kept;
+        if (r->at[r->next].line == r->line) {
+            size_t take = end - at < room ? end - at : room;
+            memcpy(r->room + r->kept, piece.p + at, take);
+            r->kept += take;
+        }
+        if (lf != NULL) {
+            lines_end(r);
+        }
+        at = end + 1;
+    }
+    return r->next < r->n;
+}
+
+void sources_lines(const struct sources *s, const struct span *at, size_t n, struct arena *a,
+                   struct str *lines)
+{
+    struct lines_reader *r = ARENA_NEW(a, struct lines_reader);
+    for (size_t first = 0, end; first < n; first = end) {
+        for (end = first + 1; end < n && at[end].file == at[first].file; end++) {
+        }
+        const struct source *source = sources_get(s, at[first].file);
+        *r = (struct lines_reader){
+            .at = at + first, .lines = lines + first, .n = end - first, .arena = a, .line = 1};
+        for (size_t i = first; i < end; i++) {
+            lines[i] = (struct str){NULL, 0};
+        }
+        if (source->text.n > 0) {
+            lines_feed(r, source->text);
+        } else if (source->reopen) {
+            feed_file(a, source->path, SIZE_MAX, lines_feed, r);
+        }
+        lines_end(r); /* the last may have no line end */
+    }
 }
 
 /* ---- order ---- */

@@ -47,6 +47,10 @@ struct str sources_line(const struct sources *s, struct span at, struct arena *a
 struct str sources_excerpt(const struct sources *s, struct span at, struct arena *a,
                            uint32_t *first_col);
 
+/* The same for the lines of many places, which rise by file, then line; each file is read once. */
+void sources_lines(const struct sources *s, const struct span *at, size_t n, struct arena *a,
+                   struct str *lines);
+
 /* Order of places: by path bytes, line, column. No place sorts last. */
 int span_cmp(const struct sources *s, struct span a, struct span b);
 

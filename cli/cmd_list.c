@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct option output[] = {
-    {OPT_OUTPUT, "output", 'o', "text|json|csv|md|dot", "the format of the answer (text)"},
+    {OPT_OUTPUT, "output", 'o', "text|json|csv|md|dot|html", "the format of the answer (text)"},
     {OPT_PODS, "pods", 0, NULL, "list pods one by one, and not by what owns them"},
     {OPT_CLASSES, "classes", 0, NULL, "list all that no policy can tell apart once, with members"},
     {OPT_NODES, "nodes", 0, NULL, "list nodes, too"},

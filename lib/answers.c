@@ -55,9 +55,16 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
         return answer_usage(n,
                             str_printf(&n->ctx.arena, "-o %s cannot list classes", format->name).p);
     }
+    if (o->level == NPC_LIST_PODS && !format->pairs) {
+        return answer_usage(
+            n, str_printf(&n->ctx.arena,
+                          "-o %s shows classes with their members: --pods does not go with it",
+                          format->name)
+                   .p);
+    }
     const struct world_options world_options = {.ipblock_external = n->emit.bind.ipblock_external,
                                                 .open = o->exposure};
-    const struct list_options options = {.level = levels[o->level],
+    const struct list_options options = {.level = format->pairs ? levels[o->level] : LIST_CLASSES,
                                          .nodes = o->nodes,
                                          .exposure = o->exposure,
                                          .from = str_of(o->from),

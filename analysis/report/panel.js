@@ -1,0 +1,167 @@
+// The side panel: what is known of the selected item, edge or policy, and the list of findings. Whatever leads on
+// is a button with the key of what it selects.
+
+const DIRECTION_NAMES = ["ingress", "egress"];
+
+function link(key, ...content) {
+    return html("button", { class: "link", "data-select": key }, ...content);
+}
+
+function heading(text) {
+    return html("h3", null, text);
+}
+
+function section(title, ...content) {
+    return html("section", null, heading(title), ...content);
+}
+
+function list(items, empty) {
+    return items.length > 0 ? html("ul", null, items.map((item) => html("li", null, item))) : html("p", { class: "quiet" }, empty);
+}
+
+// A place and its line, as an editor would show it.
+function source(line) {
+    const [, number, text] = data.lines[line];
+    return html("figure", { class: "source" },
+        html("figcaption", null, place(line)),
+        text === "" ? null : html("pre", null, html("span", { class: "number" }, `${number}`), html("code", null, text.trim())));
+}
+
+// ---- parts of a panel ----
+
+function ruleEntry(id) {
+    const rule = rules[id];
+    return html("div", { class: "rule" },
+        html("p", null, link(`policy:${rule.policy}`, policies[rule.policy].name),
+            ` ${rule.action}s by ${DIRECTION_NAMES[rule.direction]}[${rule.index}]`),
+        source(rule.line));
+}
+
+// Why an edge is open in one direction: the rules of the end that this direction is decided at.
+function whySection(edge, direction) {
+    const end = direction === EGRESS ? edge.from : edge.to;
+    const title = direction === EGRESS ? `Leaves ${itemName(end)}` : `Enters ${itemName(end)}`;
+    if (!end.units.some((unit) => canBeIsolated(unit.cls))) {
+        return section(title, html("p", { class: "quiet" }, "No policy decides about this end."));
+    }
+    const { rules: opened, loose } = reasonsOf(edge, direction);
+    return section(title,
+        loose ? html("p", { class: "warn" }, wall("open"), `${opened.length > 0 ? "Some of it is not" : "Not"} isolated for ` +
+            `${DIRECTION_NAMES[direction]}: no policy selects it, so everything passes.`) : null,
+        ...opened.map(ruleEntry));
+}
+
+function wall(state) {
+    return html("span", { class: `wallmark ${state}`, "aria-hidden": "true" });
+}
+
+function isolationSection(item) {
+    const able = item.units.filter((unit) => canBeIsolated(unit.cls));
+    if (able.length === 0) {
+        return null;
+    }
+    const words = { closed: "isolated", open: "not isolated", mixed: "partly isolated" };
+    return section("Isolation", [INGRESS, EGRESS].map((direction) => {
+        const state = isolation(item, direction);
+        const by = [...new Set(able.flatMap((unit) => unit.cls.policies[direction]))].sort((a, b) => a - b);
+        return html("div", null,
+            html("p", null, wall(state), `${DIRECTION_NAMES[direction]}: ${words[state]}`),
+            by.length > 0 ? list(by.map((id) => link(`policy:${id}`, policies[id].name)), "") : null);
+    }));
+}
+
+function flowSection(title, edges, otherEnd) {
+    return section(`${title} (${edges.length})`, list(edges.slice(0, 200).map((edge) =>
+        link(edge.key, html("span", null, itemName(otherEnd(edge))), html("span", { class: "quiet" }, ` ${edgeText(edge)}`))), "Nothing."),
+    edges.length > 200 ? html("p", { class: "quiet" }, "The Flows tab has them all.") : null);
+}
+
+function membersSection(item) {
+    const names = item.units.flatMap((unit) => unit.members.map((member) => [unit, member]));
+    if (names.length === 1) {
+        const [[, member]] = names;
+        return section("About", list([member[2], member[3]].filter((text) => text), "No labels."));
+    }
+    return section(`Members (${names.length})`, html("ul", { class: "members" }, names.slice(0, 500).map(([unit, member]) =>
+        html("li", null, memberName(unit.cls, member), html("span", { class: "quiet" }, ` ${member[3]}`)))),
+    names.length > 500 ? html("p", { class: "quiet" }, `And ${count(names.length - 500, "more", "more")}.`) : null);
+}
+
+const SEVERITY_SIGNS = { error: "✕", warning: "!", info: "i" };
+
+function findingEntry(index) {
+    const finding = findings[index];
+    return html("article", { class: `finding ${finding.severity}` },
+        html("p", null, html("span", { class: "sign", "aria-hidden": "true" }, SEVERITY_SIGNS[finding.severity]),
+            html("strong", null, `${finding.severity}: `), finding.text, html("span", { class: "quiet" }, ` ${finding.id} ${finding.slug}`)),
+        finding.line >= 0 ? source(finding.line) : null,
+        finding.hint ? html("p", { class: "hint" }, `Hint: ${finding.hint}`) : null,
+        finding.notes.map(([line, text]) => html("div", null, html("p", null, text), source(line))),
+        finding.policy >= 0 ? html("p", null, "In ", link(`policy:${finding.policy}`, policies[finding.policy].name)) : null);
+}
+
+function findingsSection(indices) {
+    return indices.length > 0 ? section(`Findings (${indices.length})`, indices.map(findingEntry)) : null;
+}
+
+// ---- panels ----
+
+function itemPanel(item, shown) {
+    return [
+        html("h2", null, itemName(item)),
+        item.canExpand ? html("p", null, html("button", { "data-fold": foldKey(item) }, item.kind === "member" ? "Collapse" : "Expand")) : null,
+        isolationSection(item),
+        findingsSection(findingsOf(item)),
+        flowSection("Incoming", shown.edges.filter((edge) => edge.to === item), (edge) => edge.from),
+        flowSection("Outgoing", shown.edges.filter((edge) => edge.from === item), (edge) => edge.to),
+        membersSection(item),
+    ];
+}
+
+function edgePanel(edge) {
+    return [
+        html("h2", null, link(edge.from.key, itemName(edge.from)), " → ", link(edge.to.key, itemName(edge.to))),
+        html("p", { class: "portlist" }, edgeText(edge)),
+        whySection(edge, EGRESS),
+        whySection(edge, INGRESS),
+    ];
+}
+
+function policyPanel(policy, shown) {
+    const selects = (direction) => shown.items.filter((item) =>
+        item.units.some((unit) => unit.cls.policies[direction].includes(policy.id)));
+    const mine = rules.flatMap((rule, id) => (rule.policy === policy.id ? [id] : []));
+    return [
+        html("h2", null, policy.name),
+        html("p", { class: "quiet" }, policy.kind),
+        source(policy.line),
+        findingsSection(findingsOfPolicy[policy.id]),
+        ...[INGRESS, EGRESS].map((direction) => {
+            const items = selects(direction);
+            return items.length > 0 ? section(`Decides ${DIRECTION_NAMES[direction]} of`, list(items.map((item) => link(item.key, itemName(item))), "")) : null;
+        }),
+        section("Rules that open something", mine.map(ruleEntry), mine.length === 0 ? html("p", { class: "quiet" }, "None.") : null),
+    ];
+}
+
+function startPanel() {
+    return [html("h2", null, "Nothing is selected"),
+        html("p", null, "Select a workload to see its isolation, findings and flows, or a flow to see the policy lines that open it.")];
+}
+
+function drawPanel(node, shown, sel) {
+    const policy = /^policy:(\d+)$/.exec(sel);
+    const edge = shown.edges.find((candidate) => candidate.key === sel);
+    const item = shown.byKey.get(sel);
+    const content = policy && policies[policy[1]] ? policyPanel(policies[policy[1]], shown) :
+        edge ? edgePanel(edge) : item ? itemPanel(item, shown) : startPanel();
+    node.replaceChildren(...content.flat().filter((child) => child));
+    node.scrollTop = 0;
+}
+
+function drawFindings(node) {
+    const order = ["error", "warning", "info"];
+    const sorted = findings.map((finding, index) => index)
+        .sort((a, b) => order.indexOf(findings[a].severity) - order.indexOf(findings[b].severity) || a - b);
+    node.replaceChildren(...(sorted.length > 0 ? sorted.map(findingEntry) : [html("p", { class: "quiet" }, "No findings.")]));
+}

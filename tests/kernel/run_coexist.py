@@ -102,6 +102,7 @@ class Machine(cluster.Lab):
         self.probe("peer", "m", "tcp/22", "allow")  # npc's failsafe, and nobody closes it
         self.probe("m", "ext", "udp/53", "allow")
         self.probe("m", "peer", "udp/53", "deny")
+        self.probe("g1", "m", "udp/5353", "deny")  # what a guest asks of the machine is the machine's
         self.check_other(step)
 
     def check_other(self, step):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Three machines that each load their own rules (examples/vms), and packets between them: what the
-policy allows, what it denies, and what a host never closes. With and without failsafe ports.
+"""Three machines that each load their own rules (examples/vms, the result of docs/migration.md), and
+packets between them: what the policy allows, what it denies, and what a host never closes. With and
+without failsafe ports.
 
     run_hosts.py [--loader nft]
 """
@@ -13,34 +14,45 @@ import tempfile
 
 import cluster
 
-EXAMPLE = os.path.join(cluster.ROOT, "examples", "vms", "vms.npc")
+EXAMPLE = os.path.join(cluster.ROOT, "examples", "vms")
 HOSTS = {
     "web1": ["198.51.100.11", "2001:db8:1::11"],
     "api1": ["198.51.100.12", "2001:db8:1::12"],
     # The inventory knows no IPv6 address of db1: its rules close that family all the same.
     "db1": ["198.51.100.13", "2001:db8:1::13"],
+    "lb1": ["198.51.100.2", "2001:db8:1::2"],
+    "resolver": ["198.51.100.53", "2001:db8:1::53"],
     "office": ["203.0.113.9", "2001:db8:ffff::9"],
     "world": ["192.0.2.77", "2001:db8:77::1"],
 }
 
 # FROM TO PROTO PORT VERDICT [FAMILY]
 PROBES = """
-world web1 tcp 80 allow
-world web1 tcp 443 allow
-world web1 tcp 8080 deny
+lb1 web1 tcp 80 allow
+lb1 web1 tcp 8080 deny
+lb1 api1 tcp 8080 deny
+world web1 tcp 80 deny
 web1 api1 tcp 8080 allow
+web1 api1 tcp 9000 deny
 web1 api1 tcp 5432 deny
 api1 db1 tcp 5432 allow 4
 api1 db1 tcp 5432 deny 6
 web1 db1 tcp 5432 deny
-world db1 tcp 5432 deny
+office db1 tcp 5432 deny
 world api1 tcp 8080 deny
 api1 web1 tcp 80 deny
 db1 web1 tcp 80 deny
+db1 api1 tcp 8080 deny
 db1 world tcp 443 deny
+web1 resolver udp 53 allow
+db1 resolver tcp 53 allow
+db1 resolver udp 5353 deny
+db1 world udp 53 deny
 office web1 icmp echo allow
 office db1 icmp echo allow
 world web1 icmp echo deny
+office api1 tcp 9100 allow
+world api1 tcp 9100 deny
 world db1 sctp 5432 deny
 db1 office udp 123 allow
 web1 office udp 123 allow

@@ -185,7 +185,7 @@ static void try_layout(const struct layout *l, bool hosts)
     struct probes p;
     fill_packets(&p);
     size_t wrong = 0, shown = 0;
-    for (size_t round = rng_rounds(60); round > 0; round--) {
+    for (size_t round = rng_rounds(100); round > 0; round--) {
         struct random_world w;
         struct sim tables[FAMILIES];
         world_init(&w, &rng);

@@ -483,26 +483,36 @@ static inline enum fate naive_networkpolicies(const struct random_world *w, enum
     return fate;
 }
 
+static inline bool naive_targets(const struct random_world *w, const struct policy *p,
+                                 const struct workload *pod)
+{
+    const struct labels *ns = &inventory_find_ns(&w->program.inv, pod->ns)->labels;
+    return naive_selects(p->target_ns, ns) &&
+           (p->target_pods == NULL || naive_selects(p->target_pods, &pod->labels));
+}
+
+static inline enum fate fate_of(enum action action)
+{
+    static const enum fate fates[] = {
+        [ACT_ALLOW] = FATE_ALLOWED, [ACT_DENY] = FATE_DENIED, [ACT_PASS] = FATE_UNDECIDED};
+    return fates[action];
+}
+
 /* The first rule of the tier that matches; of equal priorities the policy that comes first. */
 static inline enum fate naive_tier(const struct random_world *w, struct str tier, enum direction d,
                                    const struct workload *pod, struct address peer,
                                    struct packet pk)
 {
-    const struct labels *ns = &inventory_find_ns(&w->program.inv, pod->ns)->labels;
     const struct workload *destination = d == DIR_INGRESS ? pod : naive_pod(&w->program, peer);
-    for (size_t i = 0; i < PRIORITIES * w->program.policies.n; i++) {
-        const struct policy *p = w->program.policies.v[i % w->program.policies.n];
-        if (p->priority != i / w->program.policies.n || p->tier.n == 0 || !str_eq(p->tier, tier) ||
-            !naive_selects(p->target_ns, ns) ||
-            (p->target_pods != NULL && !naive_selects(p->target_pods, &pod->labels))) {
-            continue;
-        }
-        for (size_t k = 0; k < p->nrules[d]; k++) {
-            if (naive_rule(w, p, &p->rules[d][k], peer, pk, destination)) {
-                enum action action = p->rules[d][k].action;
-                return action == ACT_ALLOW  ? FATE_ALLOWED
-                       : action == ACT_DENY ? FATE_DENIED
-                                            : FATE_UNDECIDED;
+    for (uint32_t priority = 0; priority < PRIORITIES; priority++) {
+        for (size_t i = 0; i < w->program.policies.n; i++) {
+            const struct policy *p = w->program.policies.v[i];
+            bool asked = p->tier.n > 0 && p->priority == priority && str_eq(p->tier, tier);
+            for (size_t k = 0; asked && k < p->nrules[d]; k++) {
+                if (naive_rule(w, p, &p->rules[d][k], peer, pk, destination) &&
+                    naive_targets(w, p, pod)) {
+                    return fate_of(p->rules[d][k].action);
+                }
             }
         }
     }

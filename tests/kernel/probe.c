@@ -460,8 +460,10 @@ bool prober_say(struct prober *p, const char *name)
     while (sent && !q.done && now_ms() - begin < SAY_MS) {
         uint32_t got = 0;
         turn(p, 5);
-        if (f->proto == PROBE_TCP && recv(f->fd, &got, sizeof got, 0) == sizeof got) {
-            settle(&q, got == nonce);
+        /* What was said before may be answered late. */
+        if (f->proto == PROBE_TCP && recv(f->fd, &got, sizeof got, 0) == sizeof got &&
+            got == nonce) {
+            settle(&q, true);
         }
     }
     p->probes = saved;

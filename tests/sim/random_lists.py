@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""Random worlds: every pair, protocol and port that `npc list` lists, on each of its levels, is what the
+Kubernetes API says (evaluated naively), and nothing else is. Neither side shares code with npc.
+
+    random_lists.py [--seed N] [--count M] [--first NUMBER]
+
+World number i of seed N depends on N and i alone: a failure is run again with the two numbers.
+"""
+import argparse
+import copy
+import ipaddress
+import json
+import pathlib
+import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pylib"))
+import npctest  # noqa: E402
+
+import listing  # noqa: E402
+import worlds  # noqa: E402
+from naive import World  # noqa: E402
+from verdicts import Verdicts  # noqa: E402
+
+FAILURES_SHOWN = 5
+NAIVE_PACKETS = 60
+MOST_ENDS = 24  # a small world has fewer: there, every pair is compared
+LEVELS = {"pods": ["--pods", "--nodes"], "workloads": [], "classes": ["--classes", "--nodes"]}
+
+
+# ---- worlds with owners, templates and many addresses ----
+
+def own(rng, pods, name):
+    """Makes one owner of the pods: a StatefulSet, or a Deployment by way of its ReplicaSet."""
+    if rng.random() < 0.5:
+        owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "uid": "u", "controller": True}
+    else:
+        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-5d4f8c7b9", "uid": "u",
+                 "controller": True}
+        for pod in pods:
+            pod["metadata"]["labels"]["pod-template-hash"] = "5d4f8c7b9"
+    for pod in pods:
+        pod["metadata"]["ownerReferences"] = [owner]
+
+
+def replicas(rng, objs):
+    """Some pods become several with one owner; now and then one of them differs after all."""
+    pods = [o for o in objs if o["kind"] == "Pod" and o["status"]["phase"] == "Running"
+            and not o["spec"].get("hostNetwork")]
+    for number, pod in enumerate(rng.sample(pods, min(len(pods), rng.randint(0, 3)))):
+        same = [pod]
+        for i in range(rng.randint(0, 2)):
+            clone = copy.deepcopy(pod)
+            clone["metadata"]["name"] += f"-{i}"
+            clone["status"]["podIPs"] = [{"ip": str(ipaddress.ip_address(a["ip"]) + 1000 + 10 * i + number)}
+                                         for a in pod["status"]["podIPs"]]
+            clone["status"].pop("podIP", None)
+            clone["spec"]["nodeName"] = rng.choice(["n1", "n2"])
+            if rng.random() < 0.15:
+                clone["metadata"]["labels"]["app"] = "odd"
+            same.append(clone)
+        objs += same[1:]
+        # a name of its own, that of another owner, that of a pod (never of what may be a template)
+        names = [p["metadata"]["name"] for p in pods if p["status"]["podIPs"]]
+        own(rng, same, rng.choice(["web", f"set-{number}", *names[:1]]))
+
+
+def more_addresses(rng, objs):
+    for i, obj in enumerate(objs):
+        if obj["kind"] == "Pod" and not obj["spec"].get("hostNetwork") and obj["status"]["podIPs"] and rng.random() < 0.1:
+            obj["status"]["podIPs"].append({"ip": f"10.0.1.{100 + i % 100}" if rng.random() < 0.5 else f"172.16.0.{i % 250}"})
+
+
+def template_of(pod):
+    """A Deployment that would make this pod."""
+    meta = pod["metadata"]
+    return {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
+            "spec": {"template": {"metadata": {"labels": meta["labels"]}, "spec": pod["spec"]}}}
+
+
+def is_template(rng, obj):
+    return (obj["kind"] == "Pod" and not obj["status"]["podIPs"] and obj["status"]["phase"] == "Running"
+            and not obj["metadata"].get("ownerReferences") and rng.random() < 0.5)
+
+
+def unique_addresses(objs):
+    seen = [a["ip"] for o in objs if o["kind"] == "Pod" and o["status"]["phase"] == "Running"
+            and not o["spec"].get("hostNetwork") for a in o["status"]["podIPs"]]
+    return len(seen) == len(set(seen))
+
+
+def make_world(rng, number):
+    """(what the evaluator reads, what npc reads)."""
+    while True:
+        objs = worlds.objects(rng, {29: "large", 14: "wide"}.get(number % 30, "small"))
+        replicas(rng, objs)
+        if rng.random() < 0.3:
+            more_addresses(rng, objs)
+        if unique_addresses(objs):
+            return objs, [template_of(o) if is_template(rng, o) else o for o in objs]
+
+
+def owners_of(objs):
+    """What pods are listed as: (kind, name), by NAMESPACE/NAME of the pod."""
+    owners = {}
+    for obj in objs:
+        for owner in obj["metadata"].get("ownerReferences", []):
+            name = owner["name"].removesuffix("-5d4f8c7b9") if owner["kind"] == "ReplicaSet" else owner["name"]
+            kind = "Deployment" if owner["kind"] == "ReplicaSet" else owner["kind"]
+            owners[f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"] = (kind, name)
+    return owners
+
+
+# ---- trials ----
+
+class Trial:
+    def __init__(self, suite, seed, number):
+        self.suite = suite
+        self.rng = random.Random(f"{seed}/{number}")
+        self.objs, self.inputs = make_world(self.rng, number)
+        self.external = self.rng.random() < 0.35
+        self.world = World(self.objs, external=self.external)
+        self.verdicts = Verdicts(self.world, self.objs)
+        self.directory = suite.scratch("world")
+        self.level = None
+        self.pods = [p for p in self.world.pods if p.is_pod]
+        self.owners = owners_of(self.objs)
+
+    def write(self):
+        npc_only = [o for o in self.inputs if o["apiVersion"] == "npc"]
+        items = [o for o in self.inputs if o["apiVersion"] != "npc"]
+        (self.directory / "policies.npc").write_text(worlds.npc_text(npc_only))
+        (self.directory / "world.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+
+    def list(self, *arguments):
+        done = self.suite.run("list", "-o", "json", "--ipblock", "external" if self.external else "any", *arguments,
+                              self.directory / "world.json", self.directory / "policies.npc")
+        listing.demand(done.status == 0, f"list {arguments} ended with {done.status}\n{done.diag}")
+        return listing.read(done.out)
+
+    # ---- who has which name ----
+
+    def members(self, end):
+        """The pods that a name means."""
+        same = [p for p in self.pods if str(p) == end.name]
+        owned = [p for p in self.pods for kind, name in [self.owners.get(str(p), (None, None))]
+                 if f"{p.namespace}/{name}" == end.name and end.type in (None, kind)]
+        if self.level != "workloads":
+            return same
+        listing.demand(end.type or not (same and owned), f"{end.name} is several")
+        return same if end.type == "Pod" or not owned else owned
+
+    def addresses(self, end):
+        if end.name.startswith("node:"):
+            return self.world.nodes[end.name[5:]]
+        return [a for p in self.members(end) for a in self.verdicts.addresses(p)]
+
+    # ---- the comparison ----
+
+    def wanted(self, src, dst):
+        source, target = self.world.pod_at(src), self.world.pod_at(dst)
+        return 0 if source is not None and source is target else self.verdicts.allowed(src, dst)
+
+    def free(self, pod, node):
+        return pod.node == node
+
+    def differ(self, level, got, src, dst, wanted):
+        if got != wanted:
+            raise listing.Bad("\n".join(
+                [f"{level}: {src} ({self.world.pod_at(src)}) to {dst} ({self.world.pod_at(dst)})"]
+                + [f"  {'is' if got >> i & 1 else 'is not'} listed: {p.protocol} {p.dport} {p.icmp_type}.{p.icmp_code}"
+                   for i, p in enumerate(self.verdicts.probes) if (got ^ wanted) >> i & 1][:5]))
+
+    def pod_addresses(self):
+        """Of a large world, some."""
+        pods = self.pods if len(self.pods) <= MOST_ENDS else self.rng.sample(self.pods, MOST_ENDS)
+        return [(p, a) for p in pods for a in self.verdicts.addresses(p)]
+
+    def outside(self, table):
+        found = set(worlds.interesting_addresses(self.objs)) | table.range_ends()
+        found = sorted((a for a in found if a not in self.world._inventory), key=lambda a: (a.version, int(a)))
+        return found if len(self.pods) <= MOST_ENDS else self.rng.sample(found, min(len(found), 2 * MOST_ENDS))
+
+    def compare(self, level, table, skip=lambda a, b: False):
+        pods, outside = self.pod_addresses(), self.outside(table)
+        for p, a in pods:
+            for q, b in pods:
+                if a.version == b.version and p is not q and not skip(p, q):
+                    self.differ(level, table.allowed(a, b), a, b, self.wanted(a, b))
+        for p, a in pods:
+            for b in outside:
+                if a.version == b.version:
+                    self.differ(level, table.allowed(a, b), a, b, self.wanted(a, b))
+                    self.differ(level, table.allowed(b, a), b, a, self.wanted(b, a))
+
+    def compare_nodes(self, level, table, free):
+        for node, addresses in self.world.nodes.items():
+            for p, a in self.pod_addresses():
+                for b in (b for b in addresses if b.version == a.version and not (free is None and self.free(p, node))):
+                    everything = self.verdicts.all if free and self.free(p, node) else None
+                    self.differ(level, table.allowed(a, b), a, b, everything or self.wanted(a, b))
+                    self.differ(level, table.allowed(b, a), b, a, everything or self.wanted(b, a))
+
+    def check_merged(self, table):
+        """Neighbouring ranges with the same traffic are one, whatever the inventory has between them."""
+        for (address, side), found in table.ranges.items():
+            found = sorted(found, key=lambda rm: int(rm[0].first))
+            for (r, m), (s, n) in zip(found, found[1:]):
+                listing.demand(r.last < s.first, f"ranges of {address} overlap: {r.last} {s.first}")
+                first, last = int(r.last) + 1, int(s.first) - 1
+                between = last - first < 64 and all(type(r.last)(i) in self.world._inventory
+                                                    for i in range(first, last + 1))
+                listing.demand(m != n or not between, f"ranges of {address} ({side}) are not merged at {r.last}")
+
+    def check_pods(self):
+        table = listing.Table(self.list(*LEVELS["pods"]), self.verdicts.probes, self.addresses, self.world._inventory)
+        self.compare("pods", table)
+        self.compare_nodes("pods", table, free=True)
+        self.check_merged(table)
+        return table
+
+    def check_workloads(self):
+        document = self.list(*LEVELS["workloads"])
+        names = {(e.name, e.type) for e in (listing.end_of(c[k]) for c in document["connections"] for k in ("from", "to"))
+                 if isinstance(e, listing.Named)}
+        ends = {}  # of each pod: what it is listed as
+        for pod in self.pods:
+            kind, owner = self.owners.get(str(pod), (None, None))
+            alone = {(str(pod), None), (str(pod), "Pod")} & names
+            ends[pod] = str(pod) if alone or not owner else (pod.namespace, kind, owner)
+        table = listing.Table(document, self.verdicts.probes, self.addresses, self.world._inventory)
+        self.compare("workloads", table, skip=lambda p, q: ends[p] == ends[q])
+        self.check_merged(table)
+
+    def check_classes(self):
+        document = self.list(*LEVELS["classes"])
+        table = ClassTable(document, self)
+        self.compare("classes", table)
+        self.compare_nodes("classes", table, free=None)
+
+    def run(self):
+        """Empty, or what is wrong."""
+        try:
+            self.write()
+            for self.level, check in (("pods", self.check_pods), ("workloads", self.check_workloads),
+                                      ("classes", self.check_classes)):
+                check()
+        except listing.Bad as error:
+            return str(error)
+        return self.verdicts.problem(self.rng, NAIVE_PACKETS)
+
+    def describe(self, problem):
+        return "\n".join([problem, f"--ipblock {'external' if self.external else 'any'}"]
+                         + [(self.directory / name).read_text() for name in ("policies.npc", "world.json")])
+
+
+class ClassTable:
+    """The answer of --classes, expanded."""
+
+    def __init__(self, document, trial):
+        self.class_of, self.ranges, self.blocks = {}, [], {}
+        self.alone = set()
+        for one in document["classes"]:
+            for member in one["members"]:
+                end = listing.end_of(member)
+                if isinstance(end, listing.Range):
+                    self.ranges.append((end, one["id"]))
+                    continue
+                for address in trial.addresses(end) if end.addresses is None else end.addresses:
+                    listing.demand(address not in self.class_of, f"{address} is in two classes")
+                    self.class_of[address] = one["id"]
+        self.masks = listing.Table({"connections": []}, trial.verdicts.probes, None, None)
+        for block in document["connections"]:
+            self.add(block)
+
+    def add(self, block):
+        for version in listing.VERSIONS[block.get("family")]:
+            for a in block["from"]:
+                for b in block["to"]:
+                    listing.demand((a, b, version) not in self.blocks, f"classes {a} to {b} are in two blocks")
+                    self.blocks[a, b, version] = self.masks.mask(block["ports"], version)
+
+    def find(self, address):
+        if address in self.class_of:
+            return self.class_of[address]
+        found = [c for r, c in self.ranges if r.version == address.version and r.first <= address <= r.last]
+        listing.demand(len(found) == 1, f"{address} is in {len(found)} classes")
+        return found[0]
+
+    def allowed(self, src, dst):
+        return self.blocks.get((self.find(src), self.find(dst), src.version), 0)
+
+    def range_ends(self):
+        return {a for r, _ in self.ranges for a in (r.first, r.last)}
+
+
+def main():
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--first", type=int, default=0, help="number of the first world")
+    options, sys.argv[1:] = parser.parse_known_args()
+    suite = npctest.Suite(__doc__, count=150)
+    seed, failed = suite.args.seed, 0
+    for number in range(options.first, options.first + suite.args.count):
+        trial = Trial(suite, seed, number)
+        problem = trial.run()
+        if problem:
+            failed += 1
+            if failed <= FAILURES_SHOWN:
+                suite.fail(f"random-lists-{seed}-{number}", trial.describe(problem))
+    if not failed:
+        suite.ok(f"random-lists-{seed}")
+    suite.note(f"{suite.args.count} worlds")
+    return suite.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

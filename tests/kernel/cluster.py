@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import subprocess
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NPC = os.environ.get("NPC", os.path.join(ROOT, "build", "npc"))
@@ -25,7 +26,7 @@ def load_command(loader, out, hooks=NODE_HOOKS):
         return f"nft -f {out}"
     v4, v6 = loader, loader.replace("ip", "ip6", 1)
     return (
-        f"cd {out} && export XTABLES_LOCKFILE={out}/lock && ipset restore -exist < ipsets"
+        f"cd {out} && ipset restore -exist < ipsets"
         f" && {v4}-restore --noflush < rules.v4 && {v6}-restore --noflush < rules.v6"
         f" && for t in {v4} {v6}; do for c in {' '.join(hooks)}; do"
         " $t -C $c -j NPC-$c 2>/dev/null || $t -I $c -j NPC-$c || exit 1; done; done"
@@ -39,6 +40,21 @@ def loaders():
 
 def backend_of(loader):
     return "nft" if loader == "nft" else "iptables"
+
+
+def sysctl(name, value):
+    """A command that sets a variable of the namespace that it runs in."""
+    return f"echo {value} > /proc/sys/{name}"
+
+
+def has_br_netfilter():
+    return os.path.isdir("/proc/sys/net/bridge")
+
+
+def bridge_filters(four, six):
+    """A command by which the packets of bridges cross the rules of each family (1), or do not (0)."""
+    name = "net/bridge/bridge-nf-call-"
+    return sysctl(name + "iptables", four) + " && " + sysctl(name + "ip6tables", six)
 
 
 class Pod:
@@ -192,9 +208,15 @@ class Lab:
 def run_netlab(script):
     """Runs a script; returns (whether every line of it was run and went well, labels that passed,
     text about what failed, exit status)."""
-    run = subprocess.run(
-        [NETLAB], input="\n".join(script) + "\n", capture_output=True, text=True, check=False
-    )
+    with tempfile.NamedTemporaryFile() as lock:  # not the machine's: that is root's
+        run = subprocess.run(
+            [NETLAB],
+            input="\n".join(script) + "\n",
+            env={**os.environ, "XTABLES_LOCKFILE": lock.name},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     passed = [line[3:] for line in run.stdout.splitlines() if line.startswith("ok ")]
     failed = [line for line in run.stdout.splitlines() if line.startswith("FAIL ")]
     verdicts = sum(line.startswith(("go ", "say ")) for line in script)

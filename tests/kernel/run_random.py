@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Random clusters, and real packets through them: every verdict must be what the naive evaluator
 (tests/sim/naive.py) says by the text of the API. In one kind of world two nodes route, each with
-rules for its own pods; in the other each pod is a machine that loads the rules of the host it is.
+rules for its own pods, which are routed or share a bridge; in the other each pod is a machine that
+loads the rules of the host it is.
 
     run_random.py [--seed N] [--count N] [--kind node] [--loader nft] [--packets N]
 """
@@ -46,6 +47,10 @@ class Lab:
 
     def place(self, pod):
         return "pod", str(pod), pod.node
+
+    def prepare(self):
+        """Lines before the rules are loaded."""
+        return []
 
     def rulesets(self):
         """Who loads rules, how they are compiled, and the hooks that they are for."""
@@ -99,7 +104,17 @@ class HostLab(Lab):
         )
 
 
-KINDS = {"node": Lab, "host": HostLab}
+class BridgeLab(Lab):
+    """The pods of a node share a bridge, whose packets br_netfilter passes to the rules."""
+
+    def place(self, pod):
+        return "bridged", str(pod), f"{pod.node} cni0"
+
+    def prepare(self):
+        return [f"run {node} {cluster.bridge_filters(1, 1)}" for node in self.world.nodes]
+
+
+KINDS = {"node": Lab, "host": HostLab, "bridge": BridgeLab}
 
 
 def leave_something(node):
@@ -137,7 +152,7 @@ def script_of(seed, kind, loader, packets, tmp):
     probes = list(dict.fromkeys(p for p in probes if p))[:packets]
     in_npc = [o for o in objs if o["apiVersion"] == "npc"]  # what only the language can say
     objs = [o for o in objs if o not in in_npc]
-    script = list(lab.script)
+    script = lab.script + lab.prepare()
     for i, (name, args, hooks) in enumerate(lab.rulesets()):
         out = os.path.join(tmp, f"{seed}-{kind}-{loader}-{i}")
         load = cluster.compile_to(loader, out, objs, args, worlds.npc_text(in_npc), hooks)
@@ -170,7 +185,7 @@ def main():
     args.add_argument("--loader", action="append", choices=cluster.LOADERS)
     args = args.parse_args()
     loaders = args.loader or list(cluster.LOADERS)
-    kinds = args.kind or list(KINDS)
+    kinds = args.kind or [k for k in KINDS if k != "bridge" or cluster.has_br_netfilter()]
     print(f"# seed {args.seed}, {args.count} worlds")
     with tempfile.TemporaryDirectory() as tmp:
         jobs = []

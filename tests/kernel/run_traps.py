@@ -7,7 +7,6 @@ is one trap, and says what it is. What a user has to know of them is in docs/sem
 
 import argparse
 import functools
-import os
 import shutil
 import sys
 import tempfile
@@ -15,7 +14,6 @@ import tempfile
 import cluster
 
 BOTH = cluster.FAMILIES
-BRIDGE_SYSCTLS = "/proc/sys/net/bridge"
 # Connection tracking begins with the first rule that asks for it.
 TRACK = (
     "nft 'add table inet track; add chain inet track f { type filter hook forward priority -10; };"
@@ -81,7 +79,7 @@ def reused_address(lab):
     lab.run("n1", *forget, "nft delete table inet hold", "sleep 1")
     for f in BOTH:
         lab.line(f"say flow{f} allow {lab.label}.taken-up-again{f}/{lab.loader}")
-    lab.run("n1", "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0", *forget)
+    lab.run("n1", cluster.sysctl("net/netfilter/nf_conntrack_tcp_loose", 0), *forget)
     for f in BOTH:
         lab.line(f"say flow{f} deny {lab.label}.deleted{f}/{lab.loader}")
 
@@ -235,10 +233,6 @@ def fragments(lab):
 # ---- bridges ----
 
 
-def bridge_sysctl(lab, four, six):
-    lab.run("n1", f"sysctl -qw net.bridge.bridge-nf-call-iptables={four} net.bridge.bridge-nf-call-ip6tables={six}")
-
-
 def bridge(lab):
     """Two pods of one bridge are filtered only where br_netfilter passes their packets, family by
     family; routed traffic of the same pods always is."""
@@ -248,7 +242,7 @@ def bridge(lab):
     lab.pod("c", 13)
     lab.load("policy p for pods app=a { allow from pods app=b on tcp/80 }")
     for four, six in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        bridge_sysctl(lab, four, six)
+        lab.run("n1", cluster.bridge_filters(four, six))
         for family, on in (("4", four), ("6", six)):
             lab.probe("x/b", "x/a", "tcp/80", "allow", families=family)
             lab.probe("x/b", "x/a", "tcp/81", "deny" if on else "allow", families=family)
@@ -263,7 +257,7 @@ def bridge_neighbours(lab):
     lab.node()
     lab.pod("a", 11, bridge="cni0")
     lab.pod("b", 12, bridge="cni0")
-    bridge_sysctl(lab, 1, 1)
+    lab.run("n1", cluster.bridge_filters(1, 1))
     lab.load("""
   policy a for pods app=a { default deny {ingress, egress}  allow to pods app=b on tcp/80 }
   policy b for pods app=b { default deny {ingress, egress}  allow from pods app=a on tcp/80 }""")
@@ -338,7 +332,6 @@ def mark(lab):
 
 def socket_priority(lab):
     """The priority that an application gives its socket is not touched by the rules of its host."""
-    lab.pod_hosts = True
     lab.node()
     lab.host("x/a", "203.0.113.11", "2001:db8::11")
     lab.host("x/b", "203.0.113.12", "2001:db8::12")
@@ -348,7 +341,8 @@ def socket_priority(lab):
             " add chain inet m post { type filter hook postrouting priority 0; };"
             " add rule inet m post udp dport 53 meta priority 0:5 counter name kept;"
             " add rule inet m post udp dport 53 meta priority != 0:5 counter name lost'")
-    send = "import socket as s; u = s.socket({}, s.SOCK_DGRAM); u.setsockopt(s.SOL_SOCKET, s.SO_PRIORITY, 5); u.sendto(b\"x\", (\"{}\", 53))"
+    send = ("import socket as s; u = s.socket({}, s.SOCK_DGRAM); u.setsockopt(s.SOL_SOCKET, s.SO_PRIORITY, 5);"
+            " u.sendto(b\"x\", (\"{}\", 53))")
     lab.run("x/a", *(f"python3 -c '{send.format(f, to)}'" for f, to in (("s.AF_INET", "203.0.113.12"), ("s.AF_INET6", "2001:db8::12"))),
             "nft list counter inet m kept | grep -q 'packets 2 '", "nft list counter inet m lost | grep -q 'packets 0 '")
     lab.probe("x/a", "x/b", "udp/53", "allow")
@@ -381,9 +375,9 @@ def added_address(lab):
         lab.go(step)
 
     send("no-rp-filter", {"4": "allow", "6": "allow"})
-    lab.run("n1", "sysctl -qw net.ipv4.conf.all.rp_filter=1")
+    lab.run("n1", cluster.sysctl("net/ipv4/conf/all/rp_filter", 1))
     send("rp-filter", {"4": "deny", "6": "allow"})
-    lab.run("n1", "sysctl -qw net.ipv4.conf.all.rp_filter=0",
+    lab.run("n1", cluster.sysctl("net/ipv4/conf/all/rp_filter", 0),
             "nft 'add table inet guard; add chain inet guard pre { type filter hook prerouting priority raw; };"
             " add rule inet guard pre iifname veth* fib saddr . iif oif missing drop'")
     send("rule", {"4": "deny", "6": "deny"})
@@ -396,7 +390,7 @@ NEEDS = {"bridge": "br_netfilter", "bridge_neighbours": "br_netfilter", "reused_
 
 def missing(need):
     """Why a trap cannot be tried here, or nothing."""
-    if need == "br_netfilter" and not os.path.isdir(BRIDGE_SYSCTLS):
+    if need == "br_netfilter" and not cluster.has_br_netfilter():
         return "the kernel has no br_netfilter loaded"
     if need == "conntrack" and not shutil.which("conntrack"):
         return "the program conntrack is not installed"

@@ -5,7 +5,8 @@
  * packet). Its chains:
  *  - npc_forward: replies; then the source's egress and the destination's ingress, each by a
  *    look-up of the pod's address that leads to the chain of its class: a connection needs both;
- *  - i1, e1, ...: what a class allows (nft_class.c; nft_global.c when there are very many);
+ *  - i10.0.0.7, e10.0.0.7, ...: what the class with that lowest address allows (nft_class.c;
+ *    nft_global.c when there are very many);
  *  - npc_deny: what is never filtered, then drop: only denied packets pay for looking;
  *  - npc_input, npc_output: with --host, the one class, at the hooks of the machine.
  *
@@ -207,7 +208,7 @@ static const char *const node_keeps[FAMILIES] = {
 
 static void put_deny(struct buf *out, enum family f)
 {
-    buf_puts(out, "\n\tchain npc_deny {\n");
+    buf_puts(out, "\n\tchain npc_deny {\n\t\tmeta priority set none\n"); /* it may be a class */
     buf_puts(out, node_keeps[f]);
     buf_printf(out, "\t\t%s saddr . %s daddr @self accept\n", table_family[f], table_family[f]);
     buf_puts(out, "\t\tdrop\n\t}\n");

@@ -11,10 +11,9 @@
  *
  * nft 1.0.6 cannot put the result of a map into a concatenation; hence the register. It is the
  * packet's priority and not its mark, because kube-proxy keeps state in the mark. Only first
- * packets of flows come here. A class is its number << 4, so that it is no queue's handle while
- * there are fewer than 4,096, and the priority is set back to none before a packet is let through:
- * it cannot steer the packet into another queue. A packet that is in no map never reaches a check
- * of classes, so a priority cannot be forged.
+ * packets of flows come here. The priority is set back to none wherever a packet is let through: it
+ * cannot steer the packet into another queue. A packet that is in no map never reaches a check of
+ * classes, so a priority cannot be forged.
  */
 #include "backends/nft_priv.h"
 
@@ -252,7 +251,7 @@ static struct nft_keyed *class_entries(struct classes *c, struct id_list classes
     struct nft_keyed *entries = ARENA_NEW_ARRAY(c->part->arena, classes.n, struct nft_keyed);
     for (size_t i = 0; i < classes.n; i++) {
         uint32_t class = classes.v[i];
-        entries[i].key = nft_class_text(c->part->arena, class);
+        entries[i].key = nft_class_text(c->part, class);
         entries[i].ports = c->union_of[class];
         c->union_of[class] = ID_NONE;
     }
@@ -325,11 +324,12 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
 {
     struct nft_part *p = c->part;
     set_target(c, t);
-    struct str name = str_printf(p->arena, "%s%u", p->prefix, (unsigned)t->id);
-    struct str verdict = str_printf(p->arena, STR_FMT "v", STR_ARG(name));
+    struct str name = nft_target_name(p, t);
+    struct str verdict = str_printf(p->arena, STR_FMT "_v", STR_ARG(name));
     bool by_net = plan.any_nets && !plan.nets_plain;
     bool by_class = !plan.open && ((plan.any_class && !plan.direct) || by_net);
 
+    p->owner = name;
     nft_chain_begin(p, name, t, about_class(c));
     bool ok = open_rules(c);
     if (!plan.open && plan.direct) {
@@ -355,7 +355,7 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
 
 struct dispatch { /* a target's address and its chain */
     struct ip ip;
-    uint32_t id;
+    struct str chain;
 };
 
 static int compare_dispatch(const void *x, const void *y)
@@ -370,8 +370,9 @@ static bool dispatch_map(struct nft_part *p)
     VEC(struct dispatch) all = {0};
     for (size_t i = 0; i < p->side->ntargets; i++) {
         const struct target_class *t = &p->side->targets[i];
+        struct str chain = nft_target_name(p, t);
         for (size_t k = 0; k < t->addrs.n; k++) {
-            vec_push(p->arena, &all, (struct dispatch){t->addrs.v[k], t->id});
+            vec_push(p->arena, &all, (struct dispatch){t->addrs.v[k], chain});
         }
     }
     if (all.n > 1) {
@@ -382,8 +383,8 @@ static bool dispatch_map(struct nft_part *p)
     for (size_t i = 0; i < all.n; i++) {
         struct buf *b = nft_set_element(map);
         ip_print(b, p->family, all.v[i].ip);
-        buf_printf(b, " : %s %s%u", p->direction == DIR_INGRESS ? "goto" : "jump", p->prefix,
-                   (unsigned)all.v[i].id);
+        buf_printf(b, " : %s " STR_FMT, p->direction == DIR_INGRESS ? "goto" : "jump",
+                   STR_ARG(all.v[i].chain));
     }
     nft_set_named(p, map, nft_dispatch_name(p));
     return nft_part_reserve(p, all.n, (struct span){0});
@@ -417,7 +418,7 @@ bool nft_pod_map(struct nft_part *p, struct str name)
         struct buf *b = nft_set_element(map);
         ip_print(b, p->family, all.v[i].ip);
         buf_puts(b, " : ");
-        buf_str(b, nft_class_text(p->arena, all.v[i].class));
+        buf_str(b, nft_class_text(p, all.v[i].class));
     }
     nft_set_named(p, map, name);
     return nft_part_reserve(p, all.n, (struct span){0});

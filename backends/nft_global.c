@@ -115,7 +115,7 @@ static void unite_target(struct global *g, const struct target_class *t, struct 
     out->npeers = out->open_all ? 0 : touched.n;
     out->peers = ARENA_NEW_ARRAY(a, touched.n, struct nft_keyed);
     for (size_t i = 0; i < touched.n; i++) {
-        out->peers[i].key = nft_class_text(a, touched.v[i]);
+        out->peers[i].key = nft_class_text(g->part, touched.v[i]);
         out->peers[i].ports = g->union_of[touched.v[i]];
         g->union_of[touched.v[i]] = ID_NONE;
     }
@@ -179,7 +179,7 @@ static bool peer_rules(struct global *g)
 static void map_rule(struct nft_part *p, const char *more_key, const char *map)
 {
     struct buf *b = nft_rule(p);
-    buf_printf(b, "meta priority set %s%s map @%s_%s goto %s_allv", p->peer, more_key, p->prefix,
+    buf_printf(b, "meta priority set %s%s map @%s_%s goto %s_all_v", p->peer, more_key, p->prefix,
                map, p->prefix);
     nft_rule_end(p, "", (struct str){NULL, 0});
 }
@@ -219,7 +219,8 @@ static bool write_chains(struct global *g, bool has_nets)
     deny_rule(g);
     nft_chain_end(p);
     if (ok && (p->side->npeers > 0 || has_nets)) {
-        nft_chain_begin(p, str_printf(p->arena, "%s_allv", p->prefix), NULL, (struct str){NULL, 0});
+        nft_chain_begin(p, str_printf(p->arena, "%s_all_v", p->prefix), NULL,
+                        (struct str){NULL, 0});
         ok = peer_rules(g);
         deny_rule(g);
         nft_chain_end(p);

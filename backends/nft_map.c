@@ -4,11 +4,11 @@
  *     {"version": 1,
  *      "tables": [
  *        {"family": "ip",
- *         "chains": [{"name": "i1", "direction": "ingress", "member": "shop/web-1", "addresses": 3,
- *                     "policies": [{"policy": "shop/web", "at": "web.yaml:4"}],
- *                     "rules": [{"policy": "shop/web", "rule": "ingress[0]", "at":
- * "web.yaml:12"}]}], "sets": [{"name": "i_addrs1", "type": "ipv4_addr", "elements": 7, "chains":
- * ["i1"]}]}]}
+ *         "chains": [{"name": "i10.0.0.7", "direction": "ingress", "member": "shop/web-1",
+ * "addresses": 3, "policies": [{"policy": "shop/web", "at": "web.yaml:4"}], "rules": [{"policy":
+ * "shop/web", "rule": "ingress[0]", "at": "web.yaml:12"}]}], "sets": [{"name": "i10.0.0.7_addrs",
+ * "type": "ipv4_addr", "elements": 7, "chains":
+ * ["i10.0.0.7"]}]}]}
  *
  * A chain has the policies that isolate its class and the rules that it allows by; a chain for all
  * classes ("member": null) has no lists, because every rule is in it. A set names the chains that

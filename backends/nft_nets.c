@@ -33,12 +33,6 @@ struct id_list nft_nets_classes(const struct nft_nets *n, struct ipset nets)
     return (struct id_list){classes->v, classes->n};
 }
 
-struct str nft_class_text(struct arena *a, uint32_t id)
-{
-    uint32_t priority = id << 4;
-    return str_printf(a, "%x:%x", priority >> 16, priority & 0xffff);
-}
-
 /* The class of a list of sets; new ones are entered with every set of the list. */
 static uint32_t class_of_list(struct nft_nets *n, const struct sweep *s, struct id_vec *class_of,
                               uint32_t list)
@@ -48,8 +42,8 @@ static uint32_t class_of_list(struct nft_nets *n, const struct sweep *s, struct 
         vec_push(a, class_of, ID_NONE);
     }
     if (class_of->v[list] == ID_NONE) {
-        uint32_t known = (uint32_t)n->nclasses++;
-        class_of->v[list] = (uint32_t)n->part->side->npeers + known + 1;
+        class_of->v[list] = nft_class_new(n->part, s->range.first);
+        n->nclasses++;
         struct id_list sets = intern_list(&s->lists, list);
         for (size_t i = 0; i < sets.n; i++) {
             vec_push(a, &n->classes[sets.v[i]], class_of->v[list]);
@@ -85,7 +79,7 @@ bool nft_nets_build(struct nft_nets *n, struct str map_name)
         struct buf *b = nft_set_element(map);
         nft_range_text(b, p->family, s.range);
         buf_puts(b, " . 0-255 : ");
-        buf_str(b, nft_class_text(a, class_of_list(n, &s, &class_of, list)));
+        buf_str(b, nft_class_text(p, class_of_list(n, &s, &class_of, list)));
     } while (sweep_next(&s));
     nft_set_named(p, map, map_name);
     return true;

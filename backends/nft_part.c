@@ -16,7 +16,7 @@ const struct nft_tuning nft_tuning_default = {
     .direct_rules = 4,
     .direct_addrs = 256,
     .host_rules = 8,
-    .part_sets = 480,
+    .part_sets = 300,
     .most_sets = 2000,
 };
 
@@ -48,8 +48,53 @@ void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tu
         .max_elements = limit > 0 ? limit : e->ctx->limits.elements,
     };
     p->text = buf_new(p->arena);
+    p->owner = str_of(p->prefix);
     intern_init(&p->set_ids, p->arena);
+    intern_init(&p->taken, p->arena);
     strmap_init(&p->set_counts, p->arena);
+    vec_push(p->arena, &p->values, ID_NONE); /* ids are from 1 */
+    for (size_t i = 0; i < p->side->npeers; i++) {
+        nft_class_new(p, p->side->peers[i].addrs.v[0]);
+    }
+}
+
+/* ---- names that stay ---- */
+
+/* An IPv4 address is its own number; of an IPv6 address a hash, good enough to be rarely taken. */
+uint32_t nft_class_new(struct nft_part *p, struct ip lowest)
+{
+    uint64_t mixed = (lowest.hi * 31 + lowest.lo) * 0x9e3779b97f4a7c15u;
+    uint32_t value = p->family == FAM_IP4 ? (uint32_t)lowest.lo : (uint32_t)(mixed >> 32);
+    /* nft writes 0 and the highest number as words. */
+    while (value == 0 || value == UINT32_MAX ||
+           intern_find(&p->taken, (struct str){(const char *)&value, sizeof value}) != ID_NONE) {
+        value++;
+    }
+    intern_ids(&p->taken, &value, 1);
+    vec_push(p->arena, &p->values, value);
+    return (uint32_t)p->values.n - 1;
+}
+
+struct str nft_class_text(const struct nft_part *p, uint32_t id)
+{
+    uint32_t value = p->values.v[id];
+    return str_printf(p->arena, "%x:%x", value >> 16, value & 0xffff);
+}
+
+struct str nft_address_name(struct arena *a, enum family f, struct ip ip)
+{
+    struct buf *b = buf_new(a);
+    struct str text = ip_text(a, f, ip);
+    for (size_t i = 0; i < text.n; i++) {
+        buf_putc(b, text.p[i] == ':' ? '-' : text.p[i]); /* no name of nft's has a colon */
+    }
+    return buf_text(b);
+}
+
+struct str nft_target_name(const struct nft_part *p, const struct target_class *t)
+{
+    struct str ip = nft_address_name(p->arena, p->family, t->addrs.v[0]);
+    return str_printf(p->arena, "%s" STR_FMT, p->prefix, STR_ARG(ip));
 }
 
 struct str nft_dispatch_name(const struct nft_part *p)
@@ -104,12 +149,15 @@ struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind)
         use_set(p, p->sets.v[id]);
         return p->sets.v[id]->name;
     }
-    size_t *count = strmap_get(&p->set_counts, str_of(kind));
+    s->name = str_printf(p->arena, STR_FMT "_%s", STR_ARG(p->owner), kind);
+    size_t *count = strmap_get(&p->set_counts, s->name);
     if (count == NULL) {
         count = ARENA_NEW(p->arena, size_t);
-        strmap_put(&p->set_counts, str_of(kind), count);
+        strmap_put(&p->set_counts, s->name, count);
     }
-    s->name = str_printf(p->arena, "%s_%s%zu", p->prefix, kind, ++*count);
+    if (++*count > 1) {
+        s->name = str_printf(p->arena, STR_FMT "_%zu", STR_ARG(s->name), *count);
+    }
     vec_push(p->arena, &p->sets, s);
     use_set(p, s);
     return s->name;
@@ -136,10 +184,15 @@ bool nft_part_reserve(struct nft_part *p, size_t n, struct span at)
 }
 
 /* Twice the elements that are there, for those to come; an interval counts as two in some kernels.
- * Without a size sets are slower by half, and beyond it the error is misleading. */
+ * Without a size sets are slower by half, and beyond it the error is misleading. Rounded up, so
+ * that it stays while a set changes a little: a set of another size is another set. */
 static size_t room(const struct nft_set *s)
 {
-    return s->n * (s->interval ? 4 : 2);
+    size_t wanted = s->n * (s->interval ? 4 : 2), step = 16;
+    while (wanted > 16 * step) {
+        step *= 2;
+    }
+    return (wanted + step - 1) / step * step;
 }
 
 void nft_part_sets(const struct nft_part *p, struct buf *out)

@@ -154,3 +154,22 @@ void nft_item_match(struct buf *b, enum family f, struct nft_item item)
         break;
     }
 }
+
+struct str nft_item_name(struct arena *a, struct nft_item item)
+{
+    switch (item.kind) {
+    case NFT_PORT:
+    case NFT_RANGE:
+        return str_printf(a, "%s_%u-%u", proto_name(item.proto), item.first, item.last);
+    case NFT_ICMP:
+        return str_printf(a, "%s_%u-%u_%u-%u", proto_name(item.proto), item.type[0], item.type[1],
+                          item.code[0], item.code[1]);
+    case NFT_PROTO:
+        return str_of(proto_name(item.proto));
+    case NFT_OTHER:
+        return STR("other");
+    case NFT_ALL:
+        break;
+    }
+    return STR("all");
+}

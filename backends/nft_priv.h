@@ -70,9 +70,12 @@ struct nft_part {
     const char *peer;  /* "ip saddr": where the peer's address is in a packet */
     const char *local; /* "ip daddr" */
     const char *addr_type;
-    const char *prefix; /* of all names: "i" or "e" */
-    const char *allow;  /* verdict */
-    const char *deny;   /* goto of where denied packets end */
+    const char *prefix;   /* of all names: "i" or "e" */
+    struct str owner;     /* of the sets to come: what their names begin with */
+    struct id_vec values; /* of classes, by id; nets are numbered behind the peers */
+    struct intern taken;  /* those values */
+    const char *allow;    /* verdict */
+    const char *deny;     /* goto of where denied packets end */
     const struct nft_tuning *tuning;
     size_t max_elements, elements;
     size_t global_elements; /* that they would be with the target's address in each key */
@@ -81,7 +84,7 @@ struct nft_part {
     VEC(struct nft_chain) chains;
     VEC(struct nft_set *) sets;
     struct intern set_ids;    /* by content */
-    struct strmap set_counts; /* by kind: how many have a name */
+    struct strmap set_counts; /* by name without a number: how many there are */
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
@@ -93,7 +96,7 @@ void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tu
 struct nft_set *nft_set_new(struct nft_part *p, const char *type);
 /* Where to append the text of one more element; elements must come in a fixed order. */
 struct buf *nft_set_element(struct nft_set *s);
-/* Names the set after its kind, or finds one of equal content, and returns the name. */
+/* Names the set after its owner and kind, or finds one of equal content, and returns the name. */
 struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind);
 /* The same for a set with a name of its own, such as a dispatch map. */
 void nft_set_named(struct nft_part *p, struct nft_set *s, struct str name);
@@ -181,9 +184,15 @@ uint32_t nft_nets_add(struct nft_nets *n, struct ipset nets);
 bool nft_nets_build(struct nft_nets *n, struct str map_name);
 struct id_list nft_nets_classes(const struct nft_nets *n, struct ipset nets);
 
-/* The text of a class as a priority: its number shifted by four bits, so that the bands of a
- * priority queue see best effort. */
-struct str nft_class_text(struct arena *a, uint32_t id);
+/* Numbers one more class, behind those that are there (first the peers), and returns its id. Its
+ * value comes from its lowest address, so that it stays while other classes come and go. */
+uint32_t nft_class_new(struct nft_part *p, struct ip lowest);
+/* The value of a class as nft writes a priority. */
+struct str nft_class_text(const struct nft_part *p, uint32_t id);
+/* An address as part of a name. */
+struct str nft_address_name(struct arena *a, enum family f, struct ip ip);
+/* The chain of a target class: named after its lowest address. */
+struct str nft_target_name(const struct nft_part *p, const struct target_class *t);
 
 /* ---- layouts ---- */
 

@@ -33,7 +33,7 @@ def read_file(path):
             family, thing = words[1], None
         elif line == "}":
             family = None
-        elif re.match(r"^add element (ip|ip6) npc \w+ \{$", line):
+        elif re.match(r"^add element (ip|ip6) npc \S+ \{$", line):
             family, thing = words[2], ("set", (words[2], words[4]))
         elif family is None:
             if not FRAME.match(line):

@@ -131,16 +131,30 @@ static void ranges_as_text(void)
     ctx_free(&c);
 }
 
-/* A class is a small even handle while there are few (no queue's handle), and never none or root.
- */
+/* A class is known by its lowest address, if that can be written and is not taken. */
 static void classes_as_text(void)
 {
     struct ctx c;
     ctx_init(&c, unit_oom, NULL);
-    CU_ASSERT(str_is(nft_class_text(&c.arena, 1), "0:10"));
-    CU_ASSERT(str_is(nft_class_text(&c.arena, 4095), "0:fff0"));
-    CU_ASSERT(str_is(nft_class_text(&c.arena, 4096), "1:0"));
-    CU_ASSERT(str_is(nft_class_text(&c.arena, 1000000), "f4:2400"));
+    struct nft_part p = {.arena = &c.arena, .family = FAM_IP4};
+    intern_init(&p.taken, &c.arena);
+    vec_push(&c.arena, &p.values, ID_NONE);
+    const struct ip lowest[] = {{0, 0x0a000007}, {0, 0x0a000007}, {0, 0}, {0, 1}, {0, 0xffffffff}};
+    const char *const texts[] = {"a00:7", "a00:8", "0:1", "0:2", "0:3"};
+    for (uint32_t i = 0; i < 5; i++) {
+        CU_ASSERT(nft_class_new(&p, lowest[i]) == i + 1);
+        CU_ASSERT(str_is(nft_class_text(&p, i + 1), texts[i]));
+    }
+    ctx_free(&c);
+}
+
+static void addresses_in_names(void)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    CU_ASSERT(str_is(nft_address_name(&c.arena, FAM_IP4, (struct ip){0, 0x0a000007}), "10.0.0.7"));
+    const struct ip v6 = {0xfd00000000000000u, 0};
+    CU_ASSERT(str_is(nft_address_name(&c.arena, FAM_IP6, v6), "fd00--"));
     ctx_free(&c);
 }
 
@@ -238,14 +252,16 @@ static void direct_form(void)
     compile_run(&c, "nft");
     CU_ASSERT_FATAL(c.ok);
     struct str out = buf_text(c.out);
-    check_holds(out, "\tset i_addrs1 {\n\t\ttype ipv4_addr\n\t\tsize 4\n\t\telements = {\n\t\t\t"
-                     "10.0.0.1, 10.0.0.2\n");
+    check_holds(out,
+                "\tset i10.0.0.3_addrs {\n\t\ttype ipv4_addr\n\t\tsize 16\n\t\telements = {\n\t\t\t"
+                "10.0.0.1, 10.0.0.2\n");
     check_holds(
-        out, "\t# ingress to a/db\n\tchain i1 {\n"
-             "\t\ticmp type 8 accept comment \"a/db ingress[2] in.npc:8\"\n"
-             "\t\ttcp dport 5432 ip saddr @i_addrs1 accept comment \"a/db ingress[0] in.npc:6\"\n"
-             "\t\tudp dport 1-9 ip saddr 10.0.0.0/30 accept comment \"a/db ingress[1] in.npc:7\"\n"
-             "\t\tgoto npc_deny comment \"a/db isolates ingress in.npc:5\"\n\t}\n");
+        out,
+        "\t# ingress to a/db\n\tchain i10.0.0.3 {\n"
+        "\t\ticmp type 8 accept comment \"a/db ingress[2] in.npc:8\"\n"
+        "\t\ttcp dport 5432 ip saddr @i10.0.0.3_addrs accept comment \"a/db ingress[0] in.npc:6\"\n"
+        "\t\tudp dport 1-9 ip saddr 10.0.0.0/30 accept comment \"a/db ingress[1] in.npc:7\"\n"
+        "\t\tgoto npc_deny comment \"a/db isolates ingress in.npc:5\"\n\t}\n");
     compile_free(&c);
 }
 
@@ -262,20 +278,21 @@ static void classed_form(void)
     CU_ASSERT_FATAL(c.ok);
     struct str out = buf_text(c.out);
     check_holds(out,
-                "\tmap i_pod {\n\t\ttype ipv4_addr : classid\n\t\tsize 4\n\t\telements = {\n\t\t\t"
-                "10.0.0.1 : 0:10, 10.0.0.2 : 0:10\n");
-    check_holds(out, "\tchain i1 {\n\t\tmeta priority set ip saddr map @i_pod goto i1v\n"
-                     "\t\tgoto npc_deny comment \"a/db isolates ingress in.npc:5\"\n\t}\n");
-    check_holds(
-        out, "\tchain i1v {\n"
-             "\t\tmeta priority . meta l4proto . th dport @i_ports1 meta priority set none accept "
-             "comment \"a/db ingress[0] in.npc:6\"\n"
-             "\t\tmeta priority . meta l4proto @i_protos1 meta priority set none accept "
-             "comment \"a/db ingress[0] in.npc:6\"\n"
-             "\t\ttcp dport 1000-2000 meta priority 0:10 meta priority set none accept "
-             "comment \"a/db ingress[0] in.npc:6\"\n"
-             "\t\tgoto npc_deny comment \"a/db isolates ingress in.npc:5\"\n\t}\n");
-    check_holds(out, "0:10 . 6 . 1, 0:10 . 6 . 3, 0:10 . 6 . 5, 0:10 . 6 . 7, 0:10 . 6 . 9\n");
+                "\tmap i_pod {\n\t\ttype ipv4_addr : classid\n\t\tsize 16\n\t\telements = {\n\t\t\t"
+                "10.0.0.1 : a00:1, 10.0.0.2 : a00:1\n");
+    check_holds(out,
+                "\tchain i10.0.0.3 {\n\t\tmeta priority set ip saddr map @i_pod goto i10.0.0.3_v\n"
+                "\t\tgoto npc_deny comment \"a/db isolates ingress in.npc:5\"\n\t}\n");
+    check_holds(out,
+                "\tchain i10.0.0.3_v {\n"
+                "\t\tmeta priority . tcp dport @i10.0.0.3_tcp meta priority set none accept "
+                "comment \"a/db ingress[0] in.npc:6\"\n"
+                "\t\tmeta priority . meta l4proto @i10.0.0.3_protos meta priority set none accept "
+                "comment \"a/db ingress[0] in.npc:6\"\n"
+                "\t\ttcp dport 1000-2000 meta priority a00:1 meta priority set none accept "
+                "comment \"a/db ingress[0] in.npc:6\"\n"
+                "\t\tgoto npc_deny comment \"a/db isolates ingress in.npc:5\"\n\t}\n");
+    check_holds(out, "a00:1 . 1, a00:1 . 3, a00:1 . 5, a00:1 . 7, a00:1 . 9\n");
     compile_free(&c);
 }
 
@@ -287,8 +304,9 @@ static void T33_nobody_is_let_in(void)
                  STR(WORLD " policy db for pods app=db { allow from pods app=nobody on tcp/1 } }"));
     compile_run(&c, "nft");
     CU_ASSERT_FATAL(c.ok);
-    check_holds(buf_text(c.out), "\tchain i1 {\n\t\tgoto npc_deny comment \"a/db isolates ingress "
-                                 "in.npc:5\"\n\t}\n");
+    check_holds(buf_text(c.out),
+                "\tchain i10.0.0.3 {\n\t\tgoto npc_deny comment \"a/db isolates ingress "
+                "in.npc:5\"\n\t}\n");
     CU_ASSERT(!str_holds(buf_text(c.out), "elements = {\n\t\t\t\n"));
     compile_free(&c);
 }
@@ -390,6 +408,6 @@ static void npc605_too_large(void)
 }
 
 UNIT_MAIN("nft", TEST(items_are_the_set), TEST(T24_items_are_numbers), TEST(ranges_as_text),
-          TEST(classes_as_text), TEST(gates), TEST(direct_form), TEST(classed_form),
-          TEST(T33_nobody_is_let_in), TEST(side_file_is_json), TEST(raw_is_appended),
-          TEST(npc042_raw_refused), TEST(npc605_too_large))
+          TEST(classes_as_text), TEST(addresses_in_names), TEST(gates), TEST(direct_form),
+          TEST(classed_form), TEST(T33_nobody_is_let_in), TEST(side_file_is_json),
+          TEST(raw_is_appended), TEST(npc042_raw_refused), TEST(npc605_too_large))

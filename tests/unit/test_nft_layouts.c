@@ -18,25 +18,23 @@ struct layout {
 enum { MANY = 1 << 20 };
 
 static const struct layout layouts[] = {
-    {"default", {32, 1024, 4, 24, 4, 8, 10000, 64, 4, 256, 8, 480, 2000}, "\tchain npc_forward {"},
-    {"direct",
-     {1, 0, 1, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY},
-     "daddr @e_addrs"},
+    {"default", {32, 1024, 4, 24, 4, 8, 10000, 64, 4, 256, 8, 300, 2000}, "\tchain npc_forward {"},
+    {"direct", {1, 0, 1, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY}, "daddr @e"},
     {"classed, everything expanded",
      {65535, MANY, 65535, MANY, 0, MANY, MANY, MANY, 0, 0, 0, MANY, MANY},
-     "meta priority . meta l4proto . th dport @i_ports"},
+     "_tcp meta priority set none accept"},
     {"classed, networks by map",
      {1, 0, 1, 0, 0, MANY, MANY, MANY, 0, 0, 0, MANY, MANY},
      " . meta l4proto map @i_net goto "},
     {"classed, ranges by set",
      {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, MANY, MANY},
-     "meta priority . meta l4proto . th dport @i_ranges"},
+     "_tcp_ranges meta priority set none accept"},
     {"one chain for all",
      {32, 1024, 4, 24, 4, 8, 10000, 64, 4, 256, 8, 0, 0},
-     "daddr . meta priority . meta l4proto . th dport @i_ports"},
+     "daddr . meta priority . tcp dport @i_tcp"},
     {"one chain for all, ranges by set",
      {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-     "daddr . meta priority . meta l4proto . th dport @i_ranges"},
+     "daddr . meta priority . tcp dport @i_tcp_ranges"},
 };
 
 /* ---- verdicts ---- */

@@ -41,7 +41,7 @@ def pod_addresses(node, slot):
 def cidrs(i):
     """The i-th network, of both families, each with its exception."""
     return ((f"172.{16 + i // 250}.{i % 250}.0/24", f"172.{16 + i // 250}.{i % 250}.{i % 16 * 16}/28"),
-            (f"2001:db8:{i:x}::/48", f"2001:db8:{i:x}:{i % 16:x}::/64"))
+            (f"2001:db8:{i + 1:x}::/48", f"2001:db8:{i + 1:x}:{i % 16 + 1:x}::/64"))
 
 
 class Workload:

@@ -67,6 +67,9 @@ struct backend {
 const struct backend *const *backends_all(void);
 const struct backend *backend_find(struct str name);
 
+/* Whether the backend can say all of the program: what backend_run() checks before it binds. False
+ * if an error was reported. */
+bool backend_check(const struct backend *b, const struct emit *e);
 /* Checks features, binds if needed, emits. False if an error was reported. e->ctx, program,
  * options and out are set by the caller. */
 bool backend_run(const struct backend *b, struct emit *e);

@@ -137,11 +137,16 @@ static bool check_raws(const struct emit *e)
     return ok;
 }
 
-bool backend_run(const struct backend *b, struct emit *e)
+bool backend_check(const struct backend *b, const struct emit *e)
 {
     bool sayable = check_features(b, e);
     sayable = check_cluster_names(b, e) && sayable;
-    if (!check_raws(e) || !sayable) {
+    return check_raws(e) && sayable;
+}
+
+bool backend_run(const struct backend *b, struct emit *e)
+{
+    if (!backend_check(b, e)) {
         return false;
     }
     e->bound = NULL;

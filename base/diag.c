@@ -103,6 +103,29 @@ struct diag *diag_report(struct diags *d, enum severity sev, enum diag_id id, st
     return rec;
 }
 
+void diags_drop(struct diags *d, enum diag_id id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < d->list.n; i++) {
+        struct diag *rec = d->list.v[i];
+        if (rec->id != id) {
+            d->list.v[kept++] = rec;
+        } else if (!rec->silenced) {
+            --*counter_of(d, rec->severity);
+        }
+    }
+    d->list.n = kept;
+}
+
+void diag_silence(struct diags *d, struct diag *rec, struct str reason)
+{
+    if (rec != &d->overflow && !rec->silenced) {
+        --*counter_of(d, rec->severity);
+        rec->silenced = true;
+        rec->reason = reason;
+    }
+}
+
 void diag_hint(struct diags *d, struct diag *rec, const char *fmt, ...)
 {
     if (rec == &d->overflow) {

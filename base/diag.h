@@ -28,7 +28,9 @@ struct diag {
     enum severity severity;
     struct span at;
     struct str text;
-    struct str hint; /* what to do, or empty */
+    struct str hint;   /* what to do, or empty */
+    bool silenced;     /* a comment of the input allows it: shown by diags_sarif() only … */
+    struct str reason; /* … with the reason that the comment gives */
     VEC(struct diag_note) notes;
 };
 
@@ -58,6 +60,11 @@ void diag_hint(struct diags *d, struct diag *rec, const char *fmt, ...)
 void diag_also(struct diags *d, struct diag *rec, struct span at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Forgets all of one kind: their severity is decided anew. */
+void diags_drop(struct diags *d, enum diag_id id);
+/* Silences one that was reported: it counts no longer. */
+void diag_silence(struct diags *d, struct diag *rec, struct str reason);
+
 const char *diag_slug(enum diag_id id);    /* "not-expressible" */
 unsigned diag_number(enum diag_id id);     /* 406 */
 const char *diag_summary(enum diag_id id); /* one line, for documentation */
@@ -77,5 +84,19 @@ struct diag_style {
  * Control bytes and invalid UTF-8 from input are shown as \x1b; tabs in the source line as one
  * blank. JSON form: one object {"version":1,"diagnostics":[...]}. */
 void diags_show(const struct diags *d, const struct diag_style *style, struct buf *out);
+
+struct diag_list {
+    const struct diag **v;
+    size_t n;
+};
+/* Those that are shown, in the order in which they are, equal ones once; the list is in `a`. */
+struct diag_list diags_sorted(const struct diags *d, bool info, bool silenced, struct arena *a);
+
+/* Writes all diagnostics as one SARIF 2.1.0 log (OASIS standard): a result for each that has a
+ * place, a notification of the run for the others, silenced ones with their justification. Paths
+ * are relative to where the program was run; absolute ones are cut down to what stands below the
+ * INPUT. `complete`: the analysis came to its end. */
+void diags_sarif(const struct diags *d, bool info, bool complete, const char *version,
+                 struct buf *out);
 
 #endif

@@ -27,8 +27,8 @@ static const struct severity_style {
 
 /* ---- which, and in what order ---- */
 
-struct selection {
-    const struct diag **v; /* sorted, no duplicates */
+struct selection { /* as struct diag_list */
+    const struct diag **v;
     size_t n;
     size_t hidden[SEVERITIES]; /* not in v: over the limit, or only counted */
 };
@@ -44,20 +44,27 @@ static int diag_cmp(const void *pa, const void *pb, void *sources)
     return order != 0 ? order : str_cmp(a->hint, b->hint);
 }
 
-/* Sorts and drops repeats. */
-static void selection_sort(struct selection *sel, const struct sources *sources)
+struct diag_list diags_sorted(const struct diags *d, bool info, bool silenced, struct arena *a)
 {
-    struct sources view = *sources; /* qsort_r takes no const argument */
-    if (sel->n > 1) {
-        qsort_r(sel->v, sel->n, sizeof(struct diag *), diag_cmp, &view);
-    }
-    size_t unique = 0;
-    for (size_t i = 0; i < sel->n; i++) {
-        if (unique == 0 || diag_cmp(&sel->v[unique - 1], &sel->v[i], &view) != 0) {
-            sel->v[unique++] = sel->v[i];
+    struct diag_list all = {.v = ARENA_NEW_ARRAY(a, d->list.n, const struct diag *)};
+    for (size_t i = 0; i < d->list.n; i++) {
+        const struct diag *rec = d->list.v[i];
+        if ((info || rec->severity != SEV_INFO) && (silenced || !rec->silenced)) {
+            all.v[all.n++] = rec;
         }
     }
-    sel->n = unique;
+    struct sources view = *d->sources; /* qsort_r takes no const argument */
+    if (all.n > 1) {
+        qsort_r(all.v, all.n, sizeof(struct diag *), diag_cmp, &view);
+    }
+    size_t unique = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        if (unique == 0 || diag_cmp(&all.v[unique - 1], &all.v[i], &view) != 0) {
+            all.v[unique++] = all.v[i];
+        }
+    }
+    all.n = unique;
+    return all;
 }
 
 /* Leaves at most `most`: an error is never hidden behind warnings, nor a warning behind infos. */
@@ -90,13 +97,9 @@ static struct selection selection_make(const struct diags *d, const struct diag_
                                 [SEV_ERROR] = d->errors > kept ? d->errors - kept : 0,
                                 [SEV_WARNING] = d->warnings > kept ? d->warnings - kept : 0,
                             }};
-    sel.v = ARENA_NEW_ARRAY(scratch, d->list.n, const struct diag *);
-    for (size_t i = 0; i < d->list.n; i++) {
-        if (style->info || d->list.v[i]->severity != SEV_INFO) {
-            sel.v[sel.n++] = d->list.v[i];
-        }
-    }
-    selection_sort(&sel, d->sources);
+    struct diag_list sorted = diags_sorted(d, style->info, false, scratch);
+    sel.v = sorted.v;
+    sel.n = sorted.n;
     size_t most = style->most;
     if (most == 0) {
         most = style->json ? SIZE_MAX : MOST_DEFAULT; /* programs want them all */

@@ -42,6 +42,9 @@ enum option_key {
     OPT_TO,
     OPT_PORT,
     OPT_FAIL_ON,
+    OPT_STRICT,
+    OPT_REQUIRE_DESC,
+    OPT_CNI,
     OPT_KEYS
 };
 

@@ -45,7 +45,7 @@ enum npc_status session_load(struct session *s)
     return session_load_paths(s, s->call->operands, s->call->noperands);
 }
 
-static bool wants_colour(const struct call *call)
+bool session_colour(const struct call *call, int fd)
 {
     const char *when = call->values[OPT_COLOR];
     if (when != NULL && strcmp(when, "auto") != 0) {
@@ -53,7 +53,7 @@ static bool wants_colour(const struct call *call)
     }
     const char *no_color = getenv("NO_COLOR"); /* no-color.org: set and not empty */
     const char *term = getenv("TERM");
-    return isatty(STDERR_FILENO) && (no_color == NULL || no_color[0] == '\0') &&
+    return isatty(fd) && (no_color == NULL || no_color[0] == '\0') &&
            (term == NULL || strcmp(term, "dumb") != 0);
 }
 
@@ -63,7 +63,7 @@ static enum npc_diag_format diag_format(const struct call *call)
     if (diag != NULL && strcmp(diag, "json") == 0) {
         return NPC_DIAG_JSON;
     }
-    return wants_colour(call) ? NPC_DIAG_COLOUR : NPC_DIAG_TEXT;
+    return session_colour(call, STDERR_FILENO) ? NPC_DIAG_COLOUR : NPC_DIAG_TEXT;
 }
 
 enum npc_status session_rehearse(struct session *s)
@@ -80,10 +80,15 @@ int session_end(struct session *s, enum npc_status status)
         return NPC_FAULT;
     }
     enum npc_status shown = NPC_OK;
-    if (status != NPC_OK || s->said == NULL) { /* a failure since the rehearsal has more to say */
+    if (s->answered) {
+        s->said_size = 0;
+    } else if (status != NPC_OK ||
+               s->said == NULL) { /* a failure since the rehearsal has more to say */
         shown = session_rehearse(s);
     }
-    fwrite(s->said, 1, s->said_size, stderr);
+    if (s->said_size > 0) {
+        fwrite(s->said, 1, s->said_size, stderr);
+    }
     npc_free(s->npc);
     return shown > status ? shown : status;
 }

@@ -11,6 +11,7 @@ struct session {
     struct progress *progress; /* NULL: none is shown */
     const char *said;          /* the diagnostics as session_rehearse() found them, or NULL */
     size_t said_size;
+    bool answered; /* the diagnostics are part of the answer: session_end() does not repeat them */
 };
 
 /* Makes a context and sets its options. NPC_OK, or what session_end() is to be given. */
@@ -22,6 +23,8 @@ enum npc_status session_load_paths(struct session *s, const char *const *paths, 
 /* Makes the text of the diagnostics ahead, so that nothing that needs memory is left to do once an
  * output is written: a run that ends with status 3 has written nothing. */
 enum npc_status session_rehearse(struct session *s);
+/* Whether what goes to a descriptor is to be coloured. */
+bool session_colour(const struct call *call, int fd);
 /* Prints all diagnostics, frees everything, and returns the exit status for `status`. */
 int session_end(struct session *s, enum npc_status status);
 

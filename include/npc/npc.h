@@ -46,8 +46,9 @@ NPC_API void npc_free(struct npc *n);
 NPC_API const char *npc_version(void);
 
 /* Sets an option by its command-line name without dashes: "namespace", "root", "allow-raw",
- * "allow-aliases", "lenient", "skip-kind" and "with" (an INPUT; both repeatable), "expect-count", "node", "host", "ipblock",
- * "failsafe", "max-elements". `value` is NULL for flags. NPC_BAD: no such option or a bad value. */
+ * "allow-aliases", "lenient", "skip-kind" and "with" (an INPUT; both repeatable), "expect-count",
+ * "node", "host", "ipblock", "failsafe", "max-elements". `value` is NULL for flags. NPC_BAD: no
+ * such option or a bad value. */
 NPC_API enum npc_status npc_set(struct npc *n, const char *option, const char *value);
 
 /* Adds an INPUT: a file, a directory, or "-" for standard input. */
@@ -108,6 +109,22 @@ NPC_API enum npc_status npc_list(struct npc *n, const struct npc_list_options *o
  * something, and *gained and *lost say what. Texts and diagnostics are those of `now`. */
 NPC_API enum npc_status npc_diff(struct npc *old, struct npc *now, const char *format,
                                  const char **text, size_t *size, bool *gained, bool *lost);
+
+struct npc_check_options {
+    const char *format; /* "text", "json", "sarif" */
+    bool info;          /* show infos, too */
+    bool colour;        /* in text */
+    bool strict;        /* warnings are findings, too */
+    bool require_desc;  /* every policy must have a description (NPC503) */
+    const char *target; /* the backend that the policies are for; NULL: a cluster */
+    const char *cni;    /* the network plugin that enforces them, or NULL */
+};
+
+/* Looks for everything in the loaded program that is legal but most likely not meant, and checks
+ * its `test` blocks. Once per context. NPC_OK: nothing that counts; NPC_NO: findings. Either way
+ * *text and *size hold all diagnostics in that format: npc_diagnostics() would say the same. */
+NPC_API enum npc_status npc_check(struct npc *n, const struct npc_check_options *options,
+                                  const char **text, size_t *size);
 
 /* Reads one file ("-": standard input) that npc_format() will take: at most the size it allows. */
 NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const char **text,
@@ -176,7 +193,7 @@ struct npc_scope {
 NPC_API enum npc_status npc_scope_of(struct npc *n, const struct npc_output *out,
                                      struct npc_scope *scope);
 
-struct npc_flow { /* a new connection */
+struct npc_flow {                     /* a new connection */
     const char *source, *destination; /* addresses of one family */
     const char *protocol;             /* "tcp", … */
     uint16_t port;                    /* destination */

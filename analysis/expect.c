@@ -1,0 +1,426 @@
+/*
+ * Expectations (expect.h). `expect allow` means that all of it is allowed, `expect deny` that none
+ * of it is. Traffic that no policy is asked about (a workload to itself, a node to its pods) is not
+ * meant. Work is done by class; only who stands for a class is looked for among its members.
+ */
+#include "analysis/expect.h"
+
+#include "analysis/explain.h"
+#include "analysis/phrase.h"
+
+/* Pairs of classes that are looked at in all. */
+enum { PAIRS_MAX = 50 * 1000 * 1000 };
+
+struct end_class { /* a class of which some members are at an end */
+    uint32_t class_id;
+    bool has[FAMILIES];      /* families of the addresses that are meant */
+    struct id_vec members;   /* EP_WORKLOAD, EP_NODE: by index in the class */
+    struct ip_range example; /* EP_RANGE: some of the addresses that are meant */
+};
+
+struct end {
+    VEC(struct end_class) classes; /* rising */
+    bool has_workload;
+};
+
+struct run {
+    struct ctx *c;
+    struct arena *a;
+    const struct world *w;
+    const struct test *test;
+    const struct expectation *x;
+    struct end from, to;
+    struct portset ports; /* those that are numbers */
+    size_t pairs;         /* that may still be looked at */
+    bool named;           /* some named port was found on a destination */
+};
+
+/* ---- who is at an end ---- */
+
+static bool member_has_name(const struct workload *w, const struct test_end *e)
+{
+    if (!str_eq(w->ns, e->workload_ns)) {
+        return false;
+    }
+    size_t slash = 0;
+    while (slash < w->owner.n && w->owner.p[slash] != '/') {
+        slash++;
+    }
+    const struct str owner = slash < w->owner.n
+                                 ? (struct str){w->owner.p + slash + 1, w->owner.n - slash - 1}
+                                 : (struct str){NULL, 0};
+    return str_eq(w->name, e->workload) || str_eq(owner, e->workload);
+}
+
+static bool pod_matches(const struct run *r, const struct workload *w, const struct peer *p)
+{
+    const struct ns_object *ns = inventory_find_ns(&r->w->program->inv, w->ns);
+    return ns != NULL && selector_matches(p->ns, &ns->labels) &&
+           (p->pods == NULL || selector_matches(p->pods, &w->labels));
+}
+
+static bool address_in(const struct peer *p, const struct address *a)
+{
+    bool inside = cidr_has(p->cidr, a->family, a->ip);
+    for (size_t i = 0; i < p->nexcept && inside; i++) {
+        inside = !cidr_has(p->except[i], a->family, a->ip);
+    }
+    return inside;
+}
+
+/* Whether some address of a member is one of the peer's. */
+static bool member_in_cidr(const struct endpoint_member *m, const struct peer *p)
+{
+    const struct address *v = m->naddrs > 0 ? m->addrs
+                              : m->workload ? m->workload->addrs
+                                            : m->node->addrs;
+    size_t n = m->naddrs > 0 ? m->naddrs : m->workload ? m->workload->naddrs : m->node->naddrs;
+    for (size_t i = 0; i < n; i++) {
+        if (address_in(p, &v[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a member is meant by the end, and by which families: by a CIDR's own only. */
+static bool member_at(const struct run *r, const struct test_end *e,
+                      const struct endpoint_member *m, bool has[FAMILIES])
+{
+    bool meant[FAMILIES] = {e->any, e->any};
+    if (m->workload != NULL && e->workload.n > 0 && member_has_name(m->workload, e)) {
+        meant[FAM_IP4] = meant[FAM_IP6] = true;
+    }
+    for (size_t i = 0; i < e->npeers; i++) {
+        const struct peer *p = &e->peers[i];
+        bool pod = p->kind == PEER_PODS && m->workload != NULL && pod_matches(r, m->workload, p);
+        bool node = p->kind == PEER_NODES && m->node != NULL &&
+                    selector_matches(p->nodes, &m->node->labels);
+        if (pod || node) {
+            meant[FAM_IP4] = meant[FAM_IP6] = true;
+        } else if (p->kind == PEER_CIDR && member_in_cidr(m, p)) {
+            meant[p->cidr.family] = true;
+        }
+    }
+    for (size_t f = 0; f < FAMILIES; f++) {
+        has[f] |= meant[f];
+    }
+    return meant[FAM_IP4] || meant[FAM_IP6];
+}
+
+/* The addresses of a class of external ones that are meant. */
+static struct ipset range_at(const struct run *r, const struct test_end *e,
+                             const struct endpoint_class *c)
+{
+    if (e->any) {
+        return c->ranges;
+    }
+    struct ipset meant = {0};
+    for (size_t i = 0; i < e->npeers; i++) {
+        const struct peer *p = &e->peers[i];
+        if (p->kind != PEER_CIDR || p->cidr.family != c->family) {
+            continue;
+        }
+        struct ipset net = ipset_of_cidr(r->a, p->cidr);
+        for (size_t k = 0; k < p->nexcept; k++) {
+            net = ipset_subtract(r->a, net, ipset_of_cidr(r->a, p->except[k]));
+        }
+        meant = ipset_union(r->a, meant, net);
+    }
+    return ipset_intersect(r->a, ipset_of_ranges(r->a, c->ranges.v, c->ranges.n), meant);
+}
+
+static void add_class(const struct run *r, const struct test_end *e, const struct endpoint_class *c,
+                      struct end *out)
+{
+    struct end_class end = {.class_id = c->id};
+    if (c->kind == EP_RANGE) {
+        struct ipset meant = range_at(r, e, c);
+        if (meant.n > 0) {
+            end.has[c->family] = true;
+            end.example = meant.v[0];
+            vec_push(r->a, &out->classes, end);
+        }
+        return;
+    }
+    for (size_t i = 0; i < c->nmembers; i++) {
+        if (member_at(r, e, &c->members[i], end.has)) {
+            vec_push(r->a, &end.members, (uint32_t)i);
+        }
+    }
+    if (end.members.n > 0) {
+        vec_push(r->a, &out->classes, end);
+        out->has_workload |= c->kind == EP_WORKLOAD;
+    }
+}
+
+static void find_end(const struct run *r, const struct test_end *e, struct end *out)
+{
+    for (size_t i = 0; i < r->w->nclasses; i++) {
+        add_class(r, e, &r->w->classes[i], out);
+    }
+}
+
+/* ---- a pair ---- */
+
+struct witness {
+    const struct end_class *from, *to;
+    const struct endpoint_member *a, *b; /* NULL: a range */
+    enum family family;
+    struct portset ports; /* what is not as expected */
+};
+
+static const struct endpoint_member *member_of(const struct run *r, const struct end_class *c,
+                                               size_t i)
+{
+    return &r->w->classes[c->class_id].members[c->members.v[i]];
+}
+
+/* Two members whose traffic policies decide about. False: there are none. */
+static bool find_members(const struct run *r, struct witness *w)
+{
+    size_t na = w->from->members.n, nb = w->to->members.n;
+    if (na == 0 || nb == 0) { /* a range has no members */
+        w->a = na > 0 ? member_of(r, w->from, 0) : NULL;
+        w->b = nb > 0 ? member_of(r, w->to, 0) : NULL;
+        return true;
+    }
+    for (size_t i = 0; i < na; i++) {
+        for (size_t k = 0; k < nb; k++) {
+            w->a = member_of(r, w->from, i);
+            w->b = member_of(r, w->to, k);
+            if (!world_is_free(w->a, w->b)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The ports of the expectation at a destination; named ones are what they are there. */
+static struct portset ports_at(struct run *r, enum family f, const struct endpoint_member *m)
+{
+    struct portset all = traffic_ports(r->w->traffic, f, TRAFFIC_ALL);
+    if (r->x->any_port) {
+        return all;
+    }
+    struct portset sum = r->ports;
+    for (size_t i = 0; i < r->x->nports; i++) {
+        const struct port *p = &r->x->ports[i];
+        const struct workload *w = m != NULL ? m->workload : NULL;
+        for (size_t k = 0; p->form == PORT_NAMED && w != NULL && k < w->nports; k++) {
+            const struct named_port *n = &w->ports[k];
+            if (str_eq(n->name, p->name) && (p->proto == PROTO_ANY || p->proto == n->proto)) {
+                struct portset one = portset_of(r->a, n->proto, n->number, n->number);
+                sum = portset_union(r->a, sum, one);
+            }
+        }
+    }
+    return portset_intersect(r->a, sum, all);
+}
+
+/* Whether the pair, which must be decided by policy, is not as expected. */
+static bool pair_fails(struct run *r, struct witness *w)
+{
+    struct traffic t = world_traffic(r->w, w->from->class_id, w->to->class_id);
+    for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
+        if (!w->from->has[f] || !w->to->has[f] || t.of[f] == TRAFFIC_ABSENT) {
+            continue;
+        }
+        struct portset wanted = ports_at(r, f, w->b);
+        struct portset open = traffic_ports(r->w->traffic, f, t.of[f]);
+        r->named |= !portset_is_empty(wanted);
+        w->family = f;
+        w->ports = r->x->allow ? portset_subtract(r->a, wanted, open)
+                               : portset_intersect(r->a, wanted, open);
+        if (!portset_is_empty(w->ports)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- reporting ---- */
+
+static struct str end_name(const struct run *r, const struct endpoint_member *m,
+                           const struct end_class *c, enum family f)
+{
+    return m != NULL ? member_name(r->a, m) : range_text(r->a, f, c->example);
+}
+
+/* The lowest of the ports, as a set. */
+static struct portset one_of(struct arena *a, struct portset s)
+{
+    for (size_t p = 0; p < PROTO_KEYED; p++) {
+        if (s.keys[p].n > 0) {
+            uint16_t first = s.keys[p].v[0].first;
+            bool whole = port_ranges_are_all(s.keys[p]);
+            return portset_of(a, (enum proto)p, first, whole ? UINT16_MAX : first);
+        }
+    }
+    return s;
+}
+
+static bool decides(const struct run *r, const struct explained_rule *e, const struct witness *w,
+                    struct portset port)
+{
+    uint32_t id = e->decides.of[w->family];
+    return id != TRAFFIC_ABSENT && id != TRAFFIC_NONE &&
+           !portset_is_empty(
+               portset_intersect(r->a, traffic_ports(r->w->traffic, w->family, id), port));
+}
+
+/* Which rule of one side decided, or that none did. */
+static void blame_side(const struct run *r, struct diag *d, const struct witness *w,
+                       enum direction dir, struct portset port)
+{
+    const struct end_class *target = dir == DIR_EGRESS ? w->from : w->to;
+    const struct end_class *peer = dir == DIR_EGRESS ? w->to : w->from;
+    const struct endpoint_member *m = dir == DIR_EGRESS ? w->a : w->b;
+    if (m == NULL || m->workload == NULL) {
+        return; /* nobody decides for an address or a node */
+    }
+    const struct explained_side *s =
+        world_explain_side(r->w, r->a, dir, target->class_id, peer->class_id);
+    struct portset open = s->allowed.of[w->family] == TRAFFIC_ABSENT
+                              ? portset_none
+                              : traffic_ports(r->w->traffic, w->family, s->allowed.of[w->family]);
+    bool is_open = !portset_is_empty(portset_intersect(r->a, open, port));
+    if (is_open == r->x->allow) {
+        return; /* this side is as expected */
+    }
+    struct diags *diags = &r->c->diags;
+    for (size_t i = 0; i < s->nrules; i++) {
+        if (decides(r, &s->rules[i], w, port)) {
+            const struct policy *p = s->rules[i].policy->origin;
+            diag_also(diags, d, s->rules[i].at, "%s %s here, by policy " STR_FMT,
+                      direction_name(dir), is_open ? "is allowed" : "is denied", STR_ARG(p->name));
+            return;
+        }
+    }
+    if (is_open) {
+        diag_also(diags, d, m->workload->at, "no policy isolates it for %s", direction_name(dir));
+    } else if (s->npolicies > 0) {
+        diag_also(diags, d, s->policies[0]->origin->at,
+                  "isolated for %s by policy " STR_FMT ", and no rule allows it",
+                  direction_name(dir), STR_ARG(s->policies[0]->origin->name));
+    }
+}
+
+static void report_failure(const struct run *r, const struct witness *w)
+{
+    struct portset port = one_of(r->a, w->ports);
+    struct str from = end_name(r, w->a, w->from, w->family);
+    struct str to = end_name(r, w->b, w->to, w->family);
+    struct diag *d = diag_error(
+        &r->c->diags, NPC516, r->x->at,
+        "test \"" STR_FMT "\" fails: " STR_FMT " %s " STR_FMT " on " STR_FMT,
+        STR_ARG(r->test->name), STR_ARG(from), r->x->allow ? "cannot reach" : "can reach",
+        STR_ARG(to), STR_ARG(portset_phrase(r->a, port)));
+    blame_side(r, d, w, DIR_EGRESS, port);
+    blame_side(r, d, w, DIR_INGRESS, port);
+}
+
+static void report_vacuous(const struct run *r, const struct test_end *e, const char *what)
+{
+    struct diag *d = diag_error(&r->c->diags, NPC510, e != NULL ? e->at : r->x->at,
+                                "no workload matches%s: the test \"" STR_FMT "\" proves nothing",
+                                what, STR_ARG(r->test->name));
+    diag_hint(&r->c->diags, d, "give the test workloads, by `workload` lines or by an import");
+}
+
+/* ---- all expectations ---- */
+
+static bool is_vacuous(const struct run *r)
+{
+    if (r->from.classes.n == 0 || (!r->from.has_workload && !r->to.has_workload)) {
+        report_vacuous(r, &r->x->from, "");
+        return true;
+    }
+    if (r->to.classes.n == 0) {
+        report_vacuous(r, &r->x->to, "");
+        return true;
+    }
+    return false;
+}
+
+static bool spend(struct run *r)
+{
+    if (r->pairs > 0) {
+        r->pairs--;
+        return true;
+    }
+    diag_error(&r->c->diags, NPC517, r->x->at,
+               "the expectation is about more pairs than can be looked at: it was not decided");
+    return false;
+}
+
+/* Reports the first pair that is not as expected. */
+static void check_pairs(struct run *r)
+{
+    size_t decided = 0;
+    for (size_t i = 0; i < r->from.classes.n; i++) {
+        for (size_t k = 0; k < r->to.classes.n; k++) {
+            struct witness w = {.from = &r->from.classes.v[i], .to = &r->to.classes.v[k]};
+            bool has_workload = r->w->classes[w.from->class_id].kind == EP_WORKLOAD ||
+                                r->w->classes[w.to->class_id].kind == EP_WORKLOAD;
+            if (!has_workload) {
+                continue; /* nobody's policy decides */
+            }
+            if (!spend(r)) {
+                return;
+            }
+            if (!find_members(r, &w)) {
+                continue;
+            }
+            decided++;
+            if (pair_fails(r, &w)) {
+                report_failure(r, &w);
+                return;
+            }
+        }
+    }
+    if (decided == 0 || !r->named) {
+        report_vacuous(r, NULL, decided == 0 ? " but itself" : " a port of that name or family");
+    }
+}
+
+static void check_expectation(struct run *r)
+{
+    r->from = r->to = (struct end){0};
+    r->ports = portset_none;
+    r->named = false;
+    for (size_t i = 0; i < r->x->nports; i++) {
+        const struct port *p = &r->x->ports[i];
+        if (p->form != PORT_NAMED) {
+            bool whole = p->form == PORT_WHOLE;
+            struct portset one =
+                portset_of(r->a, p->proto, whole ? 0 : p->first, whole ? UINT16_MAX : p->last);
+            r->ports = portset_union(r->a, r->ports, one);
+        }
+    }
+    find_end(r, &r->x->from, &r->from);
+    find_end(r, &r->x->to, &r->to);
+    if (!is_vacuous(r)) {
+        check_pairs(r);
+    }
+}
+
+void expectations_check(struct ctx *c, const struct world *w)
+{
+    struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
+    struct run r = {.c = c, .a = scratch, .w = w, .pairs = PAIRS_MAX};
+    for (size_t i = 0; i < w->program->tests.n; i++) {
+        r.test = &w->program->tests.v[i];
+        for (size_t k = 0; k < r.test->n; k++) {
+            arena_init_scratch(scratch, &c->arena);
+            r.x = &r.test->v[k];
+            check_expectation(&r);
+            arena_free(scratch);
+        }
+        if (r.test->n == 0) {
+            diag_error(&c->diags, NPC510, r.test->at, "the test \"" STR_FMT "\" expects nothing",
+                       STR_ARG(r.test->name));
+        }
+    }
+}

@@ -1,0 +1,291 @@
+/*
+ * What runs, as selectors see it: workloads in groups that no selector of the program tells apart,
+ * and for each pair of selectors the groups that it matches. Unlike the world this holds also pods
+ * that have finished and pods on a host's network: a policy that selects those selects something.
+ */
+#include "analysis/lint_priv.h"
+
+#include <stdlib.h>
+
+struct match {
+    struct id_list groups;
+};
+
+/* ---- namespaces ---- */
+
+static const struct labels *labels_of_ns(struct lint *l, struct str name)
+{
+    const struct ns_object *object = inventory_find_ns(&l->p->inv, name);
+    if (object != NULL) {
+        return &object->labels;
+    }
+    struct labels *only = ARENA_NEW(l->a, struct labels);
+    only->v = ARENA_NEW(l->a, struct label);
+    only->v[0] = (struct label){.key = STR(LABEL_NS_NAME), .value = name};
+    only->n = 1;
+    return only;
+}
+
+uint32_t lint_space(struct lint *l, struct str name)
+{
+    uint32_t id = intern_add(&l->space_ids, name);
+    if (id == l->spaces.n) {
+        const struct ns_object *object = inventory_find_ns(&l->p->inv, name);
+        const struct wspace space = {.name = name,
+                                     .labels = labels_of_ns(l, name),
+                                     .declared = object != NULL && object->declared};
+        vec_push(l->a, &l->spaces, space);
+        strmap_init(&l->spaces.v[id].by_label, l->a);
+        l->has_namespaces |= space.declared;
+    }
+    return id;
+}
+
+/* ---- groups ---- */
+
+static void note_keys(struct strmap *keys, const struct selector *s)
+{
+    for (size_t i = 0; s != NULL && i < s->n; i++) {
+        strmap_put(keys, s->v[i].key, keys); /* any pointer will do */
+    }
+}
+
+/* The label keys that some selector on pods looks at. */
+static void relevant_keys(struct lint *l, struct strmap *keys)
+{
+    strmap_init(keys, l->a);
+    for (size_t i = 0; i < l->npolicies; i++) {
+        const struct npolicy *np = l->policies[i];
+        note_keys(keys, np->target_pods);
+        for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+            for (size_t r = 0; r < np->origin->nrules[d]; r++) {
+                const struct rule *rule = &np->origin->rules[d][r];
+                for (size_t k = 0; k < rule->npeers; k++) {
+                    note_keys(keys, rule->peers[k].pods);
+                }
+            }
+        }
+    }
+}
+
+static void put_field(struct buf *b, struct str s)
+{
+    buf_str(b, s);
+    buf_putc(b, '\0'); /* in no name, label or port */
+}
+
+static void group_key(struct buf *b, const struct strmap *keys, const struct workload *w)
+{
+    buf_cut(b, 0);
+    put_field(b, w->ns);
+    buf_putc(b, w->host_network ? 'h' : 'p');
+    for (size_t i = 0; i < w->labels.n; i++) {
+        if (strmap_get(keys, w->labels.v[i].key) != NULL) {
+            put_field(b, w->labels.v[i].key);
+            put_field(b, w->labels.v[i].value);
+        }
+    }
+    buf_putc(b, '\0');
+    for (size_t i = 0; i < w->nports; i++) {
+        put_field(b, w->ports[i].name);
+        buf_printf(b, "%d/%u", (int)w->ports[i].proto, w->ports[i].number);
+    }
+}
+
+static struct id_vec *list_of(struct lint *l, struct strmap *map, struct str key)
+{
+    struct id_vec *list = strmap_get(map, key);
+    if (list == NULL) {
+        list = ARENA_NEW(l->a, struct id_vec);
+        strmap_put(map, str_dup(l->a, key), list);
+    }
+    return list;
+}
+
+static void label_key(struct buf *b, struct str key, struct str value)
+{
+    buf_cut(b, 0);
+    put_field(b, key);
+    buf_str(b, value);
+}
+
+static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct workload *w)
+{
+    const struct wgroup group = {w, lint_space(l, w->ns), 0, w->host_network};
+    vec_push(l->a, &l->groups, group);
+    vec_push(l->a, &l->spaces.v[group.space].groups, id);
+    for (size_t i = 0; i < w->labels.n; i++) {
+        label_key(b, w->labels.v[i].key, w->labels.v[i].value);
+        vec_push(l->a, list_of(l, &l->groups_with, buf_text(b)), id);
+    }
+}
+
+void lint_inventory(struct lint *l)
+{
+    const struct inventory *inv = &l->p->inv;
+    struct buf *b = l->key = buf_new(l->a);
+    struct strmap keys;
+    struct intern ids;
+    intern_init(&l->space_ids, l->a);
+    intern_init(&ids, l->a);
+    strmap_init(&l->matches, l->a);
+    strmap_init(&l->groups_with, l->a);
+    relevant_keys(l, &keys);
+    for (size_t i = 0; i < inv->namespaces.n; i++) {
+        lint_space(l, inv->namespaces.v[i]->name);
+    }
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        group_key(b, &keys, w);
+        uint32_t id = intern_add(&ids, buf_text(b));
+        if (id == l->groups.n) {
+            add_group(l, b, id, w);
+        }
+        l->groups.v[id].n++;
+        for (size_t k = 0; k < w->naddrs; k++) {
+            l->has_family[w->addrs[k].family] = true;
+        }
+    }
+    l->has_workloads = inv->workloads.n > 0;
+}
+
+struct str lint_group_name(struct lint *l, uint32_t group)
+{
+    const struct workload *w = l->groups.v[group].example;
+    return str_printf(l->a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name));
+}
+
+/* ---- who matches ---- */
+
+void selector_key(struct buf *b, const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        put_field(b, s->v[i].key);
+        buf_printf(b, "%d", (int)s->v[i].op);
+        for (size_t k = 0; k < s->v[i].nvalues; k++) {
+            put_field(b, s->v[i].values[k]);
+        }
+        buf_putc(b, '\0');
+    }
+    buf_putc(b, '\1'); /* in no label */
+}
+
+/* A label that the selector demands, or NULL. */
+static const struct sel_req *demanded(const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->v[i].op == SEL_EQ) {
+            return &s->v[i];
+        }
+    }
+    return NULL;
+}
+
+/* The groups among which all that match are: the fewest that are easily had. */
+static struct id_list candidates(struct lint *l, struct buf *b, const struct selector *ns,
+                                 const struct selector *pods, bool *all)
+{
+    const struct sel_req *names = selector_ns_names(ns), *label = demanded(pods);
+    const struct id_vec *best = NULL;
+    static const struct id_vec nothing;
+    if (label != NULL) {
+        label_key(b, label->key, label->values[0]);
+        best = strmap_get(&l->groups_with, buf_text(b));
+        best = best != NULL ? best : &nothing;
+    }
+    if (names != NULL && names->nvalues == 1) {
+        uint32_t id = intern_find(&l->space_ids, names->values[0]);
+        const struct id_vec *there = id != ID_NONE ? &l->spaces.v[id].groups : &nothing;
+        best = best == NULL || there->n < best->n ? there : best;
+    }
+    *all = best == NULL;
+    return *all ? (struct id_list){.n = l->groups.n} : (struct id_list){best->v, best->n};
+}
+
+static bool group_matches(const struct lint *l, uint32_t group, const struct selector *ns,
+                          const struct selector *pods)
+{
+    const struct wgroup *g = &l->groups.v[group];
+    return selector_matches(ns, l->spaces.v[g->space].labels) &&
+           selector_matches(pods, &g->example->labels);
+}
+
+struct id_list lint_match(struct lint *l, const struct selector *ns, const struct selector *pods)
+{
+    struct buf *b = l->key;
+    buf_cut(b, 0);
+    selector_key(b, ns);
+    selector_key(b, pods);
+    struct match *m = strmap_get(&l->matches, buf_text(b));
+    if (m != NULL) {
+        return m->groups;
+    }
+    struct str key = str_dup(l->a, buf_text(b));
+    bool all;
+    struct id_list among = candidates(l, b, ns, pods, &all);
+    struct id_vec found = {0};
+    for (size_t i = 0; i < among.n; i++) {
+        uint32_t group = all ? (uint32_t)i : among.v[i];
+        if (group_matches(l, group, ns, pods)) {
+            vec_push(l->a, &found, group);
+        }
+    }
+    m = ARENA_NEW(l->a, struct match);
+    m->groups = (struct id_list){found.v, found.n};
+    strmap_put(&l->matches, key, m);
+    return m->groups;
+}
+
+static struct id_list without_hosts(struct lint *l, struct id_list from)
+{
+    struct id_vec kept = {0};
+    for (size_t i = 0; i < from.n; i++) {
+        if (!l->groups.v[from.v[i]].host_network) {
+            vec_push(l->a, &kept, from.v[i]);
+        }
+    }
+    return (struct id_list){kept.v, kept.n};
+}
+
+struct id_list lint_targets(struct lint *l, const struct npolicy *np)
+{
+    return without_hosts(l, lint_match(l, np->target_ns, np->target_pods));
+}
+
+struct id_list lint_peers(struct lint *l, const struct lint_at *at)
+{
+    static const struct selector everything;
+    struct id_vec all = {0};
+    if (at->nrule == NULL) {
+        return (struct id_list){0};
+    }
+    if (at->nrule->any_peer) {
+        return without_hosts(l, lint_match(l, &everything, &everything));
+    }
+    for (size_t i = 0; i < at->nrule->nclauses; i++) {
+        const struct nclause *clause = &at->nrule->clauses[i];
+        if (clause->kind != PEER_PODS) {
+            continue;
+        }
+        struct id_list some = lint_match(l, clause->ns, clause->pods);
+        for (size_t k = 0; k < some.n; k++) {
+            vec_push(l->a, &all, some.v[k]);
+        }
+    }
+    return without_hosts(l, (struct id_list){all.v, ids_sort(all.v, all.n)});
+}
+
+bool lint_knows(struct lint *l, const struct selector *ns)
+{
+    const struct sel_req *names = selector_ns_names(ns);
+    if (names != NULL && names->nvalues == 1) {
+        uint32_t id = intern_find(&l->space_ids, names->values[0]);
+        return id != ID_NONE && l->spaces.v[id].groups.n > 0;
+    }
+    for (size_t i = 0; i < l->spaces.n; i++) {
+        if (l->spaces.v[i].groups.n > 0 && selector_matches(ns, l->spaces.v[i].labels)) {
+            return true;
+        }
+    }
+    return false;
+}

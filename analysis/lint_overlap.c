@@ -1,0 +1,392 @@
+/*
+ * What is said twice: NPC203 dead-peer, NPC310 except-reopened, NPC314 overlap. Peers of all rules
+ * of policies with one target and direction are compared; those that can cover a peer are found by
+ * a label that it demands, or by a shorter prefix of its own.
+ */
+#include "analysis/lint_priv.h"
+
+#include <stdlib.h>
+
+/* ---- ports ---- */
+
+static bool has_name(const struct nrule *r, const struct port_name *name)
+{
+    for (size_t i = 0; i < r->nnames; i++) {
+        if (r->names[i].proto == name->proto && str_eq(r->names[i].name, name->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether every packet that the ports of `inner` let pass, those of `outer` let pass. */
+static bool ports_cover(const struct nrule *outer, const struct nrule *inner)
+{
+    if (outer->any_port) {
+        return true;
+    }
+    if (inner->any_port || !portset_covers(outer->ports, inner->ports)) {
+        return false;
+    }
+    for (size_t i = 0; i < inner->nnames; i++) {
+        enum proto p = inner->names[i].proto;
+        bool whole = p < PROTO_KEYED && port_ranges_are_all(outer->ports.keys[p]);
+        if (!whole && !has_name(outer, &inner->names[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- NPC203: peers of one target and direction ---- */
+
+struct item { /* one peer of one rule */
+    const struct policy *policy;
+    const struct nrule *rule;
+    const struct peer *peer; /* NULL: anywhere */
+    struct nclause clause;   /* PEER_PODS */
+    struct ipset net;        /* PEER_CIDR */
+};
+
+struct items {
+    struct lint *l;
+    VEC(struct item) all;
+    struct id_vec anywhere, wide; /* wide: clauses that demand no label */
+    struct strmap by_label, by_prefix;
+};
+
+static void push_at(struct items *s, struct strmap *map, struct str key, uint32_t id)
+{
+    struct id_vec *list = strmap_get(map, key);
+    if (list == NULL) {
+        list = ARENA_NEW(s->l->a, struct id_vec);
+        strmap_put(map, str_dup(s->l->a, key), list);
+    }
+    vec_push(s->l->a, list, id);
+}
+
+static struct str label_key(struct items *s, char whose, const struct sel_req *req)
+{
+    struct buf *b = s->l->key;
+    buf_cut(b, 0);
+    buf_putc(b, whose);
+    buf_str(b, req->key);
+    buf_putc(b, '\0');
+    buf_str(b, req->values[0]);
+    return buf_text(b);
+}
+
+static struct str prefix_key(struct items *s, struct cidr c)
+{
+    struct buf *b = s->l->key;
+    buf_cut(b, 0);
+    buf_putc(b, c.family == FAM_IP4 ? '4' : '6');
+    buf_putc(b, (char)c.len);
+    buf_put(b, &c.first, sizeof c.first);
+    return buf_text(b);
+}
+
+static const struct sel_req *first_demand(const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->v[i].op == SEL_EQ) {
+            return &s->v[i];
+        }
+    }
+    return NULL;
+}
+
+static void index_item(struct items *s, uint32_t id)
+{
+    const struct item *it = &s->all.v[id];
+    if (it->peer == NULL) {
+        vec_push(s->l->a, &s->anywhere, id);
+    } else if (it->peer->kind == PEER_CIDR) {
+        push_at(s, &s->by_prefix, prefix_key(s, it->peer->cidr), id);
+    } else if (it->peer->kind == PEER_PODS) {
+        const struct sel_req *pod = first_demand(it->clause.pods);
+        const struct sel_req *ns = first_demand(it->clause.ns);
+        if (pod != NULL || ns != NULL) {
+            push_at(s, &s->by_label, label_key(s, pod ? 'p' : 'n', pod ? pod : ns), id);
+        } else {
+            vec_push(s->l->a, &s->wide, id);
+        }
+    }
+}
+
+static void add_item(struct items *s, const struct npolicy *np, const struct nrule *rule,
+                     const struct peer *peer)
+{
+    struct item it = {.policy = np->origin, .rule = rule, .peer = peer};
+    if (peer != NULL && peer->kind == PEER_PODS) {
+        const struct lint_at at = {.np = np, .policy = np->origin, .peer = peer};
+        it.clause = lint_clause(s->l, &at);
+        if (!selector_satisfiable(it.clause.ns) || !selector_satisfiable(it.clause.pods)) {
+            return; /* NPC206 */
+        }
+    } else if (peer != NULL && peer->kind == PEER_CIDR) {
+        it.net = lint_net(s->l, peer);
+    }
+    vec_push(s->l->a, &s->all, it);
+    index_item(s, (uint32_t)(s->all.n - 1));
+}
+
+static bool peer_covers(const struct item *outer, const struct item *inner)
+{
+    if (outer->peer == NULL || inner->peer == NULL) {
+        return outer->peer == NULL;
+    }
+    if (outer->peer->kind != inner->peer->kind) {
+        return false;
+    }
+    switch (outer->peer->kind) {
+    case PEER_PODS:
+        return clause_covers(&outer->clause, &inner->clause);
+    case PEER_CIDR:
+        return outer->peer->cidr.family == inner->peer->cidr.family &&
+               ipset_covers(outer->net, inner->net);
+    case PEER_NODES:
+    case PEER_DOMAIN:
+        return false; /* of cluster policies only */
+    }
+    return false;
+}
+
+static bool item_covers(const struct item *outer, const struct item *inner)
+{
+    return ports_cover(outer->rule, inner->rule) && peer_covers(outer, inner);
+}
+
+/* Of equal items the later is dead. */
+static bool kills(const struct items *s, uint32_t outer, uint32_t inner)
+{
+    const struct item *o = &s->all.v[outer], *i = &s->all.v[inner];
+    bool cidrs_of_one_rule = o->rule == i->rule && i->peer != NULL && i->peer->kind == PEER_CIDR;
+    return outer != inner && !cidrs_of_one_rule && item_covers(o, i) &&
+           (outer < inner || !item_covers(i, o));
+}
+
+static uint32_t killer_among(struct items *s, const struct id_vec *list, uint32_t inner)
+{
+    for (size_t i = 0; list != NULL && i < list->n && lint_spend(s->l, 1); i++) {
+        if (kills(s, list->v[i], inner)) {
+            return list->v[i];
+        }
+    }
+    return ID_NONE;
+}
+
+static uint32_t killer_by_label(struct items *s, char whose, const struct selector *sel,
+                                uint32_t inner)
+{
+    uint32_t by = ID_NONE;
+    for (size_t i = 0; i < sel->n && by == ID_NONE; i++) {
+        if (sel->v[i].op == SEL_EQ) {
+            by = killer_among(s, strmap_get(&s->by_label, label_key(s, whose, &sel->v[i])), inner);
+        }
+    }
+    return by;
+}
+
+static uint32_t killer_by_prefix(struct items *s, uint32_t inner)
+{
+    const struct cidr c = s->all.v[inner].peer->cidr;
+    uint32_t by = ID_NONE;
+    for (uint8_t len = 0; len <= c.len && by == ID_NONE; len++) {
+        struct cidr wider = c;
+        unsigned bits = c.family == FAM_IP4 ? 32 : 128, host = bits - len;
+        wider.len = len;
+        if (host >= 64) {
+            wider.first.lo = 0;
+            wider.first.hi = host >= 128 ? 0 : c.first.hi >> (host - 64) << (host - 64);
+        } else {
+            wider.first.lo = c.first.lo >> host << host;
+        }
+        by = killer_among(s, strmap_get(&s->by_prefix, prefix_key(s, wider)), inner);
+    }
+    return by;
+}
+
+static uint32_t find_killer(struct items *s, uint32_t inner)
+{
+    const struct item *it = &s->all.v[inner];
+    uint32_t by = killer_among(s, &s->anywhere, inner);
+    if (by != ID_NONE || it->peer == NULL) {
+        return by;
+    }
+    if (it->peer->kind == PEER_CIDR) {
+        return killer_by_prefix(s, inner);
+    }
+    by = killer_among(s, &s->wide, inner);
+    by = by == ID_NONE ? killer_by_label(s, 'p', it->clause.pods, inner) : by;
+    return by == ID_NONE ? killer_by_label(s, 'n', it->clause.ns, inner) : by;
+}
+
+static struct str item_phrase(struct lint *l, const struct item *it)
+{
+    return it->peer == NULL ? STR("anywhere") : peer_phrase(l->a, it->peer);
+}
+
+static void report_dead(struct items *s, uint32_t inner, uint32_t outer)
+{
+    struct lint *l = s->l;
+    const struct item *i = &s->all.v[inner], *o = &s->all.v[outer];
+    struct span at = i->peer != NULL ? i->peer->at : i->rule->origin->at;
+    struct span by = o->peer != NULL ? o->peer->at : o->rule->origin->at;
+    if (i->rule == o->rule && item_covers(i, o)) {
+        struct diag *d = INFO(l, NPC314, at, STR_FMT " repeats", STR_ARG(item_phrase(l, i)));
+        ALSO(l, d, by, "first written here");
+        HINT(l, d, "remove it");
+        return;
+    }
+    struct diag *d = WARN(l, NPC203, at, "dead code: \"" STR_FMT "\" already allows " STR_FMT,
+                          STR_ARG(item_phrase(l, o)), STR_ARG(item_phrase(l, i)));
+    ALSO(l, d, by, "allowed here, by policy " STR_FMT, STR_ARG(o->policy->name));
+    HINT(l, d, "remove one of them");
+}
+
+static void check_direction(struct lint *l, const struct target *t, enum direction d)
+{
+    struct items s = {.l = l};
+    strmap_init(&s.by_label, l->a);
+    strmap_init(&s.by_prefix, l->a);
+    for (size_t i = 0; i < t->policies.n; i++) {
+        const struct npolicy *np = l->policies[t->policies.v[i]];
+        for (size_t r = 0; r < np->nrules[d]; r++) {
+            const struct nrule *rule = &np->rules[d][r];
+            if (rule->any_peer) {
+                add_item(&s, np, rule, NULL);
+            }
+            for (size_t k = 0; k < rule->origin->npeers; k++) {
+                add_item(&s, np, rule, &rule->origin->peers[k]);
+            }
+        }
+    }
+    for (uint32_t i = 0; s.all.n > 1 && i < s.all.n; i++) {
+        uint32_t by = find_killer(&s, i);
+        if (by != ID_NONE) {
+            report_dead(&s, i, by);
+        }
+    }
+}
+
+void lint_dead_peers(struct lint *l, const struct lint_at *at)
+{
+    (void)at;
+    for (size_t i = 0; i < l->targets.n; i++) {
+        check_direction(l, &l->targets.v[i], DIR_INGRESS);
+        check_direction(l, &l->targets.v[i], DIR_EGRESS);
+    }
+}
+
+/* ---- NPC314: addresses of one rule ---- */
+
+static int peer_order(const void *pa, const void *pb)
+{
+    const struct peer *a = *(const struct peer *const *)pa, *b = *(const struct peer *const *)pb;
+    int order = cidr_cmp(a->cidr, b->cidr);
+    return order != 0 ? order : (a > b) - (a < b); /* as they stand in the rule */
+}
+
+static void report_overlap(struct lint *l, const struct peer *outer, const struct peer *inner)
+{
+    if (ipset_intersect(l->a, lint_net(l, outer), lint_net(l, inner)).n == 0) {
+        return; /* it fills a hole */
+    }
+    bool equal = cidr_cmp(outer->cidr, inner->cidr) == 0;
+    struct diag *d =
+        INFO(l, NPC314, inner->at, STR_FMT " %s " STR_FMT, STR_ARG(cidr_text(l->a, inner->cidr)),
+             equal ? "repeats" : "is inside", STR_ARG(cidr_text(l->a, outer->cidr)));
+    ALSO(l, d, outer->at, "which is here");
+    HINT(l, d, "remove it");
+}
+
+void lint_overlapping_cidrs(struct lint *l, const struct lint_at *at)
+{
+    size_t n = 0, depth = 0;
+    const struct peer **cidrs = ARENA_NEW_ARRAY(l->a, at->rule->npeers, const struct peer *);
+    const struct peer *stack[130]; /* prefixes that hold each other: at most one of each length … */
+    for (size_t i = 0; i < at->rule->npeers; i++) {
+        if (at->rule->peers[i].kind == PEER_CIDR) {
+            cidrs[n++] = &at->rule->peers[i];
+        }
+    }
+    if (n > 1) {
+        qsort(cidrs, n, sizeof *cidrs, peer_order);
+    }
+    for (size_t i = 0; i < n; i++) {
+        while (depth > 0 && !cidr_contains(stack[depth - 1]->cidr, cidrs[i]->cidr)) {
+            depth--;
+        }
+        if (depth > 0) {
+            report_overlap(l, stack[depth - 1], cidrs[i]);
+        }
+        /* … repeats apart, which hold nothing that the first does not. */
+        if (depth == 0 || cidr_cmp(stack[depth - 1]->cidr, cidrs[i]->cidr) != 0) {
+            stack[depth++] = cidrs[i];
+        }
+    }
+}
+
+/* ---- NPC310: exceptions that another rule allows ---- */
+
+/* What other rules for the same pods let pass on all of the rule's ports. */
+static struct ipset allowed_elsewhere(struct lint *l, const struct target *t, enum direction d,
+                                      const struct nrule *rule, enum family f)
+{
+    struct ipset sum = {0};
+    for (size_t i = 0; i < t->policies.n; i++) {
+        const struct npolicy *np = l->policies[t->policies.v[i]];
+        for (size_t r = 0; r < np->nrules[d] && lint_spend(l, 1); r++) {
+            const struct nrule *other = &np->rules[d][r];
+            if (!ports_cover(other, rule)) {
+                continue;
+            }
+            if (other->any_peer) {
+                return ipset_all(l->a, f);
+            }
+            sum = other->nets[f].n > 0 ? ipset_union(l->a, sum, other->nets[f]) : sum;
+        }
+    }
+    return sum;
+}
+
+static bool add_allowed(struct lint *l, const struct lint_at *at, const struct target *t,
+                        struct ipset *sum)
+{
+    *sum = ipset_union(
+        l->a, *sum, allowed_elsewhere(l, t, at->rule->direction, at->nrule, at->peer->cidr.family));
+    return true;
+}
+
+struct reopening {
+    struct lint *l;
+    const struct lint_at *at;
+    struct ipset sum;
+};
+
+static bool add_target(void *arg, const struct target *covering)
+{
+    struct reopening *r = arg;
+    return add_allowed(r->l, r->at, covering, &r->sum);
+}
+
+void lint_reopened_excepts(struct lint *l, const struct lint_at *at)
+{
+    const struct peer *p = at->peer;
+    if (at->nrule == NULL || policy_is_cluster(at->policy) || p->kind != PEER_CIDR ||
+        p->nexcept == 0) {
+        return;
+    }
+    struct reopening r = {.l = l, .at = at};
+    lint_covering(l, at, add_target, &r);
+    for (size_t i = 0; i < p->nexcept; i++) {
+        if (ipset_covers(r.sum, ipset_of_cidr(l->a, p->except[i]))) {
+            struct diag *d = WARN(l, NPC310, p->except_at[i],
+                                  "except " STR_FMT " has no effect: other peers or rules for the "
+                                  "same pods allow it",
+                                  STR_ARG(cidr_text(l->a, p->except[i])));
+            HINT(l, d, "an exception belongs to its own cidr only");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+/*
+ * NetworkPolicies by namespace and target, so that those whose target covers another's are found
+ * without looking at all of them: whoever covers a target demands only labels that it demands too.
+ */
+#include "analysis/lint_priv.h"
+
+static struct str demand_key(struct lint *l, const struct sel_req *req)
+{
+    buf_cut(l->key, 0);
+    buf_str(l->key, req->key);
+    buf_putc(l->key, '\0');
+    buf_str(l->key, req->values[0]);
+    return buf_text(l->key);
+}
+
+static const struct sel_req *first_demand(const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->v[i].op == SEL_EQ) {
+            return &s->v[i];
+        }
+    }
+    return NULL;
+}
+
+static void index_target(struct lint *l, uint32_t space, uint32_t target)
+{
+    struct wspace *s = &l->spaces.v[space];
+    const struct sel_req *demand = first_demand(l->targets.v[target].selector);
+    vec_push(l->a, &s->targets, target);
+    if (demand == NULL) {
+        vec_push(l->a, &s->wide, target);
+        return;
+    }
+    struct str key = demand_key(l, demand);
+    struct id_vec *list = strmap_get(&s->by_label, key);
+    if (list == NULL) {
+        list = ARENA_NEW(l->a, struct id_vec);
+        strmap_put(&s->by_label, str_dup(l->a, key), list);
+    }
+    vec_push(l->a, list, target);
+}
+
+static unsigned dns_of_policy(struct lint *l, uint32_t index)
+{
+    const struct npolicy *np = l->policies[index];
+    struct lint_at at = {.index = index, .np = np, .policy = np->origin};
+    unsigned dns = 0;
+    for (size_t i = 0; i < np->nrules[DIR_EGRESS] && dns != DNS_BOTH; i++) {
+        at.nrule = &np->rules[DIR_EGRESS][i];
+        at.rule = at.nrule->origin;
+        dns |= lint_dns_of(l, &at);
+    }
+    return dns;
+}
+
+static const struct selector *one_label(struct lint *l, struct str key, struct str value)
+{
+    struct selector *s = ARENA_NEW(l->a, struct selector);
+    s->v = ARENA_NEW(l->a, struct sel_req);
+    s->n = 1;
+    s->v[0] = (struct sel_req){
+        .op = SEL_EQ, .key = key, .values = ARENA_NEW(l->a, struct str), .nvalues = 1};
+    s->v[0].values[0] = value;
+    return s;
+}
+
+void lint_targets_init(struct lint *l)
+{
+    l->dns_ns = one_label(l, STR(LABEL_NS_NAME), STR("kube-system"));
+    l->dns_pods = one_label(l, STR("k8s-app"), STR("kube-dns"));
+    struct intern ids;
+    intern_init(&ids, l->a);
+    l->target_of = ARENA_NEW_ARRAY(l->a, l->npolicies, uint32_t);
+    for (uint32_t i = 0; i < l->npolicies; i++) {
+        const struct npolicy *np = l->policies[i];
+        l->target_of[i] = ID_NONE;
+        if (policy_is_cluster(np->origin)) {
+            vec_push(l->a, &l->clusters, i);
+            continue;
+        }
+        uint32_t space = lint_space(l, np->target_ns->v[0].values[0]);
+        buf_cut(l->key, 0);
+        buf_put(l->key, &space, sizeof space);
+        selector_key(l->key, np->target_pods);
+        uint32_t id = intern_add(&ids, buf_text(l->key));
+        if (id == l->targets.n) {
+            const struct target target = {.selector = np->target_pods};
+            vec_push(l->a, &l->targets, target);
+            index_target(l, space, id);
+        }
+        l->target_of[i] = id;
+        vec_push(l->a, &l->targets.v[id].policies, i);
+        l->targets.v[id].dns |= dns_of_policy(l, i);
+    }
+}
+
+struct covering {
+    struct lint *l;
+    const struct selector *inner;
+    target_fn each;
+    void *arg;
+};
+
+/* False: each() has had enough. */
+static bool visit(const struct covering *c, const struct id_vec *list)
+{
+    for (size_t i = 0; list != NULL && i < list->n; i++) {
+        const struct target *outer = &c->l->targets.v[list->v[i]];
+        if (!lint_spend(c->l, 1)) {
+            return false;
+        }
+        if (selector_covers(outer->selector, c->inner) && !c->each(c->arg, outer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void lint_covering(struct lint *l, const struct lint_at *at, target_fn each, void *arg)
+{
+    const struct covering c = {l, at->np->target_pods, each, arg};
+    const struct wspace *s = &l->spaces.v[lint_space(l, at->np->target_ns->v[0].values[0])];
+    if (!visit(&c, &s->wide)) {
+        return;
+    }
+    for (size_t i = 0; i < c.inner->n; i++) {
+        if (c.inner->v[i].op == SEL_EQ &&
+            !visit(&c, strmap_get(&s->by_label, demand_key(l, &c.inner->v[i])))) {
+            return;
+        }
+    }
+}

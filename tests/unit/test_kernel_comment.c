@@ -90,6 +90,25 @@ static void says_where_it_comes_from(void)
     ctx_free(&c);
 }
 
+/* It has no namespace, and does not isolate; what it leaves open no rule of it allows. */
+static void cluster_policy(void)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    struct parts p;
+    make_parts(&p, &c, "a.yaml", STR("admin"));
+    p.policy.ns = (struct str){NULL, 0};
+    p.policy.api = API_CLUSTER_POLICY;
+    struct str one = kernel_comment_rule(&c, &c.arena, &p.npolicy, &p.nrule, 1, 128);
+    CU_ASSERT(str_is(one, "admin egress[2] a.yaml:7 +1"));
+    p.nrule.index = GRANT_BY_DEFAULT;
+    one = kernel_comment_rule(&c, &c.arena, &p.npolicy, &p.nrule, 0, 128);
+    CU_ASSERT(str_is(one, "admin egress by default a.yaml:7"));
+    struct str end = kernel_comment_isolation(&c, &c.arena, &p.npolicy, DIR_EGRESS, 2, 128);
+    CU_ASSERT(str_is(end, "admin decides egress a.yaml:7 +2"));
+    ctx_free(&c);
+}
+
 /* nft refuses 129 bytes, and the kernel cuts an iptables comment at 255; the count survives. */
 static void T28_length(void)
 {
@@ -116,4 +135,4 @@ static void T28_length(void)
 }
 
 UNIT_MAIN("kernel comments", TEST(T26_every_byte), TEST(T26_one_mark_for_one_character),
-          TEST(says_where_it_comes_from), TEST(T28_length))
+          TEST(says_where_it_comes_from), TEST(cluster_policy), TEST(T28_length))

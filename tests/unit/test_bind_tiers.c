@@ -1,0 +1,263 @@
+/*
+ * What binding makes of cluster policies, grant by grant, beside what was worked out by hand. That
+ * it is right is shown by random worlds (test_bind.c); here it is shown to be what one would write.
+ */
+#include "compile.h"
+
+#define POD(name, ns, last)                                                                        \
+    "namespace " ns " { workload " name " { addr 10.0.0." last " label app=" name " } }\n"
+
+static const char inventory[] = POD("web", "shop", "1") POD("db", "shop", "2")
+    POD("monitor", "tools", "3") POD("other", "lab", "4") "node n1 { addr 192.168.0.1 }\n";
+
+/* ---- the bound form as text ---- */
+
+static void put_ports(struct buf *b, enum family f, struct portset s)
+{
+    if (bind_ports_are_all(f, s)) {
+        buf_puts(b, " all");
+        return;
+    }
+    for (enum proto p = 0; p < PROTO_KEYED; p++) {
+        for (size_t i = 0; i < s.keys[p].n; i++) {
+            struct port_range r = s.keys[p].v[i];
+            if (port_ranges_are_all(s.keys[p])) {
+                buf_printf(b, " %s/*", proto_name(p));
+            } else if (r.first == r.last) {
+                buf_printf(b, " %s/%u", proto_name(p), r.first);
+            } else {
+                buf_printf(b, " %s/%u-%u", proto_name(p), r.first, r.last);
+            }
+        }
+    }
+    buf_puts(b, s.other ? " other" : "");
+}
+
+static void put_range(struct buf *b, enum family f, struct ip_range r)
+{
+    buf_putc(b, ' ');
+    ip_print(b, f, r.first);
+    if (ip_cmp(r.first, r.last) != 0) {
+        buf_putc(b, '-');
+        ip_print(b, f, r.last);
+    }
+}
+
+/* "metrics[0]: 10.0.0.3 on tcp/9090": addresses of classes in braces, and nets. */
+static void put_grant(struct buf *b, const struct bound_side *side, const struct grant *g)
+{
+    buf_str(b, g->policy->origin->name);
+    if (g->rule->index == GRANT_BY_DEFAULT) {
+        buf_puts(b, " default:");
+    } else {
+        buf_printf(b, "[%zu]:", g->rule->index);
+    }
+    buf_puts(b, g->any_peer ? " any" : "");
+    for (size_t i = 0; i < g->classes.n; i++) {
+        const struct addr_list *l = &side->peers[g->classes.v[i] - 1].addrs;
+        buf_puts(b, " {");
+        for (size_t k = 0; k < l->n; k++) {
+            put_range(b, FAM_IP4, (struct ip_range){l->v[k], l->v[k]});
+        }
+        buf_puts(b, " }");
+    }
+    for (size_t i = 0; i < g->nets.n; i++) {
+        put_range(b, FAM_IP4, g->nets.v[i]);
+    }
+    buf_puts(b, " on");
+    put_ports(b, FAM_IP4, g->ports);
+    buf_putc(b, '\n');
+}
+
+static void put_target(struct buf *b, const struct bound_side *side, const struct target_class *t)
+{
+    ip_print(b, FAM_IP4, t->addrs.v[0]);
+    for (size_t i = 0; i < t->npolicies; i++) {
+        buf_puts(b, i == 0 ? " by " : ", ");
+        buf_str(b, t->policies[i]->origin->name);
+    }
+    buf_putc(b, '\n');
+    for (size_t i = 0; i < t->ngrants; i++) {
+        buf_puts(b, "  ");
+        put_grant(b, side, t->grants[i]);
+    }
+}
+
+/* Binds the policies to the inventory above and compares the IPv4 targets of one direction. */
+static void check_bound(const char *policies, enum direction d, const char *want)
+{
+    static const struct bind_options options = {.scope = BIND_ALL};
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    struct buf *text = buf_new(&scratch);
+    buf_printf(text, "npc 1\n%s%s", inventory, policies);
+    struct compiled c;
+    compile_load(&c, "t.npc", buf_text(text));
+    const struct bound *b = c.loaded ? bind_program(&c.ctx, &c.program, &options) : NULL;
+    CU_ASSERT_PTR_NOT_NULL(b);
+    struct buf *got = buf_new(&c.ctx.arena);
+    for (size_t i = 0; b != NULL && i < b->side[FAM_IP4][d].ntargets; i++) {
+        put_target(got, &b->side[FAM_IP4][d], &b->side[FAM_IP4][d].targets[i]);
+    }
+    bool equal = str_is(buf_text(got), want);
+    CU_ASSERT(equal);
+    if (!equal) {
+        printf("\n" STR_FMT "wanted:\n%s\ngot:\n" STR_FMT "\n", STR_ARG(compile_messages(&c)), want,
+               STR_ARG(buf_text(got)));
+    }
+    compile_free(&c);
+    arena_free(&scratch);
+}
+
+#define CLUSTER(name, tier, priority, target, body)                                                \
+    "cluster policy " name " in tier " tier " priority " priority " for " target " { " body " }\n"
+
+/* ---- what decides ---- */
+
+static void deny_leaves_a_hole(void)
+{
+    check_bound(CLUSTER("a", "admin", "1", "namespaces kubernetes.io/metadata.name=shop",
+                        "deny to cidr 169.254.169.254/32 on all ports"),
+                DIR_EGRESS,
+                "10.0.0.1 by a\n"
+                "  a default: 0.0.0.0-169.254.169.253 169.254.169.255-255.255.255.255 on all\n");
+}
+
+/* What holds for every peer is granted to any: no hole is cut at the other ports. */
+static void deny_of_ports(void)
+{
+    check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                        "deny from pods app=other in all namespaces on tcp/22"),
+                DIR_INGRESS,
+                "10.0.0.1 by a\n"
+                "  a default: any on tcp/0-21 tcp/23-65535 udp/* sctp/* icmp/* other\n"
+                "  a default: 0.0.0.0-10.0.0.3 10.0.0.5-255.255.255.255 on tcp/22\n");
+}
+
+static void pass_goes_to_the_policies_of_the_namespace(void)
+{
+    check_bound(
+        CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                "pass from pods app=monitor in all namespaces on all ports "
+                "deny from all pods in all namespaces on all ports")
+            CLUSTER(
+                "b", "baseline", "1", "all namespaces",
+                "deny from anywhere on all ports") "namespace shop { policy web for pods app=web { "
+                                                   "allow from anywhere on tcp/80 } }\n",
+        DIR_INGRESS,
+        "10.0.0.1 by a, web, b\n"
+        "  web[0]: { 10.0.0.3 } 0.0.0.0-10.0.0.0 10.0.0.3 10.0.0.5-255.255.255.255 on tcp/80\n"
+        "10.0.0.2 by b\n");
+}
+
+static void lower_priority_first_port_by_port(void)
+{
+    check_bound(CLUSTER("b", "admin", "2", "pods app=web in all namespaces",
+                        "deny from all nodes on tcp/1-100")
+                    CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                            "allow from all nodes on tcp/90-110")
+                        CLUSTER("c", "baseline", "1", "pods app=web in all namespaces",
+                                "deny from anywhere on all ports"),
+                DIR_INGRESS,
+                "10.0.0.1 by a, b, c\n"
+                "  a[0]: 192.168.0.1 on tcp/90-110\n");
+}
+
+static void declared_tiers(void)
+{
+    check_bound(
+        "tier gold order 5\ntier lead order 2000000\n" CLUSTER("l", "lead", "1", "all namespaces",
+                                                               "allow from all nodes on all ports "
+                                                               "deny from anywhere on all ports")
+            CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                    "allow from all nodes on tcp/22")
+                CLUSTER("g", "gold", "9", "pods app=web in all namespaces",
+                        "deny from all nodes on tcp/22") "namespace shop { policy db for pods "
+                                                         "app=db { default deny ingress } }\n",
+        DIR_INGRESS,
+        "10.0.0.1 by g, a, l\n"
+        "  l[0]: 192.168.0.1 on tcp/0-21 tcp/23-65535 udp/* sctp/* icmp/* other\n"
+        "10.0.0.2 by db, l\n"
+        "10.0.0.3 by l\n"
+        "  l[0]: 192.168.0.1 on all\n");
+}
+
+/* A rule for what an earlier one has allowed adds nothing; one that adds something grants the rest
+ * of its ports again, so that its peers need not be told apart. */
+static void allowances_overlap(void)
+{
+    check_bound(
+        CLUSTER(
+            "a", "admin", "1", "pods app=web in all namespaces",
+            "allow from pods app=monitor in all namespaces on all ports") "namespace shop { policy "
+                                                                          "web for pods app=web { "
+                                                                          "allow from anywhere on "
+                                                                          "tcp/80 allow from pods "
+                                                                          "app=monitor in all "
+                                                                          "namespaces on tcp/9090 "
+                                                                          "} }\n",
+        DIR_INGRESS,
+        "10.0.0.1 by a, web\n"
+        "  a[0]: { 10.0.0.3 } on all\n"
+        "  web[0]: any on tcp/80\n");
+}
+
+/* ---- what is no target ---- */
+
+static void open_pods_are_no_targets(void)
+{
+    check_bound(
+        CLUSTER("a", "admin", "1", "all namespaces", "allow from anywhere on all ports")
+            CLUSTER("b", "baseline", "1", "all namespaces",
+                    "deny from anywhere on all ports") "namespace shop { policy web for pods "
+                                                       "app=web { default deny ingress } }\n",
+        DIR_INGRESS, "");
+    check_bound(CLUSTER("a", "admin", "1", "all namespaces",
+                        "pass from anywhere on all ports deny from anywhere on all ports"),
+                DIR_INGRESS, "");
+    check_bound(CLUSTER("a", "admin", "1", "all namespaces", "deny to anywhere on all ports"),
+                DIR_INGRESS, "");
+}
+
+/* ---- limits ---- */
+
+/* Claims and cells count as elements do: one port more in each of two policies. */
+static void T45_npc605_cells(void)
+{
+    struct compiled c;
+    compile_load(&c, "t.npc",
+                 STR(POD("web", "shop", "1") POD("db", "shop", "2")
+                         CLUSTER("a", "admin", "1", "all namespaces",
+                                 "deny from pods app=web in all namespaces on tcp/1 "
+                                 "deny from pods app=db in all namespaces on tcp/2 "
+                                 "deny from anywhere on tcp/3")));
+    CU_ASSERT(c.loaded);
+    struct bind_options options = {.max_elements = 5};
+    CU_ASSERT_PTR_NULL(bind_program(&c.ctx, &c.program, &options));
+    CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC605), 1);
+    options.max_elements = 1000;
+    CU_ASSERT_PTR_NOT_NULL(bind_program(&c.ctx, &c.program, &options));
+    compile_free(&c);
+}
+
+/* Nobody is matched: what that means depends on the action. */
+static void npc603_says_what_is_not_done(void)
+{
+    struct compiled c;
+    compile_load(
+        &c, "t.npc",
+        STR(POD("web", "shop", "1") CLUSTER("a", "admin", "1", "all namespaces",
+                                            "deny from all nodes on tcp/1 "
+                                            "pass from pods app=none in all namespaces on tcp/2")));
+    static const struct bind_options options = {.scope = BIND_ALL};
+    CU_ASSERT_PTR_NOT_NULL(bind_program(&c.ctx, &c.program, &options));
+    CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC603), 2);
+    CU_ASSERT(str_holds(compile_messages(&c), "it denies nothing now"));
+    CU_ASSERT(str_holds(compile_messages(&c), "it passes nothing now"));
+    compile_free(&c);
+}
+
+UNIT_MAIN("bind tiers", TEST(deny_leaves_a_hole), TEST(deny_of_ports),
+          TEST(pass_goes_to_the_policies_of_the_namespace), TEST(lower_priority_first_port_by_port),
+          TEST(declared_tiers), TEST(allowances_overlap), TEST(open_pods_are_no_targets),
+          TEST(T45_npc605_cells), TEST(npc603_says_what_is_not_done))

@@ -32,6 +32,10 @@ enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *pl
 /* Releases the lock and all memory. NULL is fine. */
 void apply_close(struct apply *a);
 
+struct apply_setting {
+    const char *option, *value; /* as for npc_set() */
+};
+
 struct apply_options {
     const char *target;  /* "nft" or "iptables" */
     const char *variant; /* of iptables: "nft", "legacy", or NULL for what is installed */
@@ -41,8 +45,12 @@ struct apply_options {
     bool terminal;             /* a person sits in front of it */
     const char *const *inputs; /* as given, for status */
     size_t ninputs;
+    const struct apply_setting *settings; /* that change what policies mean */
+    size_t nsettings;
     /* Told what a person should know at once, a line without its end; may be NULL. */
     void (*say)(const char *line);
+    /* Given the difference to what is in force (dry_run); may be NULL. */
+    void (*show)(const char *text, size_t size);
 };
 
 /* Compiles the loaded program and puts its rules in force, or leaves everything as it is. */

@@ -201,10 +201,6 @@ static enum npc_status ending(struct job *j)
 static enum npc_status wait_for_confirmation(struct job *j)
 {
     struct apply *a = j->a;
-    j->pending.deadline = now_ms() + (uint64_t)j->confirm * 1000;
-    if (!pending_write(a, &j->pending)) {
-        return NPC_FAULT;
-    }
     guard_loaded(&j->guard);
     store_unlock(a);
     say(j, str_printf(&a->arena,
@@ -223,13 +219,14 @@ static enum npc_status load_guarded(struct job *j)
         pending_go_back(a, &j->pending);
         return NPC_FAULT;
     }
+    /* From here on whoever goes back must also take the new rules from what a boot loads. */
     j->pending.since = now_ms() * (uint64_t)sysconf(_SC_CLK_TCK) / 1000;
-    if (j->confirm > 0) {
-        const enum npc_status status = wait_for_confirmation(j);
-        if (status != NPC_FAULT || a->lock < 0) {
-            return status;
-        }
-    } else if (pending_commit(a, &j->pending)) {
+    j->pending.deadline = j->confirm > 0 ? now_ms() + (uint64_t)j->confirm * 1000 : 0;
+    const bool written = pending_write(a, &j->pending);
+    if (written && j->confirm > 0) {
+        return wait_for_confirmation(j);
+    }
+    if (written && pending_commit(a, &j->pending)) {
         return NPC_OK;
     }
     pending_go_back(a, &j->pending);

@@ -4,6 +4,7 @@
  */
 #include "apply/loader.h"
 
+#include "apply/privilege.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -64,14 +65,18 @@ static bool streams_open(struct streams *s, struct str input)
     return ok && fd_write_all(s->fd[0], input) && lseek(s->fd[0], 0, SEEK_SET) == 0;
 }
 
-static _Noreturn void child(const char *path, char *const *argv, const struct streams *s,
-                            pid_t parent)
+static _Noreturn void child(const char *name, const char *path, char *const *argv,
+                            const struct streams *s, pid_t parent)
 {
     static char *const empty[] = {NULL};
     for (int i = 0; i < 3; i++) {
         if (dup2(s->fd[i], i) < 0) {
             _exit(127);
         }
+    }
+    /* iptables and ipset open raw sockets, nft does not. */
+    if (!privilege_drop(strcmp(name, "nft") != 0)) {
+        _exit(127);
     }
     /* A loader outlives no npc: the guard (guard.h) goes back once both are gone. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
@@ -133,7 +138,7 @@ static struct loader_run run_with(const struct loaders *l, const char *name, con
         return failed(l, name, errno);
     }
     if (pid == 0) {
-        child(path, argv, s, self);
+        child(name, path, argv, s, self);
     }
     const int status = wait_for(pid);
     struct loader_run r = {.ok = WIFEXITED(status) && WEXITSTATUS(status) == 0,

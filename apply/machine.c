@@ -9,6 +9,7 @@
 #include <ifaddrs.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,15 +24,25 @@ bool machine_address_read(const char *text, struct machine_address *out)
     return inet_pton(AF_INET6, text, out->bytes) == 1;
 }
 
+struct str address_lines(struct arena *a, const char *const *addresses, size_t n)
+{
+    struct buf *b = buf_new(a);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(b, "%s\n", addresses[i]);
+    }
+    return buf_text(b);
+}
+
+static const void *address_bytes(const struct sockaddr *s)
+{
+    return s->sa_family == AF_INET
+               ? (const void *)&((const struct sockaddr_in *)(const void *)s)->sin_addr
+               : &((const struct sockaddr_in6 *)(const void *)s)->sin6_addr;
+}
+
 static bool is_address(const struct sockaddr *s, const struct machine_address *a)
 {
-    if (s == NULL || s->sa_family != a->family) {
-        return false;
-    }
-    const void *bytes = a->family == AF_INET
-                            ? (const void *)&((const struct sockaddr_in *)(const void *)s)->sin_addr
-                            : &((const struct sockaddr_in6 *)(const void *)s)->sin6_addr;
-    return memcmp(bytes, a->bytes, a->n) == 0;
+    return s != NULL && s->sa_family == a->family && memcmp(address_bytes(s), a->bytes, a->n) == 0;
 }
 
 bool machine_has(const char *address)
@@ -49,33 +60,24 @@ bool machine_has(const char *address)
     return found;
 }
 
-const char *machine_source(struct arena *a, const char *to)
+struct str machine_addresses(struct arena *a)
 {
-    struct machine_address m;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } there = {0}, here = {0};
-    socklen_t size = sizeof here;
-    char text[INET6_ADDRSTRLEN] = "";
-    if (!machine_address_read(to, &m)) {
-        return "";
+    struct buf *b = buf_new(a);
+    struct ifaddrs *all;
+    if (getifaddrs(&all) != 0) {
+        return buf_text(b);
     }
-    there.any.sa_family = (sa_family_t)m.family;
-    memcpy(m.n == 4 ? (void *)&there.v4.sin_addr : &there.v6.sin6_addr, m.bytes, m.n);
-    /* A datagram socket that is connected sends nothing, but has chosen its address. */
-    const int fd = socket(m.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    there.v4.sin_port = htons(9); /* the same place in both: any port that is not 0 */
-    if (fd >= 0 && connect(fd, &there.any, sizeof there) == 0 &&
-        getsockname(fd, &here.any, &size) == 0) {
-        inet_ntop(m.family, m.n == 4 ? (void *)&here.v4.sin_addr : &here.v6.sin6_addr, text,
-                  sizeof text);
+    for (const struct ifaddrs *i = all; i != NULL; i = i->ifa_next) {
+        char text[INET6_ADDRSTRLEN];
+        const struct sockaddr *s = i->ifa_addr;
+        const bool ip = s != NULL && (s->sa_family == AF_INET || s->sa_family == AF_INET6);
+        if (ip && (i->ifa_flags & IFF_LOOPBACK) == 0 &&
+            inet_ntop(s->sa_family, address_bytes(s), text, sizeof text) != NULL) {
+            buf_printf(b, "%s\n", text);
+        }
     }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return str_dup(a, str_of(text)).p;
+    freeifaddrs(all);
+    return buf_text(b);
 }
 
 /* ---- bridges ---- */

@@ -13,11 +13,14 @@ struct machine_address {
 /* Reads an address in numbers; false if it is none. */
 bool machine_address_read(const char *text, struct machine_address *out);
 
+/* Addresses as text, a line each. */
+struct str address_lines(struct arena *a, const char *const *addresses, size_t n);
+
 /* Whether one of its interfaces has this address. False also if that cannot be known. */
 bool machine_has(const char *address);
 
-/* The address of this machine that connections to another one come from, or "" if there is none. */
-const char *machine_source(struct arena *a, const char *to);
+/* All addresses of its interfaces but the loopback's, a line each. */
+struct str machine_addresses(struct arena *a);
 
 enum machine_bridge {
     BRIDGE_NONE,   /* packets to it leave through no bridge */

@@ -2,6 +2,7 @@
 #include "apply/job.h"
 #include "apply/lines.h"
 #include "apply/machine.h"
+#include "apply/sources.h"
 
 #include <string.h>
 
@@ -128,7 +129,7 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out)
     }
     flow.inbound = machine_has(flow.destination);
     if (!flow.inbound) {
-        flow.source = machine_source(&j->a->arena, flow.destination);
+        flow.source = strchr(flow.destination, ':') != NULL ? "::" : "0.0.0.0"; /* whichever */
     } else if (j->session.found) {
         flow.source = j->session.client;
     } else {
@@ -140,9 +141,15 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out)
     return check_flow(j, out, &flow, "what --keep names");
 }
 
-static enum npc_status check_lockout(struct job *j, const struct npc_output *out)
+/* Rules for pods are at the forward hook: what comes to this machine or from it never meets them.
+ */
+static enum npc_status check_lockout(struct job *j, const struct npc_output *out,
+                                     const struct npc_scope *scope)
 {
     enum npc_status status = NPC_OK;
+    if (scope->kind != NPC_SCOPE_HOST) {
+        return NPC_OK;
+    }
     if (j->session.found) {
         const struct npc_flow flow = {j->session.client, j->session.server, "tcp", j->session.port,
                                       true};
@@ -205,40 +212,12 @@ static void put_rules(struct job *j, enum target t, const struct npc_output *out
                ruleset_with_jumps(m, output_file(out, "rules.v6"), host));
 }
 
-/* The policies in npc's own language and the inventory, so that later rules can be compared with
- * what these mean. */
-static enum npc_status put_sources(struct job *j)
-{
-    struct npc_output policies;
-    const char *inventory;
-    size_t size;
-    enum npc_status status = npc_compile(j->a->npc, "npc", &policies);
-    if (status == NPC_OK) {
-        status = npc_inventory(j->a->npc, &inventory, &size);
-    }
-    if (status == NPC_OK) {
-        bundle_put(&j->a->arena, &j->bundle, "policies",
-                   (struct str){policies.text, policies.size});
-        bundle_put(&j->a->arena, &j->bundle, "inventory", (struct str){inventory, size});
-    }
-    return status;
-}
-
 static struct str input_names(struct job *j)
 {
     struct buf *b = buf_new(&j->a->arena);
     for (size_t i = 0; i < j->o->ninputs; i++) {
         buf_puts(b, j->o->inputs[i]);
         buf_putc(b, '\0');
-    }
-    return buf_text(b);
-}
-
-static struct str address_lines(struct arena *a, const char *const *addresses, size_t n)
-{
-    struct buf *b = buf_new(a);
-    for (size_t i = 0; i < n; i++) {
-        buf_printf(b, "%s\n", addresses[i]);
     }
     return buf_text(b);
 }
@@ -262,7 +241,7 @@ static enum npc_status make_bundle(struct job *j, const struct npc_output *out,
         bundle_put(m, b, "pods", address_lines(m, scope->addresses, scope->naddresses));
     }
     put_rules(j, t, out, scope->kind == NPC_SCOPE_HOST);
-    const enum npc_status status = put_sources(j);
+    const enum npc_status status = sources_put(j);
     return status == NPC_OK && !loaded_of(j->a, b, &j->now) ? NPC_BAD : status;
 }
 
@@ -270,7 +249,7 @@ static enum npc_status make_bundle(struct job *j, const struct npc_output *out,
 
 static enum npc_status check_rules(struct job *j, struct npc_output *out)
 {
-    struct npc_scope scope;
+    struct npc_scope scope = {0};
     enum npc_status status = npc_compile(j->a->npc, j->o->target, out);
     if (status == NPC_OK) {
         status = npc_scope_of(j->a->npc, out, &scope);
@@ -284,7 +263,23 @@ static enum npc_status check_rules(struct job *j, struct npc_output *out)
     if (status == NPC_OK) {
         status = job_find_old(j);
     }
-    return status == NPC_OK ? check_lockout(j, out) : status;
+    if (status == NPC_OK) {
+        status = check_lockout(j, out, &scope);
+    }
+    if (status == NPC_OK && j->o->kill_states) {
+        j->pending.kill = sources_touched(j, out, &scope);
+    }
+    return status;
+}
+
+static enum npc_status show_difference(struct job *j)
+{
+    const char *text;
+    size_t size;
+    if (sources_difference(j, &text, &size) && j->o->show != NULL) {
+        j->o->show(text, size);
+    }
+    return NPC_OK;
 }
 
 enum npc_status apply_run(struct apply *a, const struct apply_options *o)
@@ -306,8 +301,8 @@ enum npc_status apply_run(struct apply *a, const struct apply_options *o)
     if (status == NPC_OK) {
         status = job_prepare(&j);
     }
-    if (status != NPC_OK || o->dry_run) {
+    if (status != NPC_OK) {
         return status;
     }
-    return job_load(&j);
+    return o->dry_run ? show_difference(&j) : job_load(&j);
 }

@@ -12,6 +12,7 @@ struct report {
     bool damaged; /* … and what it wrote about them is no more to be read */
     struct loaded now;
     bool pending; /* they wait for a confirmation */
+    bool loading; /* … or are being loaded right now */
     uint64_t seconds_left;
     bool interrupted;  /* nobody watches over the way back */
     unsigned drift;    /* bits by enum part */
@@ -27,6 +28,7 @@ static void find_pending(struct apply *a, struct report *r)
     }
     const uint64_t now = now_ms();
     r->pending = true;
+    r->loading = p.deadline == 0;
     r->interrupted = !guard_lives(a);
     r->seconds_left = p.deadline > now ? (p.deadline - now + 999) / 1000 : 0;
 }
@@ -83,7 +85,7 @@ static void put_inputs(struct buf *out, struct str inputs, const char *separator
 static const char *state_of(const struct report *r)
 {
     if (r->pending) {
-        return r->interrupted ? "interrupted" : "pending";
+        return r->interrupted ? "interrupted" : r->loading ? "loading" : "pending";
     }
     return r->damaged ? "damaged" : r->loaded ? "confirmed" : "none";
 }
@@ -92,7 +94,7 @@ static void put_text(const struct report *r, struct buf *out)
 {
     const struct bundle *b = &r->now.bundle;
     buf_printf(out, "state    %s", state_of(r));
-    if (r->pending && !r->interrupted) {
+    if (r->pending && !r->interrupted && !r->loading) {
         buf_printf(out, ", %llu s left", (unsigned long long)r->seconds_left);
     }
     buf_putc(out, '\n');
@@ -132,7 +134,7 @@ static void put_json(const struct report *r, struct buf *out)
 {
     const struct bundle *b = &r->now.bundle;
     buf_printf(out, "{\"version\":1,\"state\":\"%s\"", state_of(r));
-    if (r->pending) {
+    if (r->pending && !r->loading) {
         buf_printf(out, ",\"secondsLeft\":%llu", (unsigned long long)r->seconds_left);
     }
     if (r->loaded) {

@@ -84,8 +84,9 @@ static bool lock_open(struct apply *a)
 /* Who holds it, for the next one who wants it. */
 static void lock_sign(struct apply *a)
 {
-    const struct str text = str_printf(&a->arena, "process %ld\n", (long)getpid());
-    if (ftruncate(a->lock, 0) != 0 || pwrite(a->lock, text.p, text.n, 0) < 0) {
+    /* Always as long as before, so that nobody reads half of it. */
+    const struct str text = str_printf(&a->arena, "process %-10ld\n", (long)getpid());
+    if (pwrite(a->lock, text.p, text.n, 0) < 0) {
         /* It is held all the same; only a message is poorer. */
         return;
     }
@@ -95,7 +96,10 @@ static void lock_busy(struct apply *a)
 {
     char who[64];
     ssize_t n = pread(a->lock, who, sizeof who - 1, 0);
-    who[n > 0 ? n - 1 : 0] = '\0'; /* without the line's end */
+    while (n > 0 && (who[n - 1] == '\n' || who[n - 1] == ' ')) {
+        n--;
+    }
+    who[n > 0 ? n : 0] = '\0';
     tell(a, NPC_ERROR, 702, "--wait SECONDS waits for it", "%s is changing the rules",
          who[0] != '\0' ? who : "another process");
 }

@@ -14,7 +14,8 @@ void unit_enable(struct apply *a)
     static const char wants[] = "sysinit.target.wants";
     const char *dir = str_printf(&a->arena, "%s/%s", a->unit_dir, wants).p;
     const char *link = str_printf(&a->arena, "%s/npc.service", dir).p;
-    if ((mkdir(dir, 0755) != 0 && errno != EEXIST) ||
+    if ((mkdir(a->unit_dir, 0755) != 0 && errno != EEXIST) ||
+        (mkdir(dir, 0755) != 0 && errno != EEXIST) ||
         (symlink(unit, link) != 0 && errno != EEXIST)) {
         tell(a, NPC_WARNING, 1, "systemctl enable npc makes a boot load the rules",
              "cannot link '%s': %s", link, strerror(errno));

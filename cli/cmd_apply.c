@@ -24,7 +24,7 @@ static const struct option apply[] = {
     {0},
 };
 static const struct option waiting[] = {
-    {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (0)"},
+    {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
     {0},
 };
 static const struct option status_format[] = {
@@ -84,6 +84,29 @@ static void say(const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
+static void show(const char *text, size_t size)
+{
+    (void)print_text(text, size); /* it says why itself, and nothing depends on it */
+}
+
+#define MOST_SETTINGS 8
+
+/* The options that change what policies mean: kept, so that later ones can be compared. */
+static size_t find_settings(const struct call *call, struct apply_setting out[MOST_SETTINGS])
+{
+    static const char *const names[] = {"ipblock", "namespace"};
+    size_t n = 0;
+    for (size_t i = 0; i < call->nlibrary; i++) {
+        const struct library_option *o = &call->library[i];
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            if (n < MOST_SETTINGS && strcmp(o->option->name, names[k]) == 0) {
+                out[n++] = (struct apply_setting){names[k], o->value};
+            }
+        }
+    }
+    return n;
+}
+
 static struct apply_options options_of(const struct call *call)
 {
     const char *target = call->values[OPT_TARGET];
@@ -101,6 +124,7 @@ static struct apply_options options_of(const struct call *call)
         .inputs = call->operands,
         .ninputs = call->noperands,
         .say = say,
+        .show = show,
     };
 }
 
@@ -123,7 +147,10 @@ static int run_apply(const struct call *call)
         return NPC_BAD;
     }
     const struct apply_places where = places_of(call);
-    const struct apply_options options = options_of(call);
+    struct apply_setting settings[MOST_SETTINGS];
+    struct apply_options options = options_of(call);
+    options.nsettings = find_settings(call, settings);
+    options.settings = settings;
     struct session s;
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
@@ -140,15 +167,17 @@ static int run_apply(const struct call *call)
     return session_end(&s, status);
 }
 
-/* The verbs that take no INPUT. */
+/* The verbs that take no INPUT. They wait for a short while: who confirms in the moment in which
+ * the rules are loaded is not to be refused. */
 static int run_verb(const struct call *call, enum npc_status (*verb)(struct apply *a))
 {
+    const char *wait = call->values[OPT_WAIT] != NULL ? call->values[OPT_WAIT] : "10";
     const struct apply_places where = places_of(call);
     struct session s;
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
-        status = apply_open(s.npc, &where, call->values[OPT_WAIT], &a);
+        status = apply_open(s.npc, &where, wait, &a);
     }
     if (status == NPC_OK) {
         status = verb(a);

@@ -1,6 +1,6 @@
 /*
  * The inventory of a program as Kubernetes objects in one JSON list: an INPUT that means the same
- * to rules. What has no address to make rules with (pod templates, services) is left out.
+ * to policies. Services, which no policy looks at, are left out.
  */
 #include "lib/context.h"
 
@@ -32,18 +32,20 @@ static void put_labels(struct buf *out, const struct labels *l)
     buf_putc(out, '}');
 }
 
-static void begin(struct writer *w, const char *kind, struct str name)
+static void begin(struct writer *w, const char *api, struct str kind, struct str name)
 {
     buf_puts(w->out, w->first ? "\n" : ",\n");
     w->first = false;
-    buf_printf(w->out, "{\"apiVersion\":\"v1\",\"kind\":\"%s\",\"metadata\":{", kind);
+    buf_printf(w->out, "{\"apiVersion\":\"%s\",", api);
+    put_text(w->out, "kind", kind);
+    buf_puts(w->out, ",\"metadata\":{");
     put_text(w->out, "name", name);
 }
 
 static void put_namespace(struct writer *w, const struct ns_object *ns)
 {
     if (ns->declared) {
-        begin(w, "Namespace", ns->name);
+        begin(w, "v1", STR("Namespace"), ns->name);
         put_labels(w->out, &ns->labels);
         buf_puts(w->out, "}}");
     }
@@ -62,7 +64,7 @@ static void put_addresses(struct buf *out, const struct address *v, size_t n, co
 
 static void put_node(struct writer *w, const struct node_object *n)
 {
-    begin(w, "Node", n->name);
+    begin(w, "v1", STR("Node"), n->name);
     put_labels(w->out, &n->labels);
     buf_puts(w->out, "},\"status\":{\"addresses\":[");
     put_addresses(w->out, n->addrs, n->naddrs, "{\"type\":\"InternalIP\",\"address\":\"", "\"}");
@@ -70,19 +72,30 @@ static void put_node(struct writer *w, const struct node_object *n)
 }
 
 /* "Deployment/web", as the inventory keeps it. */
-static void put_owner(struct buf *out, struct str owner)
+static bool split_owner(struct str owner, struct str *kind, struct str *name)
 {
     size_t slash = 0;
     while (slash < owner.n && owner.p[slash] != '/') {
         slash++;
     }
     if (slash == owner.n) {
+        return false;
+    }
+    *kind = (struct str){owner.p, slash};
+    *name = (struct str){owner.p + slash + 1, owner.n - slash - 1};
+    return true;
+}
+
+static void put_owner(struct buf *out, struct str owner)
+{
+    struct str kind, name;
+    if (!split_owner(owner, &kind, &name)) {
         return;
     }
     buf_puts(out, ",\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"controller\":true,");
-    put_text(out, "kind", (struct str){owner.p, slash});
+    put_text(out, "kind", kind);
     buf_putc(out, ',');
-    put_text(out, "name", (struct str){owner.p + slash + 1, owner.n - slash - 1});
+    put_text(out, "name", name);
     buf_puts(out, "}]");
 }
 
@@ -102,12 +115,45 @@ static void put_ports(struct buf *out, const struct workload *wl)
     buf_puts(out, "]}]");
 }
 
-static void put_workload(struct writer *w, const struct workload *wl)
+/* Where a kind keeps its pod template. */
+static const struct template_kind {
+    const char *kind, *api, *before, *after;
+} template_kinds[] = {
+    {"CronJob", "batch/v1", "\"jobTemplate\":{\"spec\":{", "}}"},
+    {"Job", "batch/v1", "", ""},
+    {"ReplicationController", "v1", "", ""},
+    {NULL, "apps/v1", "", ""}, /* Deployment, StatefulSet, DaemonSet, ReplicaSet */
+};
+
+static const struct template_kind *find_kind(struct str kind)
 {
-    if (wl->kind == WL_TEMPLATE) {
+    const struct template_kind *k = template_kinds;
+    while (k->kind != NULL && !str_is(kind, k->kind)) {
+        k++;
+    }
+    return k;
+}
+
+static void put_template(struct writer *w, const struct workload *wl)
+{
+    struct str kind, name;
+    if (!split_owner(wl->owner, &kind, &name)) {
         return;
     }
-    begin(w, "Pod", wl->name);
+    const struct template_kind *k = find_kind(kind);
+    begin(w, k->api, kind, name);
+    buf_putc(w->out, ',');
+    put_text(w->out, "namespace", wl->ns);
+    buf_printf(w->out, "},\"spec\":{%s\"template\":{\"metadata\":{\"name\":\"t\"", k->before);
+    put_labels(w->out, &wl->labels);
+    buf_printf(w->out, "},\"spec\":{\"hostNetwork\":%s,", wl->host_network ? "true" : "false");
+    put_ports(w->out, wl);
+    buf_printf(w->out, "}}%s}}", k->after);
+}
+
+static void put_workload(struct writer *w, const struct workload *wl)
+{
+    begin(w, "v1", STR("Pod"), wl->name);
     buf_putc(w->out, ',');
     put_text(w->out, "namespace", wl->ns);
     put_labels(w->out, &wl->labels);
@@ -134,7 +180,12 @@ static struct str inventory_text(struct npc *n)
         put_node(&w, inv->nodes.v[i]);
     }
     for (size_t i = 0; i < inv->workloads.n; i++) {
-        put_workload(&w, inv->workloads.v[i]);
+        const struct workload *wl = inv->workloads.v[i];
+        if (wl->kind == WL_TEMPLATE) {
+            put_template(&w, wl);
+        } else {
+            put_workload(&w, wl);
+        }
     }
     buf_puts(w.out, "\n]}\n");
     return buf_text(w.out);

@@ -1,0 +1,115 @@
+/*
+ * Policies as npc source and the inventory as JSON are both inputs of npc again. The copy is
+ * compact (a cluster's dump is mostly other things), the same for all kinds of input, and does not
+ * depend on files that may have changed since.
+ */
+#include "apply/sources.h"
+
+#include "apply/lines.h"
+#include "apply/machine.h"
+
+#include <string.h>
+
+enum npc_status sources_put(struct job *j)
+{
+    struct arena *m = &j->a->arena;
+    struct npc_output policies;
+    const char *inventory;
+    size_t size;
+    enum npc_status status = npc_compile(j->a->npc, "npc", &policies);
+    if (status == NPC_OK) {
+        status = npc_inventory(j->a->npc, &inventory, &size);
+    }
+    if (status != NPC_OK) {
+        return status;
+    }
+    struct buf *settings = buf_new(m);
+    for (size_t i = 0; i < j->o->nsettings; i++) {
+        buf_printf(settings, "%s %s\n", j->o->settings[i].option, j->o->settings[i].value);
+    }
+    bundle_put(m, &j->bundle, "settings", buf_text(settings));
+    bundle_put(m, &j->bundle, "policies", (struct str){policies.text, policies.size});
+    bundle_put(m, &j->bundle, "inventory", (struct str){inventory, size});
+    return NPC_OK;
+}
+
+static bool add(struct npc *n, const char *name, struct str text)
+{
+    return npc_add_text(n, name, text.p, text.n) == NPC_OK;
+}
+
+static bool set_all(struct arena *a, struct npc *n, struct str settings)
+{
+    struct str line, option;
+    bool ok = true;
+    while (line_next(&settings, &line)) {
+        struct str value = line;
+        word_next(&value, &option);
+        const char *text = str_dup(a, line_word(value, 0)).p;
+        ok = ok && npc_set(n, str_dup(a, option).p, text) == NPC_OK;
+    }
+    return ok;
+}
+
+/* The program in force; without one, the new inventory without policies. NULL: it has been told. */
+static struct npc *open_old(struct job *j)
+{
+    const struct bundle *b = j->has_old ? &j->old.bundle : &j->bundle;
+    struct npc *n = npc_new();
+    const bool loaded = n != NULL && set_all(&j->a->arena, n, bundle_get(b, "settings")) &&
+                        (!j->has_old || add(n, "policies.npc", bundle_get(b, "policies"))) &&
+                        add(n, "inventory.json", bundle_get(b, "inventory")) &&
+                        npc_load(n) == NPC_OK;
+    if (!loaded) {
+        tell(j->a, NPC_WARNING, 709, NULL, "the policies in force cannot be read again");
+        npc_free(n);
+        return NULL;
+    }
+    return n;
+}
+
+bool sources_difference(struct job *j, const char **text, size_t *size)
+{
+    bool gained, lost;
+    struct npc *old = open_old(j);
+    if (old == NULL) {
+        return false;
+    }
+    const enum npc_status status = npc_diff(old, j->a->npc, "text", text, size, &gained, &lost);
+    if (status == NPC_OK || status == NPC_NO) {
+        const struct str kept = {arena_copy(&j->a->arena, *text, *size), *size};
+        *text = kept.p;
+    }
+    npc_free(old);
+    return status == NPC_OK || status == NPC_NO;
+}
+
+/* ---- touched ---- */
+
+/* "host NAMESPACE/NAME", "node NAME", "all pods": how the old rules were compiled. */
+static bool set_scope(struct arena *a, struct npc *n, struct str scope)
+{
+    const struct str kind = line_word(scope, 0), name = line_word(scope, 1);
+    return str_is(kind, "all") || npc_set(n, str_dup(a, kind).p, str_dup(a, name).p) == NPC_OK;
+}
+
+struct str sources_touched(struct job *j, const struct npc_output *out,
+                           const struct npc_scope *scope)
+{
+    struct arena *m = &j->a->arena;
+    struct npc *old = j->has_old ? open_old(j) : NULL;
+    struct npc_output before;
+    const char *const *addresses = scope->addresses;
+    size_t n = scope->naddresses;
+    if (old != NULL && set_scope(m, old, bundle_get(&j->old.bundle, "scope")) &&
+        npc_compile(old, target_names[j->old.target], &before) == NPC_OK) {
+        /* If it fails, all stay touched. */
+        (void)npc_touched(j->a->npc, &before, out, &addresses, &n);
+    }
+    struct str lines = address_lines(m, addresses, n);
+    if (scope->kind == NPC_SCOPE_HOST && n > 0) {
+        lines = machine_addresses(m); /* the inventory need not know all of them */
+    }
+    npc_free(old);
+    return lines;
+}

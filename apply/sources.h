@@ -1,0 +1,20 @@
+/* What rules were made of, kept beside them: so that later ones can be compared by meaning. */
+#ifndef NPC_APPLY_SOURCES_H
+#define NPC_APPLY_SOURCES_H
+
+#include "apply/job.h"
+
+/* Adds the loaded program to the new bundle: its policies in npc's own language, its inventory, and
+ * the options that change what they mean. */
+enum npc_status sources_put(struct job *j);
+
+/* The semantic difference to what is in force, as text: without old rules everything was allowed.
+ * False if that cannot be told; it has been reported. */
+bool sources_difference(struct job *j, const char **text, size_t *size);
+
+/* The addresses that the new rules allow something else than the old ones, a line each: those whose
+ * connections --kill-states ends. `out` is the new program, compiled. */
+struct str sources_touched(struct job *j, const struct npc_output *out,
+                           const struct npc_scope *scope);
+
+#endif

@@ -1,0 +1,899 @@
+"""Rows 50 to 61 of the threat model (docs/threats.md), one test or more for each. A test takes the
+laboratory (lab.py), is run once for each target unless it says otherwise, and raises what is wrong."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from lab import NPC, PEER4, SETS, SSH, V4, Failed, Skip, echoes, expect, sh, until
+
+NEW_SSH = f"{PEER4} 60000 {V4} 22"
+
+
+def only(*targets):
+    def mark(function):
+        function.targets = targets
+        return function
+    return mark
+
+
+def long(function):
+    """Not in the short variant."""
+    function.long = True
+    return function
+
+
+def user(function):
+    """Also in a user namespace."""
+    function.user = True
+    return function
+
+
+# ---- 50: bad rules reach the loader ----
+
+# Runs a shell command, that has the loader's input, in place of the loader: for the load alone, not
+# for the check, and in this namespace alone, not in the rehearsal.
+LOADING = 'case " $* " in *" -c "*|*" --test "*) ;; *" -f "*|*" restore "*|*" --noflush "*) if here {once}; then {command}; exit $?; fi;; esac'
+KEEP = LOADING.format(once="", command='tee $TMP/given-{key} | $real "$@"')
+
+
+def spoil(edit):
+    """Edits what is loaded: once, so that the way back is not spoilt."""
+    return LOADING.format(once="&& mkdir $TMP/once", command=f'sed "{edit}" | $real "$@"')
+
+
+def lines_given(lab, path):
+    """What the loaders are given when these rules go into the kernel: (key of loaders(), line's number)."""
+    keys = ["nft"] if lab.target == "nft" else ["ipset"] + [f"{ip}tables_{lab.target.split('-')[1]}_restore" for ip in ("ip", "ip6")]
+    where = lab.loaders(**{key: KEEP.format(key=key) for key in keys})
+    lab.apply(path, "--loader-dir", where)
+    for key in keys:
+        given = pathlib.Path(where, f"given-{key}")
+        lines = given.read_text(encoding="ascii").splitlines() if given.exists() else []
+        for i, line in enumerate(lines, 1):
+            if not line.startswith("add NPC") or i % 16 == 0:  # of the many alike of a set, some
+                yield key, i
+    lab.verb("rollback")
+
+
+def each_line(lab, path, edit, judge):
+    """Applies rules whose N-th line, for each N, is spoilt on its way into the kernel."""
+    places = list(lines_given(lab, path))
+    before = lab.dump()
+    loaded = (lab.run_dir / "loaded").read_bytes()
+    for key, i in places:
+        where = lab.loaders(**{key: spoil(edit.format(i=i))})
+        r = lab.apply(path, "--loader-dir", where, *judge.args, want=None)
+        judge(lab, f"{key} line {i}", r, before, loaded)
+    expect(len(places) >= 20, f"only {len(places)} lines")
+
+
+def unchanged(lab, what, r, before, loaded):
+    expect(r.returncode == 3, f"{what}: status {r.returncode}: {r.stderr}")
+    expect("NPC701" in r.stderr or "NPC703" in r.stderr, f"{what}: {r.stderr}")
+    after = lab.dump()
+    expect(after == before, f"{what}: the rules changed:\n{r.stderr}{difference(before, after)}")
+    expect((lab.run_dir / "loaded").read_bytes() == loaded, f"{what}: npc thinks that others are loaded")
+    expect(not (lab.run_dir / "pending").exists(), f"{what}: the way back is still there")
+
+
+unchanged.args = ["--no-rehearsal"]
+
+
+def difference(old, new):
+    a, b = old.splitlines(), new.splitlines()
+    return "\n".join([f"- {x}" for x in a if x not in b][:8] + [f"+ {x}" for x in b if x not in a][:8])
+
+
+@long
+def T50_each_line_corrupted(lab):
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    each_line(lab, lab.host(8081, nets=3 if lab.target == "nft" else SETS), "{i}s/.*/@@ &/", unchanged)
+
+
+def T50_refused_load_changes_nothing(lab):
+    """Not even handles and counters: the old rules were never touched."""
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    before = lab.dump(handles=True)
+    key = "nft" if lab.target == "nft" else f"iptables_{lab.target.split('-')[1]}_restore"
+    where = lab.loaders(**{key: spoil("$ s/.*/@@/")})
+    lab.apply(lab.host(8081), "--loader-dir", where, want=3)
+    expect(lab.dump(handles=True) == before, difference(before, lab.dump(handles=True)))
+
+
+def T50_bad_rules_are_found_before(lab):
+    """In the rehearsal, too: nothing is loaded, and no guard is needed."""
+    lab.apply(lab.host(8080))
+    before = lab.dump(handles=True)
+    key = "nft" if lab.target == "nft" else f"iptables_{lab.target.split('-')[1]}_restore"
+    where = lab.loaders(**{key: LOADING.format(once="|| :", command="exit 1")})
+    r = lab.apply(lab.host(8081), "--loader-dir", where, want=3)
+    expect("do not load" in r.stderr, r.stderr)
+    expect(lab.dump(handles=True) == before, before, lab.dump(handles=True))
+    r = lab.apply(lab.host(8081), "--loader-dir", "/nonexistent", want=3)
+    expect("NPC701" in r.stderr and "not installed" in r.stderr, r.stderr)
+
+
+# ---- 51: only own chains ----
+
+@user
+def T51_foreign_rules_stay(lab):
+    lab.foreign()
+    foreign = lab.dump()
+    for path, host in ((lab.host(8080), True), (lab.host(8081, nets=SETS), True), (lab.node(), False)):
+        lab.apply(path, "--replace", host=host)
+        kept = [line for line in lab.dump().splitlines() if "NPC" not in line]
+        for line in foreign.splitlines():
+            expect(line in kept, "lost:", line)
+    lab.verb("rollback")
+
+
+# ---- 52: the read-back decides ----
+
+class Lost:
+    """A lost line is noticed, or did not matter: comments, blank lines, what makes the first
+    load of all possible."""
+    args = []
+
+    def __init__(self, good):
+        self.good = good
+
+    def __call__(self, lab, what, r, before, loaded):
+        if r.returncode != 0:
+            unchanged(lab, what, r, before, loaded)
+            return
+        expect(lab.dump() == self.good, f"{what}: it went unnoticed:\n{difference(self.good, lab.dump())}")
+        lab.verb("rollback")
+        expect(lab.dump() == before, f"{what}: rollback:\n{difference(before, lab.dump())}")
+        loaded_now = (lab.run_dir / "loaded").read_bytes()
+        expect(strip_time(loaded_now) == strip_time(loaded), what)
+        (lab.run_dir / "loaded").write_bytes(loaded)
+
+
+def strip_time(bundle):
+    return re.sub(rb"time 20\n.*\n|sha256 64\n.*\n", b"", bundle)
+
+
+@long
+@only("nft", "iptables-nft")
+def T52_each_line_lost(lab):
+    lab.foreign()
+    lab.apply(lab.host(8081))
+    good = lab.dump()
+    lab.apply(lab.host(8080))
+    each_line(lab, lab.host(8081), "{i}d", Lost(good))
+
+
+def T52_loader_that_lies(lab):
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    key = "nft" if lab.target == "nft" else f"iptables_{lab.target.split('-')[1]}_restore"
+    lie = LOADING.format(once="", command="exit 0")
+    r = lab.apply(lab.host(8081), "--loader-dir", lab.loaders(**{key: lie}), want=3)
+    expect("NPC703" in r.stderr, r.stderr)
+    expect(lab.dump() == before)
+
+
+@only("iptables-nft")
+def T52_check_that_passes_is_no_load(lab):
+    """iptables-nft-restore --test takes a jump to a chain that is not there; loading refuses it."""
+    missing = "*filter\n:NPC-INPUT - [0:0]\n-A NPC-INPUT -j NPC-MISSING\nCOMMIT\n"
+    sh("iptables-nft-restore --noflush --test", stdin=missing)
+    lab.apply(lab.host(8080, nets=1))
+    before = lab.dump()
+    add = "s/^COMMIT/-A NPC-INPUT -j NPC-MISSING\\nCOMMIT/"
+    where = lab.loaders(iptables_nft_restore=spoil(add))
+    r = lab.apply(lab.host(8081, nets=1), "--no-rehearsal", "--loader-dir", where, want=3)
+    expect("NPC701" in r.stderr, r.stderr)
+    expect(lab.dump() == before)
+
+
+# ---- 53: two families ----
+
+@only("iptables-nft", "iptables-legacy")
+def T53_second_family_fails(lab):
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    key = f"ip6tables_{lab.target.split('-')[1]}_restore"
+    r = lab.apply(lab.host(8081), "--loader-dir", lab.loaders(**{key: "here && exit 1"}), want=3)
+    expect("ip6tables" in r.stderr, r.stderr)
+    expect(lab.dump() == before, difference(before, lab.dump()))
+    lab.verb("status")
+
+
+@only("iptables-nft", "iptables-legacy")
+def T53_first_load_of_all_fails(lab):
+    lab.foreign()
+    before = lab.dump()
+    key = f"ip6tables_{lab.target.split('-')[1]}_restore"
+    lab.apply(lab.host(8081), "--loader-dir", lab.loaders(**{key: "here && exit 1"}), want=3)
+    expect(lab.dump() == before, difference(before, lab.dump()))
+
+
+# ---- 54: lockout ----
+
+@only("nft")
+def T54_session_would_be_cut(lab):
+    lab.apply(lab.host(8080), "--failsafe", "none")
+    before = lab.dump(handles=True)
+    r = lab.apply(lab.host(8081), "--failsafe", "none", want=1, env={"SSH_CONNECTION": SSH})
+    expect("NPC604" in r.stderr and "port 22" in r.stderr and "t/in" in r.stderr, r.stderr)
+    expect(lab.dump(handles=True) == before)
+    lab.apply(lab.host(8081), env={"SSH_CONNECTION": SSH})  # the failsafe ports keep it
+    ruled = f"{PEER4} 51234 {V4} 8081"
+    lab.apply(lab.host(8081), "--failsafe", "none", env={"SSH_CONNECTION": ruled})  # the policy allows it
+    six = "fd00:9::2 51234 fd00:9::1 8081"
+    lab.apply(lab.host(8081), "--failsafe", "none", env={"SSH_CONNECTION": six})
+    lab.apply(lab.host(8081), "--failsafe", "none", want=1, env={"SSH_CONNECTION": "fd00:9::3 51234 fd00:9::1 8081"})
+    r = lab.apply(lab.host(8082), "--failsafe", "none", "--allow-lockout", env={"SSH_CONNECTION": SSH})
+    expect("warning" in r.stderr and "NPC604" in r.stderr, r.stderr)
+
+
+@only("nft")
+def T54_sudo_drops_the_session(lab):
+    """SSH_CONNECTION stands in a parent's environment only."""
+    inner = " ".join(lab.apply_args(lab.host(8080), "--failsafe", "none"))
+    r = lab.call(["sh", "-c", f"env -i {inner}; exit $?"], env={"SSH_CONNECTION": SSH})
+    expect(r.returncode == 1 and "NPC604" in r.stderr, r.returncode, r.stderr)
+
+
+@only("nft")
+def T54_keep(lab):
+    keep = lambda what, want, **env: lab.apply(lab.host(8080), "--failsafe", "none", "--keep", what, want=want, env=env)
+    peer = {"SSH_CONNECTION": f"{PEER4} 1 {V4} 8080"}
+    keep(f"{V4}:8080", 0, **peer)
+    expect("NPC604" in keep(f"{V4}:8081", 1, **peer).stderr)
+    keep(f"{PEER4}:443", 0)
+    expect("NPC604" in keep(f"{PEER4}:444", 1).stderr)
+    expect("NPC604" in keep("[fd00:9::2]:443", 1).stderr)
+    for bad in (PEER4, f"{PEER4}:0", f"{PEER4}:65536", "host:22", "fd00:9::2:443", f"[{PEER4}]:443", f"{V4}:22"):
+        expect("NPC901" in keep(bad, 2).stderr, bad)
+
+
+@only("nft")
+def T54_person_over_ssh_must_confirm(lab):
+    """On a terminal over SSH, --confirm or --keep is demanded."""
+    def typed(*args, env):
+        argv = lab.apply_args(lab.host(8080), *args)
+        full = {**os.environ, **env}
+        code = "import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+        return subprocess.run([sys.executable, "-c", code, *argv], env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    r = typed(env={"SSH_CONNECTION": SSH})
+    expect(r.returncode == 2 and "--confirm" in r.stdout, r)
+    expect(typed("--keep", f"{V4}:22", env={"SSH_CONNECTION": SSH}).returncode == 0)
+    expect(typed("--dry-run", env={"SSH_CONNECTION": SSH}).returncode == 0)
+    expect(typed(env={}).returncode == 0)
+
+
+@only("nft", "iptables-nft")
+def T54_what_is_always_kept(lab):
+    """Packets: an established connection, loopback and failsafe ports under rules that allow nothing."""
+    lab.connect()
+    flow, there = lab.flow(7000)
+    nothing = lab.source(f"namespace t {{ workload web {{ addr {V4} label app=web }} policy p for pods app=web {{ default deny {{ingress, egress}} }} }}")
+    expect(lab.reaches(7001))
+    lab.apply(nothing)
+    expect(echoes(flow), "the established connection is cut")
+    expect(not lab.reaches(7001), "the rules do nothing")
+    expect(lab.reaches(22), "the failsafe port is closed")
+    sh("ping -c1 -W1 127.0.0.1" if os.path.exists("/bin/ping") else "true")
+    there.kill()
+
+
+# ---- 55: cut off anyway ----
+
+@user
+def T55_nobody_confirms(lab):
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    confirmed = (lab.state / "confirmed").read_bytes()
+    began = time.monotonic()
+    p = lab.start(lab.host(8081), "--confirm", "1")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    expect(lab.dump() != before, "nothing was loaded")
+    expect((lab.state / "confirmed").read_bytes() == confirmed, "persisted before it was confirmed")
+    _, err = p.communicate(timeout=10)
+    expect(p.returncode == 1 and "NPC707" in err, p.returncode, err)
+    expect(time.monotonic() - began < 3, "not within the time and 2 s")
+    expect(lab.dump() == before, difference(before, lab.dump()))
+    expect(lab.status()["state"] == "confirmed" and lab.status()["drift"] == [], lab.status())
+
+
+def T55_confirmed_from_a_new_connection(lab):
+    lab.apply(lab.host(8080))
+    p = lab.start(lab.host(8081), "--confirm", "20", env={"SSH_CONNECTION": SSH})
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    new = lab.dump()
+    r = lab.verb("confirm", want=1, env={"SSH_CONNECTION": SSH})
+    expect("NPC604" in r.stderr and "older" in r.stderr, r.stderr)
+    expect(lab.state_is("pending"), "the same connection confirmed")
+    lab.verb("confirm", env={"SSH_CONNECTION": NEW_SSH})
+    _, err = p.communicate(timeout=10)
+    expect(p.returncode == 0, err)
+    expect(lab.dump() == new, difference(new, lab.dump()))
+    expect(lab.state_is("confirmed"))
+    r = lab.verb("confirm", want=1)
+    expect("NPC710" in r.stderr, r.stderr)
+
+
+@only("nft")
+def T55_older_connection_proves_nothing(lab):
+    """Another connection that was there before the rules were loaded."""
+    confirm = " ".join([NPC, "confirm", *lab.places()])
+    older = subprocess.Popen(["sh", "-c", f"read line; {confirm}; exit $?"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env={**os.environ, "SSH_CONNECTION": NEW_SSH})
+    p = lab.start(lab.host(8080), "--confirm", "20", env={"SSH_CONNECTION": SSH})
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    _, err = older.communicate("\n")
+    expect(older.returncode == 1 and "NPC604" in err, older.returncode, err)
+    lab.verb("rollback")
+    expect(p.wait(10) == 1)
+
+
+@only("nft", "iptables-legacy")
+def T55_session_is_gone(lab):
+    """npc apply dies with its terminal: the guard goes on, and confirming still works."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    for sign, confirm in ((signal.SIGHUP, True), (signal.SIGKILL, False)):
+        p = lab.start(lab.host(8081), "--confirm", "20" if confirm else "1")
+        until(lambda: lab.state_is("pending"), 5, "pending")
+        new = lab.dump()
+        p.send_signal(sign)
+        p.wait(5)
+        if confirm:
+            lab.verb("confirm")
+            expect(lab.dump() == new and lab.state_is("confirmed"))
+            lab.verb("rollback")
+            expect(lab.dump() == before, difference(before, lab.dump()))
+        else:
+            until(lambda: lab.dump() == before, 3, "rolled back")
+            until(lambda: lab.state_is("confirmed"), 2, "confirmed")
+
+
+# Kills npc (the loader's parent) around the N-th call of a loader in this namespace.
+KILL = """here && {{ echo x >>$TMP/calls; [ "$(wc -l <$TMP/calls)" != {n} ] || {{ {before} kill -9 $PPID; exit 1; }}; }}"""
+
+
+@long
+def T55_killed_at_each_call_of_a_loader(lab):
+    """Before the loader does its work, and after: whatever is half done is undone."""
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    names = ["nft"] if lab.target == "nft" else ["ipset"] + [f"{ip}tables_{lab.target.split('-')[1]}_{x}" for ip in ("ip", "ip6") for x in ("save", "restore")]
+    for name in names:
+        for n in range(1, 12):
+            killed = False
+            for work in ("", '$real "$@" >/dev/null;'):
+                where = lab.loaders(**{name: KILL.format(n=n, before=work)})
+                r = lab.apply(lab.host(8081), "--loader-dir", where, want=None)
+                if r.returncode == 0:  # fewer calls than that
+                    lab.verb("rollback")
+                    break
+                killed = True
+                until(lambda: lab.dump() == before, 3, f"back after a kill at call {n} of {name} {work}\n{difference(before, lab.dump())}")
+                until(lambda: not (lab.run_dir / "pending").exists(), 3, "the way back is gone")
+                lab.verb("status")
+            if not killed:
+                break
+        expect(n > 1, f"{name} was never called")
+
+
+@long
+@only("nft", "iptables-nft")
+def T55_killed_at_each_system_call(lab):
+    """At each call that changes a file, a process or a lock. The kernel holds the one or the other
+    rules whole, and what a boot would load is what is in force."""
+    probe = subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.PIPE, check=False)
+    if probe.returncode:
+        raise Skip("no strace here")
+    lab.apply(lab.host(8080))
+    old = lab.dump()
+    lab.apply(lab.host(8081))
+    new = lab.dump()
+    lab.verb("rollback")
+    calls = 0
+    for call in ("rename,renameat,renameat2", "unlink,unlinkat", "fork,vfork,clone", "flock", "socketpair,sendto", "wait4", "fsync", "setns,unshare", "capset"):
+        for n in range(1, 40):
+            r = lab.call(["strace", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}",
+                          *lab.apply_args(lab.host(8081))])
+            if r.returncode == 0:  # fewer calls than that
+                lab.verb("rollback")
+                break
+            calls += 1
+            until(lambda: not (lab.run_dir / "pending").exists() or lab.status()["state"] == "interrupted", 3, "an end")
+            now = lab.dump()
+            expect(now in (old, new), f"half of the rules after a kill at {call} {n}")
+            if lab.status()["state"] == "interrupted":  # killed before there was a guard: nothing was loaded yet
+                expect(now == old, f"interrupted at {call} {n}, with new rules")
+                lab.verb("rollback")
+            boots = b"8081" in (lab.state / "confirmed").read_bytes()
+            if now == new:
+                expect(boots, f"{call} {n}: new rules in force that a boot would not load")
+                lab.verb("rollback")
+            else:
+                expect(not boots, f"{call} {n}: a boot would load rules that are not in force")
+            expect(lab.dump() == old)
+    expect(calls > 15, f"only {calls} calls")
+
+
+@only("nft")
+def T55_guard_is_killed(lab):
+    """Then npc apply itself goes back."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    p = lab.start(lab.host(8081), "--confirm", "20")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
+    os.kill(guard, signal.SIGKILL)
+    _, err = p.communicate(timeout=5)
+    expect(p.returncode == 1 and "NPC707" in err, p.returncode, err)
+    expect(lab.dump() == before)
+
+
+@only("nft")
+def T55_both_are_killed(lab):
+    """Nobody is left to go back: status says so, and the next npc does it first."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    for verb in ("rollback", "apply"):
+        p = lab.start(lab.host(8081), "--confirm", "20")
+        until(lambda: lab.state_is("pending"), 5, "pending")
+        guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
+        p.kill()
+        p.wait()
+        os.kill(guard, signal.SIGKILL)
+        until(lambda: lab.state_is("interrupted"), 5, "interrupted")
+        expect(lab.verb("status", want=1))
+        expect("NPC707" in lab.verb("confirm", want=1).stderr)
+        if verb == "rollback":
+            lab.verb("rollback")
+        else:
+            r = lab.apply(lab.host(8080))
+            expect("interrupted" in r.stderr, r.stderr)
+        expect(lab.dump() == before)
+
+
+@only("nft")
+def T55_guard_ends_in_time_of_shutdown(lab):
+    """Told to end, it goes back at once."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    p = lab.start(lab.host(8081), "--confirm", "60")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    os.kill(int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0]), signal.SIGTERM)
+    expect(p.wait(5) == 1)
+    expect(lab.dump() == before)
+
+
+@only("nft")
+def T55_pending_refuses_others(lab):
+    p = lab.start(lab.host(8080), "--confirm", "20")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    r = lab.apply(lab.host(8081), want=1)
+    expect("NPC702" in r.stderr and "confirm" in r.stderr, r.stderr)
+    lab.verb("rollback")
+    expect(p.wait(5) == 1)
+    expect(lab.state_is("none"))
+
+
+# ---- 56: two at once ----
+
+@user
+@only("nft", "iptables-legacy")
+def T56_fifty_at_once(lab):
+    ports = range(8000, 8050)
+    paths = {port: lab.host(port) for port in ports}
+    running = {port: lab.start(paths[port], *(["--wait", "30"] if port % 5 == 0 else [])) for port in ports}
+    done = 0
+    for port, p in running.items():
+        _, err = p.communicate(timeout=60)
+        if p.returncode == 0:
+            done += 1
+        else:
+            expect(p.returncode == 1 and "NPC702" in err and re.search(r"process \d+ is changing", err), port, p.returncode, err)
+            expect(port % 5 != 0, "one that waits gave up:", err)
+    expect(done >= 10, done)
+    expect(lab.status()["drift"] == [] and lab.state_is("confirmed"), lab.status())
+    last = lab.dump()
+    port = int(re.search(r"host-(\d+)-", " ".join(lab.status()["inputs"])).group(1))
+    lab.apply(paths[port])
+    expect(lab.dump() == last, "what is in force is none of the inputs")
+
+
+# ---- 57: other writers ----
+
+def T57_drift_is_shown_and_repaired(lab):
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    good = lab.dump()
+    part = {"nft": "nft"}.get(lab.target, "v4")
+    variant = lab.target.split("-")[-1]
+    spoil = {"nft": "nft add rule ip npc npc_input accept"}.get(lab.target, f"iptables-{variant} -I NPC-INPUT -j RETURN")
+    sh(spoil)
+    r = lab.verb("status", want=1)
+    expect("drift" in r.stdout, r.stdout)
+    expect(lab.status()["drift"] == [part], lab.status())
+    r = lab.apply(lab.host(8080), "--dry-run")
+    expect("NPC708" in r.stderr, r.stderr)
+    r = lab.apply(lab.host(8080))
+    expect("NPC708" in r.stderr, r.stderr)
+    expect(lab.dump() == good, difference(good, lab.dump()))
+    lab.verb("status")
+
+
+@only("iptables-nft", "iptables-legacy")
+def T57_stale_jump(lab):
+    """Gone, or no longer first: shown, repaired, and never twice."""
+    variant = lab.target.split("-")[1]
+    lab.foreign()
+    path = lab.host(8080, nets=SETS)
+    lab.apply(path)
+    good = lab.dump()
+    for spoil, undo in ((f"iptables-{variant} -D INPUT -j NPC-INPUT", "true"),
+                        (f"ip6tables-{variant} -I INPUT -s ::2 -j ACCEPT", f"ip6tables-{variant} -D INPUT -s ::2 -j ACCEPT"),
+                        (f"iptables-{variant} -A OUTPUT -j NPC-OUTPUT", "true"),
+                                        ("ipset del $(ipset save | grep -m1 '^add NPC' | cut -d' ' -f2,3)", "true")):
+        sh(spoil)
+        expect(lab.status()["drift"] != [], spoil)
+        lab.apply(path)
+        lab.verb("status")
+        sh(undo)
+        expect(lab.dump() == good, spoil, difference(good, lab.dump()))
+
+
+@only("iptables-nft")
+def T57_rollback_keeps_the_place_of_a_jump(lab):
+    """What was there is restored as it was, also if it was not npc that put it there."""
+    lab.foreign()
+    lab.apply(lab.host(8080))
+    sh("iptables-nft -I INPUT -s 192.0.2.9 -j ACCEPT")
+    before = lab.dump()
+    p = lab.start(lab.host(8081), "--confirm", "1")
+    expect(p.wait(10) == 1)
+    expect(lab.dump() == before, difference(before, lab.dump()))
+
+
+@only("nft")
+def T57_rules_that_npc_did_not_load(lab):
+    """npc compile | nft -f: replaced, and restored from what the kernel lists."""
+    path = lab.host(8080)
+    sh(f"{NPC} compile -t nft --host t/web {path} | nft -f -")
+    before = lab.dump()
+    expect(lab.verb("status", want=1).stdout.startswith("state    none"))
+    p = lab.start(lab.host(8081), "--confirm", "1")
+    expect(p.wait(10) == 1)
+    expect(lab.dump() == before, difference(before, lab.dump()))
+
+
+@only("nft", "iptables-nft")
+def T57_replace(lab):
+    """Rules of another kind, or by another loader, are replaced on demand only, and wholly."""
+    lab.apply(lab.host(8080))
+    r = lab.apply(lab.node(), host=False, want=1)
+    expect("NPC706" in r.stderr, r.stderr)
+    lab.apply(lab.node(), "--replace", host=False)
+    mine = sh("nft -s list ruleset")
+    own, lab.target = lab.target, {"nft": "iptables-nft"}.get(lab.target, "nft")
+    expect("NPC706" in lab.apply(lab.node(), host=False, want=1).stderr)
+    p = lab.start(lab.node(), "--replace", "--confirm", "1", host=False)
+    expect(p.wait(10) == 1)
+    left = [line for line in sh("nft -s list ruleset").splitlines() if line not in mine.splitlines()]
+    expect(not any("NPC" in line or "npc" in line for line in left), left)
+    lab.apply(lab.node(), "--replace", host=False)
+    text = sh("nft -s list ruleset")
+    expect(("table ip npc" in text) == (own != "nft"), text)
+    expect(("NPC-FORWARD" in text) == (own == "nft"), text)
+
+
+# ---- 58: order ----
+
+@only("nft", "iptables-nft", "iptables-legacy")
+def T58_an_accept_elsewhere_does_not_open(lab):
+    """An nft accept in another table does not end what npc drops; a jump of iptables is before the
+    accepts that were there."""
+    lab.connect()
+    if lab.target == "nft":
+        sh("nft -f -", stdin="table inet other { chain c { type filter hook input priority -5; policy accept; accept; }; }")
+    else:
+        sh(f"iptables-{lab.target.split('-')[1]} -A INPUT -p tcp -j ACCEPT")
+    expect(lab.reaches(9000))
+    lab.apply(lab.host(8080))
+    expect(not lab.reaches(9000), "an accept of others opens what the policy closes")
+    expect(lab.reaches(8080), "the policy's own port is closed")
+
+
+# ---- 59: conntrack ----
+
+@user
+@only("nft", "iptables-nft")
+def T59_established_flows(lab):
+    """They outlive a deny; --kill-states ends those of the machine that the change touches."""
+    lab.connect()
+    lab.apply(lab.host(7000))
+    flow, there = lab.flow(7000)
+    expect(echoes(flow))
+    lab.apply(lab.host(8080))
+    expect(not lab.reaches(7000), "a new connection passes")
+    expect(echoes(flow), "the established one is cut")
+    lab.apply(lab.host(8080), "--kill-states")  # nothing changes, so nothing is touched
+    expect(echoes(flow), "cut, though the rules are the same")
+    lab.apply(lab.host(8081), "--kill-states")
+    expect(not echoes(flow), "still alive")
+    there.kill()
+
+
+# ---- 60: boot ----
+
+def flush(lab):
+    """What a reboot does to the rules and to /run."""
+    sh(f"nft flush ruleset; rm -rf {lab.run_dir}")
+    if lab.target == "iptables-legacy":
+        for ip in ("ip", "ip6"):
+            sh(f"{ip}tables-legacy -F; {ip}tables-legacy -X")
+    sh("ipset destroy", check=False)
+
+
+def T60_boot_loads_the_last_confirmed(lab):
+    expect("NPC710" in lab.verb("boot", "-v").stderr, "nothing was confirmed yet")
+    lab.apply(lab.host(8080))
+    good = lab.dump()
+    p = lab.start(lab.host(8081), "--confirm", "20")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    p.kill()  # and the power goes
+    p.wait()
+    flush(lab)
+    lab.verb("boot")
+    expect(lab.dump() == good, difference(good, lab.dump()))
+    lab.verb("status")
+    expect(lab.state_is("confirmed"))
+
+
+MINIMAL = {"nft": "policy drop", "iptables-nft": "NPC-INPUT"}
+
+
+@only("nft")
+def T60_damaged_rules_at_boot(lab):
+    """Cut short or changed at any place: only established connections and management pass."""
+    lab.connect()
+    lab.apply(lab.host(8080))
+    whole = (lab.state / "confirmed").read_bytes()
+    flow, there = lab.flow(22)
+    for damaged in [whole[:n] for n in (0, 5, len(whole) // 3, len(whole) - 2, len(whole) - 1)] + [
+            whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1:] for n in (1, 30, len(whole) // 2, len(whole) - 9)]:
+        flush(lab)
+        (lab.state / "confirmed").write_bytes(damaged)
+        r = lab.verb("boot", want=3)
+        expect("NPC709" in r.stderr, r.stderr)
+        expect(sh("nft list tables").split() == ["table", "inet", "npc"], "not the built-in set")
+    expect(echoes(flow), "established is cut")
+    expect(lab.reaches(22), "management is closed")
+    expect(not lab.reaches(8080) and not lab.reaches(80), "open")
+    flush(lab)
+    lab.verb("boot", "--failsafe", "tcp/2222", want=3)
+    expect(lab.reaches(2222) and not lab.reaches(22), "--failsafe")
+    lab.apply(lab.host(8080))  # and all is well again
+    expect(lab.reaches(8080))
+    lab.verb("status")
+    there.kill()
+
+
+@only("iptables-nft", "iptables-legacy")
+def T60_damaged_rules_without_nft(lab):
+    lab.connect()
+    lab.apply(lab.host(8080))
+    (lab.state / "confirmed").write_bytes((lab.state / "confirmed").read_bytes()[:-1])
+    flush(lab)
+    where = lab.loaders()
+    os.unlink(f"{where}/nft")
+    variant = lab.target.split("-")[1]
+    for ip in ("ip", "ip6"):
+        for verb in ("save", "restore"):
+            os.rename(f"{where}/{ip}tables-{variant}-{verb}", f"{where}/{ip}tables-{verb}")
+    lab.verb("boot", "--loader-dir", where, want=3)
+    expect(lab.reaches(22), "management is closed")
+    expect(not lab.reaches(8080), "open")
+
+
+@only("nft")
+def T60_unit_is_enabled_once(lab):
+    link = lab.units / "sysinit.target.wants" / "npc.service"
+    lab.apply(lab.host(8080), "--dry-run")
+    expect(not link.is_symlink(), "enabled by a dry run")
+    p = lab.start(lab.host(8080), "--confirm", "1")
+    expect(p.wait(10) == 1 and not link.is_symlink(), "enabled before anything was confirmed")
+    lab.apply(lab.host(8080))
+    expect(link.is_symlink() and os.readlink(link).endswith("/npc.service"))
+    link.unlink()
+    lab.apply(lab.host(8081))
+    expect(not link.is_symlink(), "who disabled it meant it")
+
+
+# ---- 61: privilege ----
+
+def traced(lab, *argv):
+    """The programs that were run: (path, arguments, environment, process)."""
+    out = lab.tmp / "trace"
+    r = lab.call(["strace", "-f", "-qqq", "-e", "signal=none", "-v", "-s", "200", "-o", str(out), "-e", "trace=execve,capset,prctl",
+                  "-E", "PATH=/tmp/evil", "-E", "SECRET=x", *argv])
+    expect(r.returncode == 0, r.stderr)
+    return out.read_text().splitlines()
+
+
+def T61_loaders_run_with_nothing(lab):
+    """No environment, an absolute path, no shell, no capability but those of the network."""
+    if subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        raise Skip("no strace here")
+    lines = traced(lab, *lab.apply_args(lab.host(8080)))
+    runs = [line for line in lines if "execve(" in line][1:]  # the first is npc itself
+    expect(len(runs) >= 4, lines)
+    # CAP_NET_ADMIN is bit 12, CAP_NET_RAW, which iptables needs for its socket, bit 13.
+    names = "1<<CAP_NET_ADMIN" if lab.target == "nft" else "1<<CAP_NET_ADMIN|1<<CAP_NET_RAW"
+    for line in runs:
+        pid = line.split()[0]
+        m = re.search(r'execve\("([^"]*)", \["([^"]*)".*\], (.*)\) = 0$', line)
+        expect(m, line)
+        expect(m.group(1).startswith("/usr/sbin/") or m.group(1).startswith("/sbin/"), "no absolute path:", line)
+        expect(m.group(3) == "[]", "an environment:", line)
+        before = [x for x in lines[: lines.index(line)] if x.startswith(pid + " ")]
+        expect(any("PR_SET_NO_NEW_PRIVS, 1" in x for x in before), "may gain privileges:", line)
+        caps = [x for x in before if "capset(" in x]
+        expect(caps and f"effective={names}, permitted={names}, inheritable={names}" in caps[-1], "capabilities:", caps or line)
+    expect(not any("/sh" in line for line in runs), "a shell")
+
+
+@only("nft")
+def T61_npc_itself_gives_up_the_rest(lab):
+    """While it waits for a confirmation, npc and the guard have CAP_NET_ADMIN and nothing else."""
+    p = lab.start(lab.host(8080), "--confirm", "20")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
+    for pid in (p.pid, guard):
+        status = dict(line.split(":\t") for line in open(f"/proc/{pid}/status", encoding="ascii") if ":\t" in line)
+        for name in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"):
+            expect(int(status[name], 16) == 1 << 12, pid, name, status[name])
+        expect(status["NoNewPrivs"].strip() == "1")
+    streams = {os.readlink(f"/proc/{guard}/fd/{i}") for i in range(3)}
+    expect(streams == {"/dev/null"}, "the guard holds", streams)
+    expect(os.getsid(guard) == guard, "the guard is in the session of npc")
+    lab.verb("confirm")
+    expect(p.wait(5) == 0)
+
+
+@only("nft")
+def T61_compile_needs_no_root(lab):
+    code = f"exec setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all {NPC} compile -t nft --host t/web -"
+    os.chmod(lab.tmp, 0o755)
+    if os.access(NPC, os.X_OK) and subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", "test", "-x", NPC], check=False).returncode:
+        raise Skip("nobody else can run the program")
+    r = subprocess.run(["sh", "-c", code], input=open(lab.host(8080), encoding="utf-8").read(), text=True, stdout=subprocess.PIPE, check=False)
+    expect(r.returncode == 0 and "table ip npc" in r.stdout, r)
+
+
+# ---- the rest ----
+
+@only("nft", "iptables-nft")
+def apply_wrong_machine(lab):
+    sh(f"ip addr del {V4}/24 dev cable0; ip addr del fd00:9::1/64 dev cable0")
+    r = lab.apply(lab.host(8080), want=1)
+    expect("NPC704" in r.stderr, r.stderr)
+    sh("ip addr add fd00:9::1/64 dev cable0 nodad")
+    lab.apply(lab.host(8080))
+
+
+@only("nft")
+def apply_bridge(lab):
+    """Pods on a bridge need br_netfilter, for both families; routed pods do not."""
+    lab.apply(lab.node(), host=False)
+    sh("ip link add br0 type bridge; ip link set br0 up; ip addr add 10.9.1.254/24 dev br0; ip addr add fd00:9:1::fe/64 dev br0 nodad")
+    knobs = [f"/proc/sys/net/bridge/bridge-nf-call-{x}tables" for x in ("ip", "ip6")]
+    if os.path.exists(knobs[0]):
+        for k in knobs:
+            with open(k, "w", encoding="ascii") as f:
+                f.write("0")
+    r = lab.apply(lab.node(), host=False, want=1)
+    expect("NPC705" in r.stderr and "br0" in r.stderr, r.stderr)
+    expect(lab.verb("status", want=1).stdout.count("bridge"))
+    if not os.path.exists(knobs[0]):
+        raise Skip("br_netfilter is not loaded: only the refusal was tested")
+    with open(knobs[0], "w", encoding="ascii") as f:
+        f.write("1")
+    expect("NPC705" in lab.apply(lab.node(), host=False, want=1).stderr, "one family is enough")
+    with open(knobs[1], "w", encoding="ascii") as f:
+        f.write("1")
+    lab.apply(lab.node(), host=False)
+    lab.verb("status")
+
+
+@only("nft", "iptables-legacy")
+def apply_dry_run(lab):
+    """Loads nothing, and shows the difference in meaning."""
+    lab.foreign()
+    before = lab.dump(handles=True)
+    r = lab.apply(lab.host(8080), "--dry-run")
+    expect(lab.dump(handles=True) == before and "lost" in r.stdout, r.stdout)
+    lab.apply(lab.host(8080))
+    before = lab.dump(handles=True)
+    r = lab.apply(lab.host(8080), "--dry-run")
+    expect("0 connections gained, 0 lost" in r.stdout, r.stdout)
+    r = lab.apply(lab.host(8081), "--dry-run")
+    expect(lab.dump(handles=True) == before)
+    expect(re.search(r"^\+ .*tcp/8081", r.stdout, re.M) and re.search(r"^- .*tcp/8080", r.stdout, re.M), r.stdout)
+    expect(not (lab.run_dir / "pending").exists())
+    expect("NPC604" in lab.apply(lab.host(8081), "--dry-run", "--failsafe", "none", want=1, env={"SSH_CONNECTION": SSH}).stderr)
+
+
+@only("nft")
+def apply_usage(lab):
+    path = lab.host(8080)
+    for args in (["--confirm", "x"], ["--confirm", "86401"], ["--wait", "-1"], ["--allow-raw"], ["-t", "k8s"], ["--iptables", "x"]):
+        r = lab.apply(path, *args, want=2)
+        expect("error" in r.stderr, args, r.stderr)
+    lab.apply(lab.source("namespace t { nonsense", "bad.npc"), want=2)
+    lab.apply(path, "--expect-count", "7", want=2)
+    expect(not list(lab.run_dir.glob("pending")))
+    r = lab.call([NPC, "apply", "--state-dir", "/nonexistent/x", "--run-dir", str(lab.run_dir), path])
+    expect(r.returncode == 3 and "NPC001" in r.stderr, r)
+    (lab.run_dir / "pending").write_text("npc bundle 1\n")
+    for r in (lab.apply(path, want=3), lab.verb("confirm", want=3), lab.verb("rollback", want=3)):
+        expect("NPC709" in r.stderr, r.stderr)
+
+
+@only("nft")
+def apply_status_json(lab):
+    expect(lab.status() == {"version": 1, "state": "none"}, lab.status())
+    lab.verb("status", want=1)
+    lab.apply(lab.host(8080))
+    s = lab.status()
+    expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", s.pop("since")), "since")
+    want = {"version": 1, "state": "confirmed", "target": "nft", "variant": "", "scope": "host t/web", "inputs": [lab.host(8080)], "drift": [], "bridgeUnseen": False}
+    expect(s == want, json.dumps(s))
+    lab.verb("status")
+    p = lab.start(lab.host(8081), "--confirm", "20")
+    until(lambda: lab.state_is("pending"), 5, "pending")
+    expect(15 < lab.status()["secondsLeft"] <= 20, lab.status())
+    lab.verb("status")
+    lab.verb("rollback")
+    expect(p.wait(5) == 1)
+    (lab.run_dir / "loaded").write_text("npc bundle 1\n")
+    expect(lab.state_is("damaged"))
+    lab.apply(lab.host(8080))
+    expect(lab.state_is("confirmed"))
+
+
+def apply_rollback_to_the_previous(lab):
+    """Without anything pending: back to what was confirmed before, and forth again."""
+    lab.apply(lab.host(8080))
+    r = lab.verb("rollback", want=1)
+    expect("NPC710" in r.stderr, r.stderr)
+    first = lab.dump()
+    lab.apply(lab.host(8081, nets=SETS))
+    second = lab.dump()
+    lab.verb("rollback")
+    expect(lab.dump() == first, difference(first, lab.dump()))
+    lab.verb("status")
+    lab.verb("rollback")
+    expect(lab.dump() == second, difference(second, lab.dump()))
+
+
+@only("iptables-nft", "iptables-legacy")
+def apply_sets_come_and_go(lab):
+    """Sets of older rules are destroyed once nothing uses them."""
+    lab.apply(lab.host(8080, nets=SETS))
+    expect(sh("ipset list -n").split(), "no set at all: the test shows nothing")
+    one = lab.dump()
+    lab.apply(lab.host(8081, nets=SETS + 1))
+    lab.apply(lab.host(8080, nets=SETS))
+    expect(lab.dump() == one, difference(one, lab.dump()))
+
+
+assert Failed and PEER4

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""npc apply and its rows of the threat model (50 to 61), each in namespaces of its own: network,
+mounts (with a /run of its own), and processes, so that nothing that a test leaves outlives it."""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+TARGETS = ("nft", "iptables-nft", "iptables-legacy")
+SKIPPED = 77
+
+
+def namespaces(user):
+    """As root, or as nobody in particular who is root in a user namespace."""
+    kinds = "-nmpf" if os.geteuid() == 0 and not user else "-Urnmpf"
+    return ["unshare", kinds, "--mount-proc", "--kill-child"]
+
+
+def tests():
+    """(name, function, target): one for each target that a test is for."""
+    import rows  # pylint: disable=import-outside-toplevel
+    found = []
+    for name, function in sorted(vars(rows).items()):
+        if re.match(r"T\d\d_|apply_", name):
+            for target in getattr(function, "targets", TARGETS):
+                found.append((f"{name}-{target}", function, target))
+    return found
+
+
+def inside(name):
+    """In the namespaces: runs one test."""
+    import lab  # pylint: disable=import-outside-toplevel
+    os.umask(0o022)
+    lab.sh("mount -t tmpfs tmpfs /run")
+    function, target = next((f, t) for n, f, t in tests() if n == name)
+    machine = lab.Lab(target)
+    try:
+        function(machine)
+    except lab.Skip as e:
+        print(e)
+        return SKIPPED
+    except lab.Failed as e:
+        print(e)
+        return 1
+    except Exception:  # pylint: disable=broad-except
+        traceback.print_exc(file=sys.stdout)
+        return 1
+    finally:
+        machine.close()
+    return 0
+
+
+def run_one(suite, name, user):
+    with tempfile.TemporaryDirectory(prefix="npc-apply-") as tmp:
+        env = dict(os.environ, NPC=suite.npc, LAB_TMP=tmp, PYTHONDONTWRITEBYTECODE="1")
+        argv = namespaces(user) + [sys.executable, str(pathlib.Path(__file__).resolve()), "--inside", name]
+        try:
+            r = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+        except subprocess.TimeoutExpired:
+            return name, 1, "it did not end"
+        return name, r.returncode, r.stdout.strip()
+
+
+def main():
+    if sys.argv[1:2] == ["--inside"]:
+        return inside(sys.argv[2])
+    from pylib.npctest import Suite  # pylint: disable=import-outside-toplevel
+    suite = Suite(__doc__)
+    probe = subprocess.run(namespaces(False) + ["sh", "-c", "mount -t tmpfs tmpfs /run && nft list ruleset && ip link add x type veth peer name y"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if probe.returncode:
+        suite.skip("all", "no namespaces here: " + probe.stderr.strip().replace("\n", " "))
+        return suite.finish()
+    jobs = []
+    for name, function, _ in tests():
+        if suite.wanted(name) and not (suite.short and getattr(function, "long", False)):
+            jobs.append((name, False))
+            if getattr(function, "user", False) and os.geteuid() == 0:
+                jobs.append((name, True))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 1) as pool:
+        for (_, user), (name, status, said) in zip(jobs, pool.map(lambda j: run_one(suite, *j), jobs)):
+            label = name + ("-user" if user else "")
+            if status == SKIPPED:
+                suite.skip(label, said)
+            else:
+                suite.check(label, "" if status == 0 else said or f"status {status}")
+    if not suite.args.names:
+        for row in range(50, 62):
+            suite.check(f"T{row}_has_a_test", "" if any(n.startswith(f"T{row}_") for n, _ in jobs) else "no test")
+    return suite.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

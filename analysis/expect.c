@@ -87,7 +87,7 @@ static bool member_in_cidr(const struct endpoint_member *m, const struct peer *p
 static bool member_at(const struct run *r, const struct test_end *e,
                       const struct endpoint_member *m, bool has[FAMILIES])
 {
-    bool meant[FAMILIES] = {e->any, e->any};
+    bool meant[FAMILIES] = {false, false};
     if (m->workload != NULL && e->workload.n > 0 && member_has_name(m->workload, e)) {
         meant[FAM_IP4] = meant[FAM_IP6] = true;
     }

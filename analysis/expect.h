@@ -1,6 +1,7 @@
 /*
  * The `test` blocks of a program: whether each expectation holds, for every pair of endpoints,
- * every address and every port that it speaks of.
+ * every address and every port that it speaks of. As an end of an expectation, `anywhere` is every
+ * address outside of the inventory: who is inside has a name there (`all namespaces`, `all nodes`).
  */
 #ifndef NPC_ANALYSIS_EXPECT_H
 #define NPC_ANALYSIS_EXPECT_H

@@ -156,7 +156,7 @@ static struct isolation isolation_of(const struct lint *l, const struct wspace *
             }
         }
     }
-    out.is_npc = out.first != NULL && lint_is_npc(l, out.first->at);
+    out.is_npc = out.first != NULL && out.first->ns.n > 0 && lint_is_npc(l, out.first->at);
     return out;
 }
 
@@ -168,18 +168,25 @@ static struct isolation isolation_of(const struct lint *l, const struct wspace *
 static void check_space(struct lint *l, const struct wspace *s)
 {
     struct isolation is = isolation_of(l, s);
+    bool open[DIRECTIONS];
     for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
-        if (!is.some[d] || is.all[d] || has_baseline_deny(l, s, d)) {
-            continue;
-        }
-        bool is_whole = is.is_npc || s->declared || s->groups.n > 0;
-        struct diag *rec =
-            diag_report(&l->c->diags, is_whole ? SEV_WARNING : SEV_INFO, DIAG_NPC108, is.first->at,
-                        "namespace " STR_FMT
-                        ": pods outside the selectors of its policies are wide open for %s",
-                        STR_ARG(s->name), direction_name(d));
-        HINT(l, rec, "policy default-deny for all pods { default deny {ingress, egress} }");
+        open[d] = is.some[d] && !is.all[d] && !has_baseline_deny(l, s, d);
     }
+    if (!open[DIR_INGRESS] && !open[DIR_EGRESS]) {
+        return;
+    }
+    bool is_whole = is.is_npc || s->declared || s->groups.n > 0;
+    struct diag *d = diag_report(
+        &l->c->diags, is_whole ? SEV_WARNING : SEV_INFO, DIAG_NPC108, is.first->at,
+        "namespace " STR_FMT ": pods outside the selectors of its policies are wide open for %s",
+        STR_ARG(s->name),
+        !open[DIR_EGRESS]    ? "ingress"
+        : !open[DIR_INGRESS] ? "egress"
+                             : "ingress and egress");
+    HINT(l, d, "%s",
+         lint_is_npc(l, is.first->at)
+             ? "policy default-deny for all pods { default deny {ingress, egress} }"
+             : "add a policy with podSelector: {} and both policyTypes, without rules");
 }
 
 void lint_no_default_deny(struct lint *l, const struct lint_at *at)

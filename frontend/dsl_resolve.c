@@ -22,16 +22,15 @@ static void declare(struct resolver *r, const struct ast_item *item, struct str 
     }
 }
 
-/* A block declares everything in it once for each of its names. */
+/* A block declares everything in it once for each of its names; of a bad one too, so that what is
+ * wrong inside is said as well. */
 static void declare_block(struct resolver *r, const struct ast_item *block)
 {
     struct strmap seen;
     strmap_init(&seen, r->a);
     bool copy = false;
     for (struct ast_elem *name = block->left->first; name != NULL; name = name->next) {
-        if (!check_name(r, &name->word, "the namespace", name_check_dns_label)) {
-            continue;
-        }
+        check_name(r, &name->word, "the namespace", name_check_dns_label);
         const struct ast_elem *first = strmap_put(&seen, name->word.text, name);
         if (first != NULL) {
             struct diag *d =

@@ -229,6 +229,24 @@ static int compare_pairs(const void *x, const void *y)
     return c != 0 ? c : ip_cmp(a->destination, b->destination);
 }
 
+/* Pairs are the square of a workload's addresses: they are counted before they are made. */
+static bool count_pairs(struct binding *b, enum family f)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < b->nlive; i++) {
+        const struct workload *w = b->live[i].w;
+        size_t n = 0;
+        for (size_t k = 0; b->live[i].local && k < w->naddrs; k++) {
+            n += w->addrs[k].family == f;
+        }
+        count += n * n;
+        if (count > b->max_elements) {
+            return bind_explodes(b, w->at, count);
+        }
+    }
+    return true;
+}
+
 /* A pod may reach itself through a Service, from any of its addresses at any of them. */
 static void pair_addresses(const struct binding *b, enum family f, struct bound *out)
 {
@@ -388,7 +406,10 @@ static bool bind_all(struct binding *b, struct bound *out)
     warn_empty(b);
     for (size_t f = 0; f < FAMILIES && ok; f++) {
         out->local[f] = local_addresses(b, (enum family)f);
-        pair_addresses(b, (enum family)f, out);
+        ok = count_pairs(b, (enum family)f);
+        if (ok) {
+            pair_addresses(b, (enum family)f, out);
+        }
         for (size_t d = 0; d < DIRECTIONS && ok; d++) {
             ok = bind_side(b, (enum family)f, (enum direction)d, &out->side[f][d]);
         }

@@ -465,6 +465,11 @@ static void self_pairs(void)
     CU_ASSERT_EQUAL(b->nself[FAM_IP6], 1);
     CU_ASSERT(ip_cmp(b->self[FAM_IP4][1].source, address_at(FAM_IP4, 3).ip) == 0);
     CU_ASSERT(ip_cmp(b->self[FAM_IP4][1].destination, address_at(FAM_IP4, 7).ip) == 0);
+    w.options.max_elements = 4;
+    CU_ASSERT_PTR_NOT_NULL(bind_program(&w.ctx, &w.program, &w.options));
+    w.options.max_elements = 3; /* they grow with the square of the addresses */
+    CU_ASSERT_PTR_NULL(bind_program(&w.ctx, &w.program, &w.options));
+    CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC605, SEV_ERROR), 1);
     ctx_free(&w.ctx);
 }
 

@@ -4,8 +4,11 @@
 #include <stddef.h>
 
 const struct list_format list_formats[] = {
-    {"text", list_text, true, true}, {"json", list_json, true, true},
-    {"csv", list_csv, false, true},  {"md", list_md, false, true},
-    {"dot", list_dot, true, true},   {"html", report_html, true, false},
-    {NULL, NULL, false, false},
+    {.name = "text", .emit = list_text, .classes = true},
+    {.name = "json", .emit = list_json, .classes = true},
+    {.name = "csv", .emit = list_csv},
+    {.name = "md", .emit = list_md},
+    {.name = "dot", .emit = list_dot, .classes = true},
+    {.name = "html", .emit = report_html, .classes = true, .classes_only = true, .findings = true},
+    {.name = NULL},
 };

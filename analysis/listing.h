@@ -131,8 +131,9 @@ typedef void (*list_emit_fn)(const struct listing *l, struct buf *out);
 struct list_format {
     const char *name;
     list_emit_fn emit;
-    bool classes; /* can print LIST_CLASSES */
-    bool pairs;   /* can print the other levels */
+    bool classes;      /* can print LIST_CLASSES */
+    bool classes_only; /* … and nothing else */
+    bool findings;     /* shows what check finds, too */
 };
 extern const struct list_format list_formats[]; /* ends with a row without name */
 

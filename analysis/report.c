@@ -167,23 +167,35 @@ static struct str range_name(struct arena *a, enum family f, struct ip_range ran
     return c.n == 1 ? cidr_text(a, c.v[0]) : range_text(a, f, range);
 }
 
-/* Whether no CIDR tells the addresses of a class from all others: those that hold them hold all. */
-static bool is_rest(const struct report *r, const struct endpoint_class *c)
+static double size_of(const struct endpoint_class *c)
 {
-    const struct nets *nets = &r->w->parts->nets[c->family];
-    struct id_list sets = intern_list(&nets->lists, r->w->parts->facts.v[c->id].list[c->family]);
-    for (size_t i = 0; i < sets.n; i++) {
-        if (!ipset_is_all(nets->sets.v[sets.v[i]], c->family)) {
-            return false;
+    double size = 0;
+    for (size_t i = 0; i < c->ranges.n; i++) {
+        struct ip first = c->ranges.v[i].first, last = c->ranges.v[i].last;
+        size +=
+            ((double)last.hi - (double)first.hi) * 0x1p64 + ((double)last.lo - (double)first.lo);
+    }
+    return size;
+}
+
+/* The class with the most addresses of each family is what remains when the others are named. */
+static void find_rest(struct report *r)
+{
+    double most[FAMILIES] = {-1, -1};
+    for (size_t i = 0; i < r->l->nendpoints; i++) {
+        const struct endpoint_class *c = &r->w->classes[r->l->endpoints[i].class_id];
+        double size = c->kind == EP_RANGE ? size_of(c) : -1;
+        if (c->kind == EP_RANGE && size > most[c->family]) {
+            most[c->family] = size;
+            r->rest[c->family] = c->id;
         }
     }
-    return true;
 }
 
 static struct str range_title(const struct report *r, const struct endpoint_class *c)
 {
     struct ipset all = ipset_of_ranges(r->arena, c->ranges.v, c->ranges.n);
-    if (is_rest(r, c)) {
+    if (c->id == r->rest[c->family]) {
         return str_printf(r->arena, "%s %s", ipset_is_all(all, c->family) ? "Any" : "Any other",
                           c->family == FAM_IP4 ? "IPv4" : "IPv6");
     }
@@ -431,6 +443,7 @@ static struct str report_data(const struct listing *l)
         .options = {.level = LIST_WORKLOADS, .nodes = l->options.nodes},
     };
     list_ends(&members);
+    find_rest(&r);
     put_title(&r);
     put_namespaces(&r);
     put_classes(&r, &members);

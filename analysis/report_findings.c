@@ -125,11 +125,11 @@ static void put_finding(struct report *r, const struct anchors *anchors, const s
 void report_findings(struct report *r)
 {
     const struct anchors anchors = find_anchors(r);
-    const struct diags *all = &r->w->ctx->diags;
+    const struct diag_list all = diags_sorted(&r->w->ctx->diags, true, false, r->arena);
     buf_puts(r->out, ",\n\"findings\":[");
-    for (size_t i = 0; i < all->list.n; i++) {
+    for (size_t i = 0; i < all.n; i++) {
         buf_puts(r->out, i > 0 ? ",\n" : "");
-        put_finding(r, &anchors, all->list.v[i]);
+        put_finding(r, &anchors, all.v[i]);
     }
     buf_putc(r->out, ']');
 }

@@ -36,6 +36,7 @@ struct report {
     struct arena *arena;
     struct buf *out;
     uint32_t *class_of;       /* by class of the world: of the page, or ID_NONE */
+    uint32_t rest[FAMILIES];  /* classes of the world: the most addresses */
     struct intern namespaces; /* names */
     struct intern ports;      /* entries, as JSON */
     struct intern places;     /* file and line … */

@@ -1,6 +1,9 @@
 /* Answers about a loaded program: list. What flows is worked out by analysis/, and nothing here
  * knows a format. */
+#include "analysis/expect.h"
+#include "analysis/lint.h"
 #include "analysis/listing.h"
+#include "lib/check.h"
 #include "lib/context.h"
 
 static bool answer_usage(struct npc *n, const char *text)
@@ -39,6 +42,34 @@ static void warn_of_nothing(struct npc *n)
     }
 }
 
+/* Prints a listing with what `check` finds. The diagnostics of `list` itself stay what they are. */
+static bool emit_with_findings(struct npc *n, const struct list_format *format,
+                               const struct listing *l, struct buf *out)
+{
+    struct diags *diags = &n->ctx.diags;
+    struct diags before = *diags; /* check may raise, silence and drop what is there */
+    struct diag *records = ARENA_NEW_ARRAY(&n->ctx.arena, before.list.n, struct diag);
+    before.list.v = ARENA_NEW_ARRAY(&n->ctx.arena, before.list.n, struct diag *);
+    before.list.cap = before.list.n;
+    for (size_t i = 0; i < before.list.n; i++) {
+        records[i] = *diags->list.v[i];
+        before.list.v[i] = &records[i];
+    }
+    /* Findings are about what is in the input. */
+    const struct world_options closed = {.ipblock_external = n->emit.bind.ipblock_external};
+    const struct lint_options options = {.target = LINT_KUBERNETES};
+    const struct world *w = world_new(&n->ctx, &n->program, &closed, NULL);
+    if (w == NULL) {
+        return false;
+    }
+    lint_program(&n->ctx, w, &options);
+    expectations_check(&n->ctx, w);
+    suppress(&n->ctx);
+    format->emit(l, out);
+    *diags = before;
+    return true;
+}
+
 static bool list(struct npc *n, const struct npc_list_options *o, const char **text, size_t *size)
 {
     static const enum list_level levels[] = {[NPC_LIST_WORKLOADS] = LIST_WORKLOADS,
@@ -55,7 +86,7 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
         return answer_usage(n,
                             str_printf(&n->ctx.arena, "-o %s cannot list classes", format->name).p);
     }
-    if (o->level == NPC_LIST_PODS && !format->pairs) {
+    if (o->level == NPC_LIST_PODS && format->classes_only) {
         return answer_usage(
             n, str_printf(&n->ctx.arena,
                           "-o %s shows classes with their members: --pods does not go with it",
@@ -64,7 +95,8 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
     }
     const struct world_options world_options = {.ipblock_external = n->emit.bind.ipblock_external,
                                                 .open = o->exposure};
-    const struct list_options options = {.level = format->pairs ? levels[o->level] : LIST_CLASSES,
+    const struct list_options options = {.level =
+                                             format->classes_only ? LIST_CLASSES : levels[o->level],
                                          .nodes = o->nodes,
                                          .exposure = o->exposure,
                                          .from = str_of(o->from),
@@ -78,7 +110,11 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
     }
     warn_of_nothing(n);
     struct buf *out = buf_new(&n->ctx.arena);
-    format->emit(l, out);
+    if (!format->findings) {
+        format->emit(l, out);
+    } else if (!emit_with_findings(n, format, l, out)) {
+        return false;
+    }
     *text = buf_text(out).p;
     *size = buf_text(out).n;
     return true;

@@ -1,7 +1,6 @@
 // The graph as SVG: boxes, cards and arrows of a layout.
 
-const ARROWS_MOST = 400; // beyond them only those of what is selected
-const UNDECIDED_MOST = 24; // likewise, of those that no policy decides
+const ARROWS_MOST = 300; // beyond them only those that policies decide, then only those of what is selected
 const LABELS_MOST = 60;
 
 // The walls of a card: ingress on the left, egress on the right. Closed: a solid bar. Open: a dashed line.
@@ -16,12 +15,11 @@ function drawWall(card, direction, state) {
     return svg("path", { class: `wall ${state}`, d: path });
 }
 
-const BADGES = { error: ["M-4 -9H4L9 -4V4L4 9H-4L-9 4V-4Z", "✕"], warning: ["M0 -10L10 8H-10Z", "!"],
-    info: ["M-9 0A9 9 0 0 1 9 0A9 9 0 0 1 -9 0Z", "i"] };
+const BADGES = { error: ["M-4 -9H4L9 -4V4L4 9H-4L-9 4V-4Z", "✕"], warning: ["M0 -10L10 8H-10Z", "!"] };
 
 function drawBadge(item) {
-    const worst = findingsOf(item).map((i) => findings[i].severity).sort()[0];
-    if (!worst) {
+    const [worst] = findingsOf(item).map((i) => findings[i].severity).sort();
+    if (!worst || worst === "info") {
         return null;
     }
     const [path, sign] = BADGES[worst];
@@ -128,53 +126,105 @@ function drawHeads() {
             markerUnits: "userSpaceOnUse", markerWidth: 10, markerHeight: 10, orient: "auto-start-reverse" }, svg("path", { d: "M0 0L8 4L0 8Z" }))));
 }
 
-// Which edges to draw, and what to say of those that are not.
-function chooseEdges(shown, state) {
-    const { edges } = shown;
-    const decided = edges.filter((edge) => !edge.undecided);
-    const of = (edge) => [edge.from.key, edge.to.key, edge.key].includes(state.sel);
-    if (shown.limited) {
-        return { drawn: edges, hint: "Too many flows to draw. Select a card to see its own." };
+// Edges of one item that are all alike, with most of the others: one short arrow says it. Returns the bundles, and
+// the edges that are in none.
+function bundleEdges(edges, items) {
+    const most = Math.max(6, items.length / 2);
+    const bundles = [];
+    let rest = edges;
+    for (const end of ["to", "from"]) {
+        const groups = new Map();
+        rest.forEach((edge) => collect(groups, `${edge[end].key} ${edgeKind(edge)} ${edgeText(edge)}`, edge));
+        const alike = [...groups.values()].filter((list) => list.length > most);
+        bundles.push(...alike.map((list) => ({ end, item: list[0][end], edges: list })));
+        const gone = new Set(alike.flat());
+        rest = rest.filter((edge) => !gone.has(edge));
     }
-    if (state.all || (edges.length - decided.length <= UNDECIDED_MOST && edges.length <= ARROWS_MOST)) {
-        return { drawn: edges, hint: "" };
+    return { bundles, rest };
+}
+
+function isOf(edge, key) {
+    return key !== "" && [edge.from.key, edge.to.key, edge.key].includes(key);
+}
+
+// Which edges to draw always, and what to say of the others: { bundles, drawn, hint }.
+function chooseEdges({ edges, items, limited }, all) {
+    if (limited) {
+        return { bundles: [], drawn: [], hint: "Too many flows to draw. Select a card to see its own." };
     }
-    if (decided.length <= ARROWS_MOST) {
-        const hidden = count(edges.length - decided.length, "flow");
-        return { drawn: edges.filter((edge) => !edge.undecided || of(edge)),
-            hint: `${hidden} that no policy decides not drawn. Select a card to see its own.` };
+    if (all) {
+        return { bundles: [], drawn: edges, hint: "All flows are drawn." };
     }
-    return { drawn: edges.filter(of), hint: `${count(edges.length, "flow")} not drawn. Filter, or select a card to see its own.` };
+    const { bundles, rest } = bundleEdges(edges, items);
+    const decided = rest.filter((edge) => !edge.undecided);
+    const drawn = [rest, decided, []].find((choice) => choice.length <= ARROWS_MOST);
+    const hint = drawn.length < rest.length ?
+        `${count(rest.length - drawn.length, "flow")} not drawn. Filter, or select a card to see its own.` :
+        bundles.length > 0 ? "Short arrows stand for many alike. Select a card to see its own." : "";
+    return { bundles, drawn, hint };
 }
 
 // Flows from and to the outside, if they are many, are drawn whole only for what is selected.
-function chooseStubs(arrows, state) {
+function chooseStubs(arrows, sel) {
     const outer = arrows.filter((arrow) => arrow.from.side || arrow.to.side);
     const many = outer.length > STUBS_FROM;
-    outer.forEach(({ edge }, i) => { outer[i].stub = many && ![edge.from.key, edge.to.key, edge.key].includes(state.sel); });
-    return many;
+    outer.forEach((arrow) => { arrow.stub = many && !isOf(arrow.edge, sel); });
+}
+
+function drawBundle({ end, item, edges }, place, cards) {
+    const card = cards.find((candidate) => candidate.item === item && candidate.side !== (end === "to" ? "from" : "to"));
+    const text = edgeText(edges[0]);
+    const label = `${itemName(item)} ${end === "to" ? "from" : "to"} ${edges.length} others: ${text}`;
+    const [x, y] = [end === "to" ? card.x - STUB : card.x + CARD.width + 4, card.y + CARD.height - 8 - 7 * place];
+    return svg("g", { class: `bundle ${edgeKind(edges[0])}`, "data-key": item.key, "aria-label": label },
+        svg("title", null, label),
+        svg("path", { class: "line", d: `M${x} ${y}h${STUB - 4}`, "marker-end": `url(#head-${edgeKind(edges[0])})` }),
+        svg("path", { class: "line fan", d: `M${x - 5} ${y - 5}L${x} ${y}L${x - 5} ${y + 5}` }),
+        svg("text", { class: "ports", x: x + STUB / 2, y: y - 4, "text-anchor": "middle" }, text));
+}
+
+// Of one end of one card, the first bundle stands lowest.
+function drawBundles(bundles, cards) {
+    const places = new Map();
+    return bundles.map((bundle) => {
+        const key = bundle.end + bundle.item.key;
+        places.set(key, (places.get(key) ?? -1) + 1);
+        return drawBundle(bundle, places.get(key), cards);
+    });
+}
+
+// Labels are for all arrows if they are few, else for those of what is selected.
+function chooseLabels(arrows, sel) {
+    return arrows.length <= LABELS_MOST ? arrows : arrows.filter((arrow) => isOf(arrow.edge, sel));
+}
+
+function frame({ boxes, arrows }) {
+    const levels = arrows.flatMap((arrow) => (arrow.level === undefined ? [] : [arrow.level]));
+    const top = Math.min(0, ...levels.map((level) => level - 30));
+    const bottom = Math.max(0, ...boxes.map((box) => box.y + box.height), ...levels.map((level) => level + 10)) + 12;
+    const width = Math.max(0, ...boxes.map((box) => box.x + box.width)) + 12;
+    return { top: Math.floor(top), width: Math.ceil(width), height: Math.ceil(bottom - top) };
 }
 
 // Draws into the SVG element. Returns the layout, with `node` of cards and arrows, `hint`, and whether what is
-// drawn depends on what is selected.
+// drawn depends on what is selected. Where things are does not.
 function drawGraph(root, shown, state) {
-    const { drawn, hint } = chooseEdges(shown, state);
-    const placed = layout(shown.items, drawn);
-    const stubs = chooseStubs(placed.arrows, state);
+    const { bundles, drawn, hint } = chooseEdges(shown, state.all);
+    const always = new Set(drawn);
+    const more = shown.edges.filter((edge) => !always.has(edge) && isOf(edge, state.sel));
+    const placed = layout(shown.items, drawn, more, bundles);
+    chooseStubs(placed.arrows, state.sel);
     placed.arrows.forEach((arrow) => { arrow.label = shorten(edgeText(arrow.edge), 24); });
-    routeArrows(placed, drawn.length <= LABELS_MOST);
+    routeArrows(placed, chooseLabels(placed.arrows, state.sel));
+    const others = bundles.filter((bundle) => bundle.item.key !== state.sel);
     root.replaceChildren(
         drawHeads(),
         svg("g", { class: "boxes" }, placed.boxes.map(drawBox)),
-        svg("g", { class: "arrows" }, placed.arrows.map(drawArrow)),
+        svg("g", { class: "arrows" }, placed.arrows.map(drawArrow), drawBundles(others, placed.cards)),
         svg("g", { class: "cards" }, placed.cards.map(drawCard)));
-    const levels = placed.arrows.filter((arrow) => arrow.level !== undefined).map((arrow) => arrow.level - 60);
-    const top = Math.min(0, ...levels);
-    const size = (end) => Math.max(0, ...placed.boxes.map(end), ...placed.arrows.map((arrow) => (arrow.level ?? 0) + 40)) + 12;
-    placed.width = Math.max(0, ...placed.boxes.map((box) => box.x + box.width)) + 12;
-    placed.height = size((box) => box.y + box.height) - top;
-    root.setAttribute("viewBox", `0 ${top} ${placed.width} ${placed.height}`);
-    return { ...placed, hint, depends: stubs || hint !== "" };
+    const { top, width, height } = frame(placed);
+    root.setAttribute("viewBox", `0 ${top} ${width} ${height}`);
+    return { ...placed, width, height, hint, depends: hint !== "" || placed.arrows.some((arrow) => arrow.stub || isOf(arrow.edge, state.sel)) };
 }
 
 // Marks what is selected and what belongs to it, and the rest as aside.
@@ -224,10 +274,10 @@ function exportGraph(root) {
         copy.removeAttribute(name);
     }
     copy.setAttribute("xmlns", SVG);
-    copy.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
+    copy.setAttribute("viewBox", `0 ${box.y} ${box.width} ${box.height}`);
     copy.setAttribute("width", box.width);
     copy.setAttribute("class", "graph");
-    copy.prepend(svg("style", null, graphStyle()), svg("rect", { class: "ground", width: "100%", height: "100%" }));
+    copy.prepend(svg("style", null, graphStyle()), svg("rect", { class: "ground", y: box.y, width: "100%", height: "100%" }));
     return new XMLSerializer().serializeToString(copy) + "\n";
 }
 

@@ -3,7 +3,9 @@
 
 const CARD = { width: 160, height: 44, across: 68, down: 14 };
 const BOX = { pad: 14, title: 30, across: 88, down: 28 };
-const INNER_MOST = 4; // columns of cards in a box
+const INNER_MOST = 3; // columns of cards in a box
+const OUTER_MOST = 6; // columns of boxes, fewer if they are wide
+const WIDTH_WISH = 1100;
 const COLUMN_MOST = 800; // a column of boxes may be that high before it breaks; higher if there is much to show
 
 // Ranks 0..n-1 nodes: a node stands right of those that lead to it. Edges that would close a circle are left out;
@@ -45,6 +47,29 @@ function rankNodes(links) {
         forward[node].forEach((to) => { rank[to] = Math.max(rank[to], rank[node] + 1); });
     }
     return rank;
+}
+
+// The same order of ranks in at most that many.
+function squeeze(ranks, most) {
+    const deep = ranks.reduce((a, b) => Math.max(a, b), 0) + 1;
+    return deep <= most ? ranks : ranks.map((rank) => Math.floor(rank * most / deep));
+}
+
+function columnsWidth(columns) {
+    return columns.reduce((sum, column) => sum + Math.max(...column.map((box) => box.width)) + BOX.across, 0);
+}
+
+// Columns of boxes by rank, as many as fit.
+function outerColumns(boxes, boxPairs) {
+    const ranks = rankNodes(linksBetween(boxes, boxPairs));
+    let columns = [];
+    for (let most = OUTER_MOST; most > 1; most--) {
+        columns = byRank(boxes, squeeze(ranks, most));
+        if (columnsWidth(columns) <= WIDTH_WISH) {
+            break;
+        }
+    }
+    return columns;
 }
 
 // Sorts each column by the mean place of its neighbours in the others, a few times there and back.
@@ -115,9 +140,7 @@ function neighboursOf(pairs) {
 // Places the cards of one box, relative to it.
 function layoutBox(box, pairs, neighbours) {
     const cards = box.cards;
-    const free = box.side ? cards.map(() => 0) : rankNodes(linksBetween(cards, pairs));
-    const deep = Math.max(INNER_MOST, Math.max(...free) + 1);
-    const ranks = free.map((rank) => Math.floor(rank * INNER_MOST / deep));
+    const ranks = box.side ? cards.map(() => 0) : squeeze(rankNodes(linksBetween(cards, pairs)), INNER_MOST);
     const step = CARD.height + CARD.down;
     const columns = byRank(cards, ranks);
     orderColumns(columns, neighbours);
@@ -199,23 +222,24 @@ function makeBoxes(cards) {
     return [...boxes.values()];
 }
 
-// Lays out { cards, boxes, arrows } for a projection; an arrow is an edge between two cards.
-function layout(items, edges) {
-    const cards = makeCards(items, edges);
+// Lays out { cards, boxes, arrows }; an arrow is an edge between two cards. Where things are depends on `edges`;
+// `more` only have arrows, and `bundles` have none.
+function layout(items, edges, more, bundles) {
+    const cards = makeCards(items, [...edges, ...more, ...bundles.flatMap((bundle) => bundle.edges)]);
     const boxes = makeBoxes(cards);
     const cardOf = new Map(cards.map((card) => [card.item.key + card.side, card]));
     const cardFor = (item, side) => cardOf.get(item.key + (item.group.kind === "range" ? side : ""));
-    const arrows = edges.map((edge) => ({ edge, from: cardFor(edge.from, "from"), to: cardFor(edge.to, "to") }));
+    const ends = (edge) => [cardFor(edge.from, "from"), cardFor(edge.to, "to")];
+    const arrows = [...edges, ...more].map((edge) => ({ edge, from: ends(edge)[0], to: ends(edge)[1] }));
     // Where nothing decides, anything flows anywhere: that says nothing about places.
-    const telling = arrows.filter((arrow) => !arrow.edge.undecided);
-    const pairs = telling.map((arrow) => [arrow.from, arrow.to]);
+    const pairs = edges.filter((edge) => !edge.undecided).map(ends);
     const boxPairs = pairs.map(([from, to]) => [from.box, to.box]);
     const nearCards = neighboursOf(pairs);
     const nearBoxes = neighboursOf(boxPairs);
 
     boxes.forEach((box) => layoutBox(box, pairs, nearCards));
     const inner = boxes.filter((box) => box.side === "");
-    const columns = byRank(inner, rankNodes(linksBetween(inner, boxPairs)));
+    const columns = outerColumns(inner, boxPairs);
     orderColumns(columns, nearBoxes);
     const outer = (side) => boxes.filter((box) => box.side === side);
     const most = Math.max(COLUMN_MOST, Math.sqrt(boxes.reduce((sum, box) => sum + box.width * box.height, 0)));
@@ -224,7 +248,7 @@ function layout(items, edges) {
     placeBoxes(all, nearBoxes);
 
     const margin = 12;
-    const top = Math.min(...boxes.map((box) => box.y), 0) - margin;
+    const top = Math.min(...boxes.map((box) => box.y), 0) - 2 * margin; // loops stand above their cards
     for (const box of boxes) {
         box.x += margin;
         box.y -= top;

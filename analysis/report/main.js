@@ -73,6 +73,7 @@ function fold(key) {
 // ---- drawing ----
 
 function draw() {
+    const focused = document.activeElement.closest("[data-key], [data-edge]")?.dataset;
     shown = project(state);
     document.documentElement.dataset.theme = state.theme;
     for (const view of VIEWS) {
@@ -84,10 +85,24 @@ function draw() {
     placed = drawGraph(byId("drawing"), shown, state);
     current = 0;
     zoom();
-    byId("note").textContent = placed.hint ||
-        `${count(shown.items.length, "item")}, ${count(shown.edges.length, "flow")} shown`;
-    byId("all").closest("label").hidden = !placed.hint || shown.limited;
+    if (focused && !document.activeElement.closest(".graph")) {
+        refocus(focused.edge ?? focused.key);
+    }
+    const hint = state.view === "graph" || shown.limited ? placed.hint : "";
+    byId("note").textContent = hint || `${count(shown.items.length, "item")}, ${count(shown.edges.length, "flow")} shown`;
+    byId("all").closest("label").hidden = !hint || shown.limited;
+    drawFindings(byId("list"), state);
     mark();
+}
+
+// Gives the keyboard back to what had it before all was drawn anew.
+function refocus(key) {
+    const at = placed.cards.findIndex((card) => card.item.key === key);
+    const arrow = placed.arrows.find(({ edge }) => edge.key === key);
+    if (at >= 0) {
+        setCurrent(at);
+    }
+    (arrow ?? placed.cards[at])?.node.focus({ preventScroll: true });
 }
 
 // What depends on the selection only.
@@ -144,7 +159,6 @@ function fillPage() {
         byId("ns").append(html("option", { value: group.key }, group.title));
     }
     byId("tab-list").append(` (${findings.length})`);
-    drawFindings(byId("list"));
 }
 
 // ---- events ----

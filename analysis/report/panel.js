@@ -159,9 +159,18 @@ function drawPanel(node, shown, sel) {
     node.scrollTop = 0;
 }
 
-function drawFindings(node) {
+// Whether the filters on endpoints leave a finding: by whom it is about, or by its words.
+function findingShown(finding, state) {
+    const about = finding.policy >= 0 ? policies[finding.policy].name : finding.cls >= 0 ? memberName(classes[finding.cls], classes[finding.cls].members[0]) : "";
+    const text = `${about} ${finding.id} ${finding.slug} ${finding.text} ${finding.line >= 0 ? place(finding.line) : ""}`.toLowerCase();
+    const group = groups.find((candidate) => candidate.key === state.ns);
+    return state.q.toLowerCase().split(/\s+/).every((word) => text.includes(word)) &&
+        (!group || group.namespaces.some((ns) => about.startsWith(`${data.namespaces[ns][0]}/`)));
+}
+
+function drawFindings(node, state) {
     const order = ["error", "warning", "info"];
-    const sorted = findings.map((finding, index) => index)
+    const sorted = findings.map((finding, index) => index).filter((index) => findingShown(findings[index], state))
         .sort((a, b) => order.indexOf(findings[a].severity) - order.indexOf(findings[b].severity) || a - b);
     node.replaceChildren(...(sorted.length > 0 ? sorted.map(findingEntry) : [html("p", { class: "quiet" }, "No findings.")]));
 }

@@ -14,15 +14,22 @@ function spread(arrows, endOf, otherOf, put) {
     }
 }
 
+function cardRectangle(card) {
+    return { x: card.x, y: card.y, right: card.x + CARD.width, bottom: card.y + CARD.height };
+}
+
+function boxRectangle(box) {
+    return { x: box.x, y: box.y, right: box.x + box.width, bottom: box.y + box.height };
+}
+
+function aroundOf(rectangles) {
+    return { above: Math.min(...rectangles.map((o) => o.y)) - 12, below: Math.max(...rectangles.map((o) => o.bottom)) + 12 };
+}
+
 // Rectangles that an arrow should not cross: other boxes, and the other cards of its own.
 function obstaclesOf(arrow, boxes) {
-    return boxes.flatMap((box) => {
-        if (box === arrow.from.box || box === arrow.to.box) {
-            return box.cards.filter((card) => card !== arrow.from && card !== arrow.to)
-                .map((card) => ({ x: card.x, y: card.y, right: card.x + CARD.width, bottom: card.y + CARD.height }));
-        }
-        return [{ x: box.x, y: box.y, right: box.x + box.width, bottom: box.y + box.height }];
-    });
+    return boxes.flatMap((box) => (box === arrow.from.box || box === arrow.to.box ?
+        box.cards.filter((card) => card !== arrow.from && card !== arrow.to).map(cardRectangle) : [boxRectangle(box)]));
 }
 
 function isHit(o, x0, y0, x1, y1) {
@@ -37,8 +44,7 @@ function detour(arrow, x0, x1, boxes) {
     if (hit.length === 0) {
         return null;
     }
-    const above = Math.min(...hit.map((o) => o.y)) - 12;
-    const below = Math.max(...hit.map((o) => o.bottom)) + 12;
+    const { above, below } = aroundOf(hit);
     const middle = (arrow.y0 + arrow.y1) / 2;
     return {
         x: Math.min(...hit.map((o) => o.x)), right: Math.max(...hit.map((o) => o.right)),
@@ -69,8 +75,7 @@ function routeArrow(arrow, boxes) {
         arrow.path = `M${from.x} ${y0}C${out} ${y0} ${out} ${y1} ${x1} ${y1}`;
         arrow.spots = [{ x: from.x - 30, y: middle.y }];
     } else if (x1 < x0) {
-        arrow.path = `M${x0} ${y0}${curve(x0, y0, x1, y1, Math.min(160, 60 + (x0 - x1) / 4))}`;
-        arrow.spots = [middle];
+        routeBack(arrow, x0, x1, boxes);
     } else {
         routeForward(arrow, x0, x1, detour(arrow, x0, x1, boxes));
     }
@@ -87,6 +92,17 @@ function routeForward(arrow, x0, x1, way) {
         arrow.path = `M${x0} ${y0}${curve(x0, y0, x1, y1, Math.max(20, (x1 - x0) / 2))}`;
         arrow.spots = [0.5, 0.35, 0.65, 0.2, 0.8].map((t) => ({ x: x0 + (x1 - x0) * t, y: y0 + (y1 - y0) * t * t * (3 - 2 * t) }));
     }
+}
+
+// Back to the left: above or below what is between.
+function routeBack(arrow, x0, x1, boxes) {
+    const { from, to, y0, y1 } = arrow;
+    const own = from.box === to.box ? from.box.cards.map(cardRectangle) : boxes.map(boxRectangle);
+    const hit = own.filter((o) => isHit(o, x1 - 4, y1, x0 + 4, y0));
+    const { above, below } = aroundOf(hit);
+    const y = (y0 + y1) / 2 - above <= below - (y0 + y1) / 2 ? above : below;
+    arrow.path = `M${x0} ${y0}C${x0 + 44} ${y0} ${x0 + 44} ${y} ${x0} ${y}H${x1}C${x1 - 44} ${y} ${x1 - 44} ${y1} ${x1} ${y1}`;
+    arrow.spots = [0.5, 0.25, 0.75].map((t) => ({ x: x0 + (x1 - x0) * t, y }));
 }
 
 // Arrows that take the same level line are set apart.
@@ -110,7 +126,7 @@ function setApart(arrows, boxes) {
 
 // Gives each arrow a place for its label where no card and no other label is; none: no label.
 function placeLabels(arrows, cards) {
-    const taken = cards.map((card) => ({ x: card.x, y: card.y, right: card.x + CARD.width, bottom: card.y + CARD.height }));
+    const taken = cards.map(cardRectangle);
     for (const arrow of arrows) {
         const half = textWidth(arrow.label, "11.5px") / 2 + 2;
         const free = arrow.spots.map(({ x, y }) => ({ x: x - half, y: y - 14, right: x + half, bottom: y }))
@@ -127,5 +143,5 @@ function routeArrows({ arrows, boxes, cards }, labelled) {
     spread(arrows, (arrow) => arrow.to, (arrow) => arrow.from, (arrow, y) => { arrow.y1 = y; });
     arrows.forEach((arrow) => routeArrow(arrow, boxes));
     setApart(arrows, boxes);
-    placeLabels(labelled ? arrows : [], cards);
+    placeLabels(labelled, cards);
 }

@@ -8,9 +8,6 @@
 #include "analysis/explain.h"
 #include "analysis/phrase.h"
 
-/* Pairs of classes that are looked at in all. */
-enum { PAIRS_MAX = 50 * 1000 * 1000 };
-
 struct end_class { /* a class of which some members are at an end */
     uint32_t class_id;
     bool has[FAMILIES];      /* families of the addresses that are meant */
@@ -409,7 +406,7 @@ static void check_expectation(struct run *r)
 void expectations_check(struct ctx *c, const struct world *w)
 {
     struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
-    struct run r = {.c = c, .a = scratch, .w = w, .pairs = PAIRS_MAX};
+    struct run r = {.c = c, .a = scratch, .w = w, .pairs = c->limits.comparisons};
     for (size_t i = 0; i < w->program->tests.n; i++) {
         r.test = &w->program->tests.v[i];
         for (size_t k = 0; k < r.test->n; k++) {

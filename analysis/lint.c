@@ -1,9 +1,6 @@
 /* Looking for findings: which rows there are, and what each is shown. The rows are in lint_*.c. */
 #include "analysis/lint_priv.h"
 
-/* Enough for any honest program: some seconds of the slowest comparison. */
-enum { BUDGET = 200 * 1000 * 1000 };
-
 enum scope { PROGRAM, POLICY, RULE, PEER, PORT };
 enum needs { ANY, WORKLOADS };
 
@@ -133,7 +130,7 @@ void lint_program(struct ctx *c, const struct world *w, const struct lint_option
                        .o = o,
                        .policies = w->policies,
                        .npolicies = w->npolicies,
-                       .budget = BUDGET};
+                       .budget = c->limits.comparisons};
     lint_inventory(l);
     lint_targets_init(l);
     look(l, PROGRAM, NULL);

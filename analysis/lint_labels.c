@@ -194,28 +194,10 @@ static void check_contradiction(struct lint *l, const struct selector *s, enum a
     }
 }
 
-static void check_excepts(struct lint *l, const struct peer *p)
-{
-    if (p->kind == PEER_CIDR && p->nexcept > 0 && lint_net(l, p).n == 0) {
-        ERR(l, NPC206, p->at, "no address can match: the exceptions cover all of " STR_FMT,
-            STR_ARG(cidr_text(l->a, p->cidr)));
-    }
-}
-
 void lint_contradictions(struct lint *l, const struct lint_at *at)
 {
     (void)at;
     each_selector(l, check_contradiction);
-    for (size_t i = 0; i < l->npolicies; i++) {
-        const struct policy *p = l->policies[i]->origin;
-        for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
-            for (size_t r = 0; r < p->nrules[d]; r++) {
-                for (size_t k = 0; k < p->rules[d][r].npeers; k++) {
-                    check_excepts(l, &p->rules[d][r].peers[k]);
-                }
-            }
-        }
-    }
 }
 
 /* ---- labels that anybody may set ---- */

@@ -16,6 +16,7 @@ struct limits {
     size_t per_rule;            /* peers, or ports, of one rule: 10,000 */
     size_t expansion;           /* elements that groups expand to: 1,000,000 */
     size_t workloads;           /* 1,000,000 */
+    size_t comparisons;         /* of rules and endpoints with each other, in check: 200,000,000 */
     size_t elements;            /* rules or set elements of a kernel backend: 16,000,000 */
 };
 extern const struct limits limits_default;

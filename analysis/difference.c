@@ -44,9 +44,9 @@ struct unit { /* an owner, or a workload that has none, in one world */
 
 struct twin { /* what the two worlds have by one name */
     struct str name;
-    struct str kind[AGES]; /* of the first that was met */
-    bool ambiguous;        /* some world has several kinds of it */
     struct unit unit[AGES];
+    struct str kind[AGES]; /* as a claim: of the last that has the name */
+    bool ambiguous;        /* … several in one world have it */
 };
 
 struct twins {
@@ -66,111 +66,216 @@ static struct twin *twin_of(struct diffing *x, struct twins *t, struct str name)
     return twin;
 }
 
-/* "Kind/name" of what a workload is listed as. */
-static struct str listed_as(struct arena *a, const struct workload *w)
+struct called { /* what a workload is listed as */
+    struct str name, kind;
+};
+
+static struct called itself(struct arena *a, const struct workload *w)
 {
-    static const struct str kinds[] = {
-        [WL_POD] = STR_INIT("Pod"), [WL_WORKLOAD] = STR_INIT("workload")};
-    struct str owner = w->kind == WL_TEMPLATE ? w->owner : listed_owner(a, w);
-    return owner.n > 0
-               ? owner
-               : str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(kinds[w->kind]), STR_ARG(w->name));
+    return (struct called){str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name)),
+                           workload_type(w)};
 }
 
-static struct str unit_name(struct arena *a, const struct workload *w, struct str *kind)
+/* Its owner, or itself. */
+static struct called called_as(struct arena *a, const struct workload *w)
 {
-    struct str as = listed_as(a, w);
-    const char *slash = memchr(as.p, '/', as.n);
-    size_t n = (size_t)(slash - as.p);
-    *kind = (struct str){as.p, n};
-    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), (int)(as.n - n - 1), slash + 1);
+    struct str owner = listed_owner(a, w);
+    const char *slash = owner.n > 0 ? memchr(owner.p, '/', owner.n) : NULL;
+    if (slash == NULL) {
+        return itself(a, w);
+    }
+    size_t n = (size_t)(slash - owner.p);
+    return (struct called){
+        str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), (int)(owner.n - n - 1), slash + 1),
+        {owner.p, n}};
 }
 
-/* Finds the names that stand for several kinds in one world. */
-static void find_kinds(struct diffing *x, struct twins *t, enum world_age age)
+static void claim(struct diffing *x, struct twins *t, enum world_age age, struct called c)
+{
+    struct twin *twin = twin_of(x, t, c.name);
+    struct str before = twin->kind[age];
+    twin->ambiguous = twin->ambiguous || (before.n > 0 && !str_eq(before, c.kind));
+    twin->kind[age] = c.kind;
+}
+
+/* Finds the names that several objects of one world have, as a listing does. */
+static void claim_names(struct diffing *x, struct twins *t, enum world_age age)
 {
     const struct world *w = x->out->world[age];
     for (size_t i = 0; i < w->nclasses; i++) {
         for (size_t k = 0; k < w->classes[i].nmembers && w->classes[i].kind == EP_WORKLOAD; k++) {
-            struct str kind;
-            struct str name = unit_name(x->arena, w->classes[i].members[k].workload, &kind);
-            struct twin *twin = twin_of(x, t, name);
-            twin->ambiguous =
-                twin->ambiguous || (twin->kind[age].n > 0 && !str_eq(twin->kind[age], kind));
-            twin->kind[age] = kind;
+            const struct workload *wl = w->classes[i].members[k].workload;
+            claim(x, t, age, itself(x->arena, wl));
+            claim(x, t, age, called_as(x->arena, wl));
         }
     }
 }
 
-static void fill_unit(struct diffing *x, struct twins *kinds, struct twins *t, enum world_age age,
-                      struct place at)
+/* A name that several objects have is told apart by kind. Else an owner and a workload of one name
+ * are the same thing, whatever their kinds. */
+static struct str unique_name(struct diffing *x, struct twins *claims, struct called c,
+                              struct str name)
 {
-    const struct endpoint_member *m = &x->out->world[age]->classes[at.class_id].members[at.member];
-    struct str kind;
-    struct str name = unit_name(x->arena, m->workload, &kind);
-    if (twin_of(x, kinds, name)->ambiguous) {
-        name = str_printf(x->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(kind));
-    }
-    struct unit *u = &twin_of(x, t, name)->unit[age];
-    bool like_first = u->places.n == 0 || u->places.v[0].class_id == at.class_id;
-    u->alike = (u->places.n == 0 || u->alike) && like_first && m->naddrs == 0;
-    vec_push(x->arena, &u->places, at);
+    return twin_of(x, claims, c.name)->ambiguous
+               ? str_printf(x->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(c.kind))
+               : name;
 }
 
-static void fill_units(struct diffing *x, struct twins *kinds, struct twins *t, enum world_age age)
+static void fill_units(struct diffing *x, struct twins *claims, struct twins *t, enum world_age age)
 {
     const struct world *w = x->out->world[age];
     for (uint32_t i = 0; i < w->nclasses; i++) {
         for (uint32_t k = 0; k < w->classes[i].nmembers && w->classes[i].kind == EP_WORKLOAD; k++) {
-            fill_unit(x, kinds, t, age, (struct place){i, k});
+            const struct endpoint_member *m = &w->classes[i].members[k];
+            struct called as = called_as(x->arena, m->workload);
+            struct unit *u = &twin_of(x, t, unique_name(x, claims, as, as.name))->unit[age];
+            bool like_first = u->places.n == 0 || (u->alike && u->places.v[0].class_id == i);
+            u->alike = like_first && m->naddrs == 0;
+            vec_push(x->arena, &u->places, (struct place){i, k});
         }
     }
 }
 
-static void add_end(struct diffing *x, struct str name, uint32_t old, uint32_t now)
+static void add_end(struct diffing *x, struct str name, const uint32_t class_of[AGES])
 {
-    uint32_t end = end_of(x, old, now);
+    uint32_t end = end_of(x, class_of[OLD], class_of[NEW]);
     vec_push(x->arena, &x->names.v[end], name);
 }
 
-/* Pods one by one: their owner is not the same thing to all of them. */
-static void add_pods(struct diffing *x, const struct twin *t)
+struct pod { /* one workload in both worlds */
+    struct called called;
+    const struct workload *workload[AGES];
+    struct id_vec places[AGES]; /* classes */
+};
+
+struct pods {
+    struct strmap by_name;
+    VEC(struct pod *) list;
+};
+
+static struct pod *pod_named(struct diffing *x, struct pods *pods, struct called c)
 {
-    struct twins pods = {0};
+    struct str key = str_printf(x->arena, STR_FMT "/" STR_FMT, STR_ARG(c.kind), STR_ARG(c.name));
+    struct pod *p = strmap_get(&pods->by_name, key);
+    if (p == NULL) {
+        p = ARENA_NEW(x->arena, struct pod);
+        p->called = c;
+        strmap_put(&pods->by_name, key, p);
+        vec_push(x->arena, &pods->list, p);
+    }
+    return p;
+}
+
+/* The class of one address of a pod; ID_NONE: it has no such address. */
+static uint32_t class_of_address(const struct diffing *x, enum world_age age, const struct pod *p,
+                                 struct address at)
+{
+    const struct workload *w = p->workload[age];
+    for (size_t i = 0; w != NULL && i < w->naddrs; i++) {
+        if (w->addrs[i].family == at.family && ip_cmp(w->addrs[i].ip, at.ip) == 0) {
+            return world_find_address(x->out->world[age], at.family, at.ip);
+        }
+    }
+    return ID_NONE;
+}
+
+struct part { /* addresses of a pod that are alike in both worlds */
+    uint32_t class_of[AGES];
+    VEC(struct address) addrs;
+};
+
+struct parts {
+    VEC(struct part) list;
+};
+
+static void add_to_part(struct diffing *x, struct parts *parts, const struct pod *p,
+                        struct address at)
+{
+    uint32_t old = class_of_address(x, OLD, p, at), now = class_of_address(x, NEW, p, at);
+    for (size_t i = 0; i < parts->list.n; i++) {
+        struct part *part = &parts->list.v[i];
+        if (part->class_of[OLD] == old && part->class_of[NEW] == now) {
+            for (size_t k = 0; k < part->addrs.n; k++) {
+                if (part->addrs.v[k].family == at.family &&
+                    ip_cmp(part->addrs.v[k].ip, at.ip) == 0) {
+                    return; /* both worlds have it */
+                }
+            }
+            vec_push(x->arena, &part->addrs, at);
+            return;
+        }
+    }
+    struct part part = {.class_of = {old, now}};
+    vec_push(x->arena, &part.addrs, at);
+    vec_push(x->arena, &parts->list, part);
+}
+
+/* A pod whose addresses policies tell apart, in one of the worlds. */
+static void add_parts(struct diffing *x, struct twins *claims, const struct pod *p)
+{
+    struct parts parts = {0};
+    for (size_t age = 0; age < AGES; age++) {
+        const struct workload *w = p->workload[age];
+        for (size_t i = 0; w != NULL && i < w->naddrs; i++) {
+            add_to_part(x, &parts, p, w->addrs[i]);
+        }
+    }
+    for (size_t i = 0; i < parts.list.n; i++) {
+        const struct part *part = &parts.list.v[i];
+        struct endpoint_member m = {.workload = p->workload[p->workload[NEW] != NULL ? NEW : OLD],
+                                    .addrs = part->addrs.v,
+                                    .naddrs = part->addrs.n};
+        add_end(x, unique_name(x, claims, p->called, member_name(x->arena, &m)), part->class_of);
+    }
+}
+
+static void add_pod(struct diffing *x, struct twins *claims, const struct pod *p)
+{
+    if (p->places[OLD].n > 1 || p->places[NEW].n > 1) {
+        add_parts(x, claims, p);
+        return;
+    }
+    uint32_t class_of[AGES];
+    for (size_t age = 0; age < AGES; age++) {
+        class_of[age] = p->places[age].n > 0 ? p->places[age].v[0] : ID_NONE;
+    }
+    add_end(x, unique_name(x, claims, p->called, p->called.name), class_of);
+}
+
+/* Pods one by one: their owner is not the same thing to all of them. */
+static void add_pods(struct diffing *x, struct twins *claims, const struct twin *t)
+{
+    struct pods pods = {0};
     strmap_init(&pods.by_name, x->arena);
     for (size_t age = 0; age < AGES; age++) {
         for (size_t i = 0; i < t->unit[age].places.n; i++) {
             struct place at = t->unit[age].places.v[i];
-            const struct endpoint_member *m =
-                &x->out->world[age]->classes[at.class_id].members[at.member];
-            struct twin *pod = twin_of(x, &pods, member_name(x->arena, m));
-            vec_push(x->arena, &pod->unit[age].places, at);
+            const struct workload *w =
+                x->out->world[age]->classes[at.class_id].members[at.member].workload;
+            struct pod *p = pod_named(x, &pods, itself(x->arena, w));
+            p->workload[age] = w;
+            vec_push(x->arena, &p->places[age], at.class_id);
         }
     }
     for (size_t i = 0; i < pods.list.n; i++) {
-        uint32_t class_of[AGES];
-        for (size_t age = 0; age < AGES; age++) {
-            const struct unit *u = &pods.list.v[i]->unit[age];
-            class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
-        }
-        add_end(x, pods.list.v[i]->name, class_of[OLD], class_of[NEW]);
+        add_pod(x, claims, pods.list.v[i]);
     }
 }
 
 static void add_workloads(struct diffing *x)
 {
-    struct twins kinds = {0}, twins = {0};
-    strmap_init(&kinds.by_name, x->arena);
+    struct twins claims = {0}, twins = {0};
+    strmap_init(&claims.by_name, x->arena);
     strmap_init(&twins.by_name, x->arena);
     for (size_t age = 0; age < AGES; age++) {
-        find_kinds(x, &kinds, (enum world_age)age);
+        claim_names(x, &claims, (enum world_age)age);
     }
     for (size_t age = 0; age < AGES; age++) {
-        fill_units(x, &kinds, &twins, (enum world_age)age);
+        fill_units(x, &claims, &twins, (enum world_age)age);
     }
     for (size_t i = 0; i < twins.list.n; i++) {
         const struct twin *t = twins.list.v[i];
-        uint32_t class_of[AGES] = {ID_NONE, ID_NONE};
+        uint32_t class_of[AGES];
         bool alike = true;
         for (size_t age = 0; age < AGES; age++) {
             const struct unit *u = &t->unit[age];
@@ -178,9 +283,9 @@ static void add_workloads(struct diffing *x)
             class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
         }
         if (alike) {
-            add_end(x, t->name, class_of[OLD], class_of[NEW]);
+            add_end(x, t->name, class_of);
         } else {
-            add_pods(x, t);
+            add_pods(x, &claims, t);
         }
     }
 }

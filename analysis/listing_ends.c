@@ -93,7 +93,7 @@ static void note_member(struct namer *n, uint32_t class_id, const struct endpoin
 
 /* ---- endpoints ---- */
 
-static struct str workload_type(const struct workload *w)
+struct str workload_type(const struct workload *w)
 {
     switch (w->kind) {
     case WL_POD:

@@ -86,6 +86,8 @@ void list_ends(struct lister *l);
 /* Who a pod is listed as on LIST_WORKLOADS, if it is like its siblings: "Deployment/web" for one
  * that a Deployment's ReplicaSet made, as its labels show, else its owner; empty if as itself. */
 struct str listed_owner(struct arena *a, const struct workload *w);
+/* What a workload itself is: "Pod", "workload", or the kind of a template's owner. */
+struct str workload_type(const struct workload *w);
 
 /* listing_focus.c: reads the focus; false if an error was reported. */
 bool focus_read(struct lister *l);

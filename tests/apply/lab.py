@@ -82,6 +82,11 @@ def by_chain(saved):
     return "\n".join(sorted(line for line in lines if line[0] == ":") + sorted((line for line in lines if line[0] == "-"), key=lambda x: x.split()[1])) + "\n"
 
 
+def without_chance(saved):
+    """ipset save, sorted, less sizes and seeds of hashes."""
+    return "\n".join(sorted(re.sub(" (hashsize|initval|bucketsize) [0-9a-fx]+", "", line) for line in saved.splitlines())) + "\n"
+
+
 class Lab:
     """One test's machine and directories."""
 
@@ -160,19 +165,15 @@ class Lab:
         return [f"{ip}tables-{variant}-save" for ip in ("ip", "ip6")]
 
     def dump(self, handles=False):
-        """All that the kernel holds: everybody's. Without `handles`, a ruleset that was loaded again
-        is equal to what it was."""
+        """All that the kernel holds: everybody's. Without `handles`, a ruleset that was loaded again is
+        equal to what it was."""
         if handles:
-            out = re.sub("packets [0-9]+ bytes [0-9]+", "", sh("nft -a list ruleset"))
-        else:
-            out = "".join(sh(f"nft -s list {table}") for table in sh("nft list tables").splitlines()
-                          if self.target == "nft" or table.split()[2] not in ("filter", "nat"))
-        if self.target != "nft":
-            out += "".join(by_chain(sh(f"{save} -t filter")) for save in self.tables())
-        sets = [line for line in sh("ipset save").splitlines()]
-        words = [[w for i, w in enumerate(line.split()) if not {line.split()[i], line.split()[i - 1] if i else ""} & {"hashsize", "initval", "bucketsize"}]
-                 for line in sets]
-        return out + "\n".join(sorted(" ".join(w) for w in words)) + "\n"
+            return re.sub("packets [0-9]+ bytes [0-9]+", "", sh("nft -a list ruleset; ipset save"))
+        saves = [] if self.target == "nft" else [f"{save} -t filter" for save in self.tables()]
+        tables, *chains, sets = sh("; echo ==; ".join(["nft -s list ruleset", *saves, "ipset save"])).split("==\n")
+        if self.target != "nft":  # these tables are seen better by iptables-save
+            tables = "".join(t for t in re.split("^(?=table )", tables, flags=re.M) if not re.match("table ip6? filter", t))
+        return tables + "".join(map(by_chain, chains)) + without_chance(sets)
 
     def foreign(self):
         """Chains, policies, rules and sets as other programs leave them (Docker, firewalld)."""

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -15,6 +16,7 @@ sys.path.insert(0, str(HERE.parent))
 
 TARGETS = ("nft", "iptables-nft", "iptables-legacy")
 SKIPPED = 77
+AT_ONCE = 8  # machines: each mostly waits for its kernel
 
 
 def namespaces(user):
@@ -61,10 +63,13 @@ def run_one(suite, name, user):
     with tempfile.TemporaryDirectory(prefix="npc-apply-") as tmp:
         env = dict(os.environ, NPC=suite.npc, LAB_TMP=tmp, PYTHONDONTWRITEBYTECODE="1")
         argv = namespaces(user) + [sys.executable, str(pathlib.Path(__file__).resolve()), "--inside", name]
+        began = time.monotonic()
         try:
             r = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
         except subprocess.TimeoutExpired:
             return name, 1, "it did not end"
+        if suite.args.verbose:
+            suite.note(f"{name}: {time.monotonic() - began:.1f} s")
         return name, r.returncode, r.stdout.strip()
 
 
@@ -84,7 +89,7 @@ def main():
             jobs.append((name, False))
             if getattr(function, "user", False) and os.geteuid() == 0:
                 jobs.append((name, True))
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 1) as pool:
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for (_, user), (name, status, said) in zip(jobs, pool.map(lambda j: run_one(suite, *j), jobs)):
             label = name + ("-user" if user else "")
             if status == SKIPPED:

@@ -187,12 +187,13 @@ class Lab:
         objects = [p.manifest() for p in self.pods]
         command = compile_to(self.loader, out, objects, args, source, hooks)
         if change:
-            rules = os.path.join(out, "rules")
-            with open(rules, encoding="utf-8") as f:
-                text = change(f.read())
-            with open(rules, "w", encoding="utf-8") as f:
-                f.write(text)
+            self.file(os.path.join(out, "rules"), change(self.rules()))
         self.run(where, command)
+
+    def rules(self):
+        """The text of the nft rules that were loaded last."""
+        with open(os.path.join(self.dir, str(self.loads), "rules"), encoding="utf-8") as f:
+            return f.read()
 
     def probe(self, source, target, what, verdict, *options, families=FAMILIES):
         """A probe in each family; {…} in the options is chosen by family: "at", {"4": A, "6": B}."""

@@ -7,6 +7,7 @@ is one trap, and says what it is. What a user has to know of them is in docs/sem
 
 import argparse
 import functools
+import re
 import shutil
 import sys
 import tempfile
@@ -293,25 +294,49 @@ def probe_classes(lab):
     lab.probe("x/b", "x/a", "udp/53", "allow")
 
 
+def class_numbers(rules):
+    """The numbers by which rules know classes of peers: {major: {minor, …}}, hexadecimal."""
+    found = {}
+    for major, minor in re.findall(r" : ([0-9a-f]+):([0-9a-f]+)\b", rules):
+        found.setdefault(major, set()).add(minor)
+    return {major: sorted(minors) for major, minors in found.items()}
+
+
 def queue(lab):
-    """The class of a peer is in the packet's priority for a moment: it must not choose a class of
-    an HTB queue. Seen to be able to: with class numbers of the queue's, packets do move."""
+    """The class of a peer is in the packet's priority for a moment: it must not choose a class of an
+    HTB queue that has its number. Seen to be able to: where rules leave it there, packets do move."""
     five_pods(lab)
-    lab.run("n1", "tc qdisc add dev veth1 root handle 1: htb default 9999",
-            *(f"tc class add dev veth1 parent 1: classid 1:{c} htb rate 1gbit" for c in ("10", "20", "30", "40", "9999")))
-    sent = "tc -s class show dev veth1 | grep -A1 'htb 1:{} ' | grep -q 'Sent 0 bytes'"
-    lab.load(MANY_CLASSES)
-    probe_classes(lab)
-    lab.go("classes")
-    lab.run("n1", *(sent.format(c) for c in ("10", "20", "30", "40")))
-    lab.line("fails n1", sent.format(9999))
-    if lab.loader == "nft":
-        lab.load(MANY_CLASSES, change=lambda rules: rules.replace(" 0:", " 1:").replace("\t0:", "\t1:")
-                 .replace("meta priority set none ", ""))
-        probe_classes(lab)
-        lab.go("stolen-classes")
-        for c in ("10", "20", "30", "40"):
-            lab.line("fails n1", sent.format(c))
+    policies = MANY_CLASSES + """
+  policy out for pods app=b {
+    allow to pods app=a on {tcp/80, tcp/83, udp/53}
+    allow to pods app=c on tcp/81
+    allow to pods app=d on tcp/82
+    allow to pods app in {d, e} on tcp/84
+  }"""
+    queues = ("veth1", "veth3")  # to a, by the rules for who comes in; to c, by those for what b sends
+    sent = "tc -s class show dev {} | grep -A1 'htb {}:{} ' | grep -q 'Sent 0 bytes'"
+    for step, change in (("kept", None), ("left", lambda rules: rules.replace("meta priority set none", ""))):
+        lab.load(policies, change=change)
+        numbers = class_numbers(lab.rules())
+        if not numbers:
+            raise RuntimeError("the rules have no classes: the test sees nothing")
+        for number, (major, minors) in enumerate(sorted(numbers.items())):
+            for q in queues:
+                lab.run("n1", f"tc qdisc replace dev {q} root handle {major}: htb default fff0",
+                        *(f"tc class add dev {q} parent {major}: classid {major}:{m} htb rate 1gbit quantum 9000"
+                          for m in [*minors, "fff0"]))
+            probe_classes(lab)
+            lab.probe("x/b", "x/c", "tcp/81", "allow")
+            lab.go(f"{step}-{number}")
+            unmoved = [sent.format(q, major, m) for q in queues for m in minors]
+            if change:
+                lab.run("n1", f"({' && '.join(unmoved)}) || echo {major}: >> {lab.dir}/moved")
+            else:
+                lab.run("n1", *unmoved)
+                for q in queues:
+                    lab.line("fails n1", sent.format(q, major, "fff0"))
+            lab.run("n1", *(f"tc qdisc del dev {q} root" for q in queues))
+    lab.run("n1", f"test $(wc -l < {lab.dir}/moved) -ge 2")  # a queue of either family
 
 
 def mark(lab):
@@ -385,6 +410,7 @@ def added_address(lab):
 
 TRAPS = (unanswered, reused_address, untracked, egress_by_port, many_ports, scattered_addresses, hairpin, path_mtu, fragments,
          bridge, bridge_neighbours, queue, mark, socket_priority, added_address)
+NFT_ONLY = (queue,)  # iptables' rules have no numbers of classes
 NEEDS = {"bridge": "br_netfilter", "bridge_neighbours": "br_netfilter", "reused_address": "conntrack", "untracked": "conntrack"}
 
 
@@ -416,6 +442,8 @@ def main():
             if args.trap and trap.__name__ not in args.trap:
                 continue
             for loader in args.loader or cluster.loaders():
+                if trap in NFT_ONLY and loader != "nft":
+                    continue
                 why = missing(NEEDS.get(trap.__name__))
                 if why:
                     print(f"SKIP {name}/{loader}: {why}")

@@ -30,10 +30,14 @@ _npc()
     fi
     case $prev in
     -t | --target)
+        if [ "$command" = apply ]; then
+            _npc_words 'nft iptables' "$cur"
+            return
+        fi
         _npc_words "$(npc backends 2>/dev/null | sed 's/ .*//')" "$cur"
         return
         ;;
-    --root)
+    --root | --*-dir)
         _filedir -d
         return
         ;;

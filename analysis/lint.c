@@ -32,6 +32,15 @@ bool lint_spend(struct lint *l, size_t n)
     return false;
 }
 
+#define TIDY_BYTES ((size_t)4 << 20)
+
+void lint_tidy(struct lint *l)
+{
+    if (l->a->total > TIDY_BYTES) {
+        arena_free(l->a);
+    }
+}
+
 bool lint_is_npc(const struct lint *l, struct span at)
 {
     return sources_get(&l->c->sources, at.file)->is_npc;
@@ -124,17 +133,21 @@ void lint_program(struct ctx *c, const struct world *w, const struct lint_option
 {
     struct lint *l = ARENA_NEW(&c->arena, struct lint);
     *l = (struct lint){.c = c,
-                       .a = &c->arena,
+                       .keep = &c->arena,
+                       .a = ARENA_NEW(&c->arena, struct arena),
                        .p = w->program,
                        .w = w,
                        .o = o,
                        .policies = w->policies,
                        .npolicies = w->npolicies,
                        .budget = c->limits.comparisons};
+    arena_init_scratch(l->a, &c->arena);
     lint_inventory(l);
     lint_targets_init(l);
     look(l, PROGRAM, NULL);
     for (uint32_t i = 0; i < l->npolicies; i++) {
         look_at_policy(l, i);
+        lint_tidy(l);
     }
+    arena_free(l->a);
 }

@@ -127,14 +127,9 @@ struct rest {
     bool names; /* the rule has named ports, which numbers cannot cover */
 };
 
-static bool is_everyone(const struct nrule *r)
-{
-    return r->any_peer;
-}
-
 static bool rest_is_named(const struct nrule *r, const struct rest *rest)
 {
-    if (is_everyone(r)) {
+    if (r->any_peer) {
         return true;
     }
     if (rest->any) {
@@ -225,28 +220,88 @@ static void add_rules(struct earlier *e, const struct npolicy *np, enum directio
     }
 }
 
-static void check_shadows(struct lint *l, const struct tier_order *order, size_t at,
-                          enum direction d)
+/* The policies of a tier that were gone through, so that those whose targets can cover another's
+ * are found: each stands under a label that its target demands, and so must the other's. */
+struct shadows {
+    struct lint *l;
+    uint32_t tier;
+    struct strmap by_label; /* struct id_vec */
+    struct id_vec wide;     /* those that demand no label */
+};
+
+static struct str demand_key(struct lint *l, char whose, const struct sel_req *req)
 {
-    const struct npolicy *np = l->policies[order->v[at].policy];
-    struct earlier e = {.l = l};
-    size_t first = at;
-    while (first > 0 && order->v[first - 1].tier == order->v[at].tier && lint_spend(l, 1)) {
-        first--;
+    buf_cut(l->key, 0);
+    buf_putc(l->key, whose);
+    buf_str(l->key, req->key);
+    buf_putc(l->key, '\0');
+    buf_str(l->key, req->values[0]);
+    return buf_text(l->key);
+}
+
+static const struct sel_req *first_demand(const struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->v[i].op == SEL_EQ) {
+            return &s->v[i];
+        }
     }
-    for (size_t i = first; np->nrules[d] > 0 && i < at; i++) {
-        const struct npolicy *before = l->policies[order->v[i].policy];
+    return NULL;
+}
+
+static void shadows_add(struct shadows *s, uint32_t policy)
+{
+    const struct npolicy *np = s->l->policies[policy];
+    const struct sel_req *ns = first_demand(np->target_ns), *pods = first_demand(np->target_pods);
+    if (ns == NULL && pods == NULL) {
+        vec_push(s->l->a, &s->wide, policy);
+        return;
+    }
+    struct str key = demand_key(s->l, ns != NULL ? 'n' : 'p', ns != NULL ? ns : pods);
+    struct id_vec *list = strmap_get(&s->by_label, key);
+    if (list == NULL) {
+        list = ARENA_NEW(s->l->a, struct id_vec);
+        strmap_put(&s->by_label, str_dup(s->l->a, key), list);
+    }
+    vec_push(s->l->a, list, policy);
+}
+
+static void take_covering(struct shadows *s, const struct id_vec *list, const struct npolicy *np,
+                          struct id_vec *out)
+{
+    for (size_t i = 0; list != NULL && i < list->n && lint_spend(s->l, 1); i++) {
+        const struct npolicy *before = s->l->policies[list->v[i]];
         if (selector_covers(before->target_ns, np->target_ns) &&
             selector_covers(before->target_pods, np->target_pods)) {
-            add_rules(&e, before, d);
+            vec_push(s->l->a, out, list->v[i]);
         }
+    }
+}
+
+static void take_by_label(struct shadows *s, char whose, const struct selector *of,
+                          const struct npolicy *np, struct id_vec *out)
+{
+    for (size_t i = 0; i < of->n; i++) {
+        if (of->v[i].op == SEL_EQ) {
+            take_covering(s, strmap_get(&s->by_label, demand_key(s->l, whose, &of->v[i])), np, out);
+        }
+    }
+}
+
+static void check_shadows(struct shadows *s, const struct npolicy *np, struct id_list before,
+                          enum direction d)
+{
+    struct lint *l = s->l;
+    struct earlier e = {.l = l};
+    for (size_t i = 0; np->nrules[d] > 0 && i < before.n; i++) {
+        add_rules(&e, l->policies[before.v[i]], d);
     }
     for (size_t i = 0; i < np->nrules[d]; i++) {
         const struct nrule *r = &np->rules[d][i], *last = NULL;
         if (rule_is_shadowed(&e, r, &last)) {
             struct diag *rec = WARN(l, NPC402, r->origin->at,
                                     "never reached: earlier rules match everything it does");
-            ALSO(l, rec, last->origin->at, "the last of them is here");
+            ALSO(l, rec, last->origin->at, "one of them is here");
             HINT(l, rec, "remove it, or put it first");
         }
         vec_push(l->a, &e.rules, r);
@@ -257,9 +312,22 @@ void lint_shadowed(struct lint *l, const struct lint_at *at)
 {
     (void)at;
     struct tier_order order = tier_order(l->a, l->p, l->policies, l->npolicies);
+    struct shadows s = {.l = l};
     for (size_t i = 0; i < order.n; i++) {
-        check_shadows(l, &order, i, DIR_INGRESS);
-        check_shadows(l, &order, i, DIR_EGRESS);
+        const struct npolicy *np = l->policies[order.v[i].policy];
+        if (i == 0 || order.v[i].tier != s.tier) {
+            s = (struct shadows){.l = l, .tier = order.v[i].tier};
+            strmap_init(&s.by_label, l->a);
+        }
+        struct id_vec before = {0};
+        take_covering(&s, &s.wide, np, &before);
+        take_by_label(&s, 'n', np->target_ns, np, &before);
+        take_by_label(&s, 'p', np->target_pods, np, &before);
+        /* Which of them comes first does not matter: what is left after all of them is the same. */
+        const struct id_list list = {before.v, before.n};
+        check_shadows(&s, np, list, DIR_INGRESS);
+        check_shadows(&s, np, list, DIR_EGRESS);
+        shadows_add(&s, order.v[i].policy);
     }
 }
 

@@ -9,7 +9,7 @@
 static uint32_t class_of(struct lint *l, uint32_t group)
 {
     if (l->class_of == NULL) {
-        l->class_of = ARENA_NEW_ARRAY(l->a, l->groups.n, uint32_t);
+        l->class_of = ARENA_NEW_ARRAY(l->keep, l->groups.n, uint32_t);
         for (size_t i = 0; i < l->groups.n; i++) {
             struct places p = world_find_workload(l->w, l->a, l->groups.v[i].example);
             l->class_of[i] = p.n > 0 ? p.v[0].class_id : ID_NONE;

@@ -19,8 +19,8 @@ static const struct labels *labels_of_ns(struct lint *l, struct str name)
     if (object != NULL) {
         return &object->labels;
     }
-    struct labels *only = ARENA_NEW(l->a, struct labels);
-    only->v = ARENA_NEW(l->a, struct label);
+    struct labels *only = ARENA_NEW(l->keep, struct labels);
+    only->v = ARENA_NEW(l->keep, struct label);
     only->v[0] = (struct label){.key = STR(LABEL_NS_NAME), .value = name};
     only->n = 1;
     return only;
@@ -34,8 +34,8 @@ uint32_t lint_space(struct lint *l, struct str name)
         const struct wspace space = {.name = name,
                                      .labels = labels_of_ns(l, name),
                                      .declared = object != NULL && object->declared};
-        vec_push(l->a, &l->spaces, space);
-        strmap_init(&l->spaces.v[id].by_label, l->a);
+        vec_push(l->keep, &l->spaces, space);
+        strmap_init(&l->spaces.v[id].by_label, l->keep);
         l->has_namespaces |= space.declared;
     }
     return id;
@@ -53,7 +53,7 @@ static void note_keys(struct strmap *keys, const struct selector *s)
 /* The label keys that some selector on pods looks at. */
 static void relevant_keys(struct lint *l, struct strmap *keys)
 {
-    strmap_init(keys, l->a);
+    strmap_init(keys, l->keep);
     for (size_t i = 0; i < l->npolicies; i++) {
         const struct npolicy *np = l->policies[i];
         note_keys(keys, np->target_pods);
@@ -96,8 +96,8 @@ static struct id_vec *list_of(struct lint *l, struct strmap *map, struct str key
 {
     struct id_vec *list = strmap_get(map, key);
     if (list == NULL) {
-        list = ARENA_NEW(l->a, struct id_vec);
-        strmap_put(map, str_dup(l->a, key), list);
+        list = ARENA_NEW(l->keep, struct id_vec);
+        strmap_put(map, str_dup(l->keep, key), list);
     }
     return list;
 }
@@ -112,24 +112,24 @@ static void label_key(struct buf *b, struct str key, struct str value)
 static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct workload *w)
 {
     const struct wgroup group = {w, lint_space(l, w->ns), 0, w->host_network};
-    vec_push(l->a, &l->groups, group);
-    vec_push(l->a, &l->spaces.v[group.space].groups, id);
+    vec_push(l->keep, &l->groups, group);
+    vec_push(l->keep, &l->spaces.v[group.space].groups, id);
     for (size_t i = 0; i < w->labels.n; i++) {
         label_key(b, w->labels.v[i].key, w->labels.v[i].value);
-        vec_push(l->a, list_of(l, &l->groups_with, buf_text(b)), id);
+        vec_push(l->keep, list_of(l, &l->groups_with, buf_text(b)), id);
     }
 }
 
 void lint_inventory(struct lint *l)
 {
     const struct inventory *inv = &l->p->inv;
-    struct buf *b = l->key = buf_new(l->a);
+    struct buf *b = l->key = buf_new(l->keep);
     struct strmap keys;
     struct intern ids;
-    intern_init(&l->space_ids, l->a);
-    intern_init(&ids, l->a);
-    strmap_init(&l->matches, l->a);
-    strmap_init(&l->groups_with, l->a);
+    intern_init(&l->space_ids, l->keep);
+    intern_init(&ids, l->keep);
+    strmap_init(&l->matches, l->keep);
+    strmap_init(&l->groups_with, l->keep);
     relevant_keys(l, &keys);
     for (size_t i = 0; i < inv->namespaces.n; i++) {
         lint_space(l, inv->namespaces.v[i]->name);
@@ -152,7 +152,7 @@ void lint_inventory(struct lint *l)
 struct str lint_group_name(struct lint *l, uint32_t group)
 {
     const struct workload *w = l->groups.v[group].example;
-    return str_printf(l->a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name));
+    return str_printf(l->keep, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name));
 }
 
 /* ---- who matches ---- */
@@ -220,17 +220,17 @@ struct id_list lint_match(struct lint *l, const struct selector *ns, const struc
     if (m != NULL) {
         return m->groups;
     }
-    struct str key = str_dup(l->a, buf_text(b));
+    struct str key = str_dup(l->keep, buf_text(b));
     bool all;
     struct id_list among = candidates(l, b, ns, pods, &all);
     struct id_vec found = {0};
     for (size_t i = 0; i < among.n; i++) {
         uint32_t group = all ? (uint32_t)i : among.v[i];
         if (group_matches(l, group, ns, pods)) {
-            vec_push(l->a, &found, group);
+            vec_push(l->keep, &found, group);
         }
     }
-    m = ARENA_NEW(l->a, struct match);
+    m = ARENA_NEW(l->keep, struct match);
     m->groups = (struct id_list){found.v, found.n};
     strmap_put(&l->matches, key, m);
     return m->groups;

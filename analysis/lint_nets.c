@@ -61,14 +61,14 @@ static void sort_inside(struct lint *l)
         const struct workload *w = inv->workloads.v[i];
         for (size_t k = 0; w->kind == WL_POD && !w->host_network && k < w->naddrs; k++) {
             const struct lint_inside in = {.ip = w->addrs[k].ip, .pod = w};
-            vec_push(l->a, &l->inside[w->addrs[k].family], in);
+            vec_push(l->keep, &l->inside[w->addrs[k].family], in);
         }
     }
     for (size_t i = 0; i < inv->services.n; i++) {
         const struct service *s = inv->services.v[i];
         for (size_t k = 0; k < s->naddrs; k++) {
             const struct lint_inside in = {.ip = s->addrs[k].ip, .service = s};
-            vec_push(l->a, &l->inside[s->addrs[k].family], in);
+            vec_push(l->keep, &l->inside[s->addrs[k].family], in);
         }
     }
     for (size_t f = 0; f < FAMILIES; f++) {

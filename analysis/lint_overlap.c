@@ -247,6 +247,16 @@ static void report_dead(struct items *s, uint32_t inner, uint32_t outer)
 
 static void check_direction(struct lint *l, const struct target *t, enum direction d)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < t->policies.n; i++) {
+        const struct npolicy *np = l->policies[t->policies.v[i]];
+        for (size_t r = 0; r < np->nrules[d]; r++) {
+            n += np->rules[d][r].any_peer ? 1 : np->rules[d][r].origin->npeers;
+        }
+    }
+    if (n < 2) {
+        return;
+    }
     struct items s = {.l = l};
     strmap_init(&s.by_label, l->a);
     strmap_init(&s.by_prefix, l->a);
@@ -262,7 +272,7 @@ static void check_direction(struct lint *l, const struct target *t, enum directi
             }
         }
     }
-    for (uint32_t i = 0; s.all.n > 1 && i < s.all.n; i++) {
+    for (uint32_t i = 0; i < s.all.n; i++) {
         uint32_t by = find_killer(&s, i);
         if (by != ID_NONE) {
             report_dead(&s, i, by);
@@ -276,6 +286,7 @@ void lint_dead_peers(struct lint *l, const struct lint_at *at)
     for (size_t i = 0; i < l->targets.n; i++) {
         check_direction(l, &l->targets.v[i], DIR_INGRESS);
         check_direction(l, &l->targets.v[i], DIR_EGRESS);
+        lint_tidy(l);
     }
 }
 

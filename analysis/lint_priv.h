@@ -57,7 +57,8 @@ enum dns_way { DNS_UDP = 1, DNS_TCP = 2, DNS_BOTH = 3 };
 
 struct lint {
     struct ctx *c;
-    struct arena *a;
+    struct arena *keep; /* for what lasts */
+    struct arena *a;    /* for the row at hand */
     const struct program *p;
     const struct world *w;
     const struct lint_options *o;
@@ -112,6 +113,8 @@ struct lint_at {
 /* Whether n more comparisons may be made. If not, that is reported once (NPC517): what was not
  * looked at must not pass for clean. */
 bool lint_spend(struct lint *l, size_t n);
+/* Frees what the rows so far have made in `a`, if it is much. */
+void lint_tidy(struct lint *l);
 /* Whether a place is in source of the language. */
 bool lint_is_npc(const struct lint *l, struct span at);
 /* The peer's clause in normal form; PEER_PODS only. */

@@ -27,18 +27,18 @@ static void index_target(struct lint *l, uint32_t space, uint32_t target)
 {
     struct wspace *s = &l->spaces.v[space];
     const struct sel_req *demand = first_demand(l->targets.v[target].selector);
-    vec_push(l->a, &s->targets, target);
+    vec_push(l->keep, &s->targets, target);
     if (demand == NULL) {
-        vec_push(l->a, &s->wide, target);
+        vec_push(l->keep, &s->wide, target);
         return;
     }
     struct str key = demand_key(l, demand);
     struct id_vec *list = strmap_get(&s->by_label, key);
     if (list == NULL) {
-        list = ARENA_NEW(l->a, struct id_vec);
-        strmap_put(&s->by_label, str_dup(l->a, key), list);
+        list = ARENA_NEW(l->keep, struct id_vec);
+        strmap_put(&s->by_label, str_dup(l->keep, key), list);
     }
-    vec_push(l->a, list, target);
+    vec_push(l->keep, list, target);
 }
 
 static unsigned dns_of_policy(struct lint *l, uint32_t index)
@@ -56,11 +56,11 @@ static unsigned dns_of_policy(struct lint *l, uint32_t index)
 
 static const struct selector *one_label(struct lint *l, struct str key, struct str value)
 {
-    struct selector *s = ARENA_NEW(l->a, struct selector);
-    s->v = ARENA_NEW(l->a, struct sel_req);
+    struct selector *s = ARENA_NEW(l->keep, struct selector);
+    s->v = ARENA_NEW(l->keep, struct sel_req);
     s->n = 1;
     s->v[0] = (struct sel_req){
-        .op = SEL_EQ, .key = key, .values = ARENA_NEW(l->a, struct str), .nvalues = 1};
+        .op = SEL_EQ, .key = key, .values = ARENA_NEW(l->keep, struct str), .nvalues = 1};
     s->v[0].values[0] = value;
     return s;
 }
@@ -70,13 +70,13 @@ void lint_targets_init(struct lint *l)
     l->dns_ns = one_label(l, STR(LABEL_NS_NAME), STR("kube-system"));
     l->dns_pods = one_label(l, STR("k8s-app"), STR("kube-dns"));
     struct intern ids;
-    intern_init(&ids, l->a);
-    l->target_of = ARENA_NEW_ARRAY(l->a, l->npolicies, uint32_t);
+    intern_init(&ids, l->keep);
+    l->target_of = ARENA_NEW_ARRAY(l->keep, l->npolicies, uint32_t);
     for (uint32_t i = 0; i < l->npolicies; i++) {
         const struct npolicy *np = l->policies[i];
         l->target_of[i] = ID_NONE;
         if (policy_is_cluster(np->origin)) {
-            vec_push(l->a, &l->clusters, i);
+            vec_push(l->keep, &l->clusters, i);
             continue;
         }
         uint32_t space = lint_space(l, np->target_ns->v[0].values[0]);
@@ -86,11 +86,11 @@ void lint_targets_init(struct lint *l)
         uint32_t id = intern_add(&ids, buf_text(l->key));
         if (id == l->targets.n) {
             const struct target target = {.selector = np->target_pods};
-            vec_push(l->a, &l->targets, target);
+            vec_push(l->keep, &l->targets, target);
             index_target(l, space, id);
         }
         l->target_of[i] = id;
-        vec_push(l->a, &l->targets.v[id].policies, i);
+        vec_push(l->keep, &l->targets.v[id].policies, i);
         l->targets.v[id].dns |= dns_of_policy(l, i);
     }
 }

@@ -15,7 +15,7 @@ def main():
     for path in sorted((SRC / "golden").glob("*/*/want.diag")):
         for i in re.findall(r"\[(NPC\d+)\]$", path.read_text(errors="replace"), re.M):
             shown.setdefault(i, str(path.relative_to(SRC)))
-    tests = [p for pattern in ("*.py", "*.sh", "*.c", "want*") for p in sorted((SRC / "tests").rglob(pattern)) if p.is_file()]
+    tests = [p for pattern in ("*.py", "*.sh", "*.c", "want*", "NPC*.txt") for p in sorted((SRC / "tests").rglob(pattern)) if p.is_file()]
     for path in tests:
         if path.name == "run_diag_coverage.py":
             continue

@@ -77,7 +77,7 @@ def reused_address(lab):
             " add rule inet hold f tcp sport 80 drop'")
     for f in BOTH:
         lab.line(f"say flow{f} deny {lab.label}.held{f}/{lab.loader}")
-    lab.run("n1", *forget, "nft delete table inet hold", "sleep 1")
+    lab.run("n1", *forget, "nft delete table inet hold", "sleep 3")
     for f in BOTH:
         lab.line(f"say flow{f} allow {lab.label}.taken-up-again{f}/{lab.loader}")
     lab.run("n1", cluster.sysctl("net/netfilter/nf_conntrack_tcp_loose", 0), *forget)

@@ -42,15 +42,15 @@ static const struct bound *bound_of(struct npc *n, const struct npc_output *out)
 
 static void add_addresses(struct npc *n, struct npc_scope *s, const struct bound *b)
 {
+    struct arena *a = &n->ctx.arena;
     VEC(const char *) list = {0};
-    for (enum family f = 0; f < FAMILIES; f++) {
+    for (enum family f = 0; b->host == NULL && f < FAMILIES; f++) {
         for (size_t i = 0; i < b->local[f].n; i++) {
-            vec_push(&n->ctx.arena, &list, ip_text(&n->ctx.arena, f, b->local[f].v[i]).p);
+            vec_push(a, &list, ip_text(a, f, b->local[f].v[i]).p);
         }
     }
     for (size_t i = 0; b->host != NULL && i < b->host->naddrs; i++) {
-        const struct address *a = &b->host->addrs[i];
-        vec_push(&n->ctx.arena, &list, ip_text(&n->ctx.arena, a->family, a->ip).p);
+        vec_push(a, &list, ip_text(a, b->host->addrs[i].family, b->host->addrs[i].ip).p);
     }
     s->addresses = list.v;
     s->naddresses = list.n;

@@ -1,0 +1,241 @@
+/* What a loader of rules asks the library: scope, one connection, touched addresses, inventory. */
+#include "npc/npc.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+static const char world[] =
+    "namespace t {\n"
+    "  workload web { addr 10.0.0.1 addr fd00::1 label app=web port http = tcp/8080 }\n"
+    "  workload db { addr 10.0.0.2 label app=db port http = tcp/9090 }\n"
+    "  policy web for pods app=web {\n"
+    "    allow from pods app=db on {tcp/http, tcp/22}\n"
+    "    allow to cidr 192.0.2.0/24 on tcp/443\n"
+    "  }\n"
+    "}\n";
+
+static const char objects[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":["
+    "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"k\",\"labels\":{"
+    "\"team\":"
+    "\"x\"}}},"
+    "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\"},\"status\":{"
+    "\"addresses\":"
+    "[{\"type\":\"InternalIP\",\"address\":\"192.0.2.1\"}]}},"
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"k\","
+    "\"labels\":{\"app\":\"web\"},\"ownerReferences\":[{\"apiVersion\":\"apps/v1\",\"kind\":"
+    "\"ReplicaSet\",\"name\":\"p-1\",\"controller\":true}]},\"spec\":{\"nodeName\":\"n1\","
+    "\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"http\",\"containerPort\":81}]}]},"
+    "\"status\":{\"phase\":\"Running\",\"podIPs\":[{\"ip\":\"10.1.0.1\"},{\"ip\":\"fd01::1\"}]}},"
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"h\",\"namespace\":\"k\"},"
+    "\"spec\":{\"nodeName\":\"n1\",\"hostNetwork\":true,\"containers\":[]},\"status\":{\"phase\":"
+    "\"Running\",\"podIPs\":[{\"ip\":\"192.0.2.1\"}]}},"
+    "{\"apiVersion\":\"apps/"
+    "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"d\",\"namespace\":"
+    "\"k\"},\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"app\":\"d\"}},\"spec\":{"
+    "\"containers\":[]}}}},"
+    "{\"apiVersion\":\"batch/v1\",\"kind\":\"CronJob\",\"metadata\":{\"name\":\"c\",\"namespace\":"
+    "\"k\"},\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"app\":"
+    "\"c\"}},\"spec\":{\"containers\":[]}}}}}},"
+    "{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"name\":"
+    "\"p\",\"namespace\":\"k\"},\"spec\":{\"podSelector\":{\"matchLabels\":{\"app\":\"web\"}},"
+    "\"ingress\":[{\"from\":[{\"namespaceSelector\":{\"matchLabels\":{\"team\":\"x\"}}}],\"ports\":"
+    "[{"
+    "\"port\":\"http\"}]}]}}"
+    "]}";
+
+static void add(struct npc *n, const char *name, const char *text, size_t size)
+{
+    CU_ASSERT_EQUAL(npc_add_text(n, name, text, size), NPC_OK);
+}
+
+static struct npc *load(const char *text, const char *option, const char *value)
+{
+    struct npc *n = npc_new();
+    if (option != NULL) {
+        CU_ASSERT_EQUAL(npc_set(n, option, value), NPC_OK);
+    }
+    add(n, "in.npc", text, strlen(text));
+    CU_ASSERT_EQUAL_FATAL(npc_load(n), NPC_OK);
+    return n;
+}
+
+static void compile(struct npc *n, struct npc_output *out)
+{
+    CU_ASSERT_EQUAL_FATAL(npc_compile(n, "nft", out), NPC_OK);
+}
+
+static void test_scope(void)
+{
+    struct npc *n = load(world, "host", "t/web");
+    struct npc_output out;
+    struct npc_scope s;
+    compile(n, &out);
+    CU_ASSERT_EQUAL(npc_scope_of(n, &out, &s), NPC_OK);
+    CU_ASSERT_EQUAL(s.kind, NPC_SCOPE_HOST);
+    CU_ASSERT_STRING_EQUAL(s.name, "t/web");
+    CU_ASSERT_EQUAL_FATAL(s.naddresses, 2);
+    CU_ASSERT_STRING_EQUAL(s.addresses[0], "10.0.0.1");
+    CU_ASSERT_STRING_EQUAL(s.addresses[1], "fd00::1");
+    CU_ASSERT_EQUAL(npc_compile(n, "k8s", &out), NPC_OK);
+    CU_ASSERT_EQUAL(npc_scope_of(n, &out, &s), NPC_BAD);
+    npc_free(n);
+
+    n = load(world, NULL, NULL);
+    compile(n, &out);
+    CU_ASSERT_EQUAL(npc_scope_of(n, &out, &s), NPC_OK);
+    CU_ASSERT_EQUAL(s.kind, NPC_SCOPE_ALL);
+    CU_ASSERT_EQUAL(s.naddresses, 3);
+    npc_free(n);
+}
+
+static void test_admits(void)
+{
+    static const struct {
+        const char *source, *destination;
+        uint16_t port;
+        bool inbound;
+        enum npc_status status;
+    } flows[] = {
+        {"10.0.0.2", "10.0.0.1", 8080, true, NPC_OK},
+        {"10.0.0.2", "10.0.0.1", 9090, true, NPC_NO}, /* the other pod's number of that name */
+        {"10.0.0.3", "10.0.0.1", 8080, true, NPC_NO},
+        {"10.0.0.3", "10.0.0.1", 22, true, NPC_OK}, /* failsafe */
+        {"10.0.0.1", "192.0.2.7", 443, false, NPC_OK},
+        {"10.0.0.1", "192.0.2.7", 22, false, NPC_NO},
+        {"10.0.0.1", "198.51.100.7", 443, false, NPC_NO},
+        {"fd00::2", "fd00::1", 8080, true, NPC_NO},
+        {"fd00::2", "10.0.0.1", 8080, true, NPC_BAD},
+        {"host", "10.0.0.1", 8080, true, NPC_BAD},
+    };
+    struct npc *n = load(world, "host", "t/web");
+    struct npc_output out;
+    compile(n, &out);
+    for (size_t i = 0; i < sizeof flows / sizeof *flows; i++) {
+        const struct npc_flow f = {flows[i].source, flows[i].destination, "tcp", flows[i].port,
+                                   flows[i].inbound};
+        const char *policies;
+        CU_ASSERT_EQUAL(npc_admits(n, &out, &f, &policies), flows[i].status);
+        CU_ASSERT_STRING_EQUAL(policies, flows[i].status == NPC_NO ? "t/web" : "");
+    }
+    npc_free(n);
+
+    /* At the forward hook both ends have a say. */
+    n = load(
+        "namespace t { workload a { addr 10.0.0.1 label x=a } workload b { addr 10.0.0.2 label "
+        "x=b } policy out for pods x=a { default deny egress } }",
+        NULL, NULL);
+    compile(n, &out);
+    struct npc_flow f = {"10.0.0.1", "10.0.0.2", "tcp", 80, false};
+    const char *policies;
+    CU_ASSERT_EQUAL(npc_admits(n, &out, &f, &policies), NPC_NO);
+    f = (struct npc_flow){"10.0.0.2", "10.0.0.1", "tcp", 80, false};
+    CU_ASSERT_EQUAL(npc_admits(n, &out, &f, &policies), NPC_OK);
+    npc_free(n);
+}
+
+static size_t count_touched(const char *old_text, const char *new_text, const char *first)
+{
+    struct npc *old = load(old_text, NULL, NULL), *now = load(new_text, NULL, NULL);
+    struct npc_output before, after;
+    const char *const *addresses;
+    size_t n;
+    compile(old, &before);
+    compile(now, &after);
+    CU_ASSERT_EQUAL(npc_touched(now, &before, &after, &addresses, &n), NPC_OK);
+    if (first != NULL && n > 0) {
+        CU_ASSERT_STRING_EQUAL(addresses[0], first);
+    }
+    npc_free(now);
+    npc_free(old);
+    return n;
+}
+
+#define PODS                                                                                       \
+    "namespace t { workload a { addr 10.0.0.1 label x=a } workload b { addr 10.0.0.2 label x=b "   \
+    "}\n"
+
+static void test_touched(void)
+{
+    static const char one[] = PODS "policy p for pods x=a { allow from pods x=b on tcp/80 } }";
+    static const char port[] = PODS "policy p for pods x=a { allow from pods x=b on tcp/81 } }";
+    static const char other[] = PODS "policy q for pods x=a { allow from pods x=b on tcp/80 } }";
+    static const char more[] = PODS "policy p for pods x=a { allow from pods x=b on tcp/80 }\n"
+                                    "policy q for pods x=b { default deny egress } }";
+    static const char none[] = PODS "}";
+    CU_ASSERT_EQUAL(count_touched(one, one, NULL), 0);
+    CU_ASSERT_EQUAL(count_touched(one, other, NULL), 0); /* another name, the same rules */
+    CU_ASSERT_EQUAL(count_touched(one, port, "10.0.0.1"), 1);
+    CU_ASSERT_EQUAL(count_touched(one, more, "10.0.0.2"), 1);
+    CU_ASSERT_EQUAL(count_touched(more, none, "10.0.0.1"), 2);
+    CU_ASSERT_EQUAL(count_touched(none, one, "10.0.0.1"), 1);
+}
+
+/* Rules less their comments, which name the file. */
+static struct str bare(struct arena *a, const struct npc_output *out)
+{
+    struct buf *b = buf_new(a);
+    for (size_t i = 0; i < out->size; i++) {
+        static const char comment[] = " comment \"";
+        if (out->size - i > sizeof comment &&
+            memcmp(out->text + i, comment, sizeof comment - 1) == 0) {
+            i += sizeof comment - 1;
+            while (out->text[i] != '"') {
+                i++;
+            }
+        } else {
+            buf_putc(b, out->text[i]);
+        }
+    }
+    return buf_text(b);
+}
+
+/* The policies as npc source and the inventory as JSON make the rules that their inputs made, and
+ * the same connections. */
+static void test_inventory(void)
+{
+    struct npc *n = npc_new(), *again = npc_new();
+    struct npc_output policies, rules, same;
+    const char *inventory, *text;
+    size_t size, text_size;
+    bool gained, lost;
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    add(n, "in.npc", world, sizeof world - 1);
+    add(n, "in.json", objects, sizeof objects - 1);
+    CU_ASSERT_EQUAL_FATAL(npc_load(n), NPC_OK);
+    compile(n, &rules);
+    CU_ASSERT_EQUAL_FATAL(npc_compile(n, "npc", &policies), NPC_OK);
+    CU_ASSERT_EQUAL_FATAL(npc_inventory(n, &inventory, &size), NPC_OK);
+    add(again, "p.npc", policies.text, policies.size);
+    add(again, "i.json", inventory, size);
+    CU_ASSERT_EQUAL_FATAL(npc_load(again), NPC_OK);
+    compile(again, &same);
+    CU_ASSERT(str_eq(bare(&a, &rules), bare(&a, &same)));
+    CU_ASSERT_EQUAL(npc_diff(n, again, "text", &text, &text_size, &gained, &lost), NPC_OK);
+    static const char *const kept[] = {"\"team\":\"x\"", "\"kind\":\"CronJob\"", "192.0.2.1",
+                                       "\"hostNetwork\":true", "\"name\":\"p-1\""};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        CU_ASSERT_PTR_NOT_NULL(memmem(inventory, size, kept[i], strlen(kept[i])));
+    }
+    npc_free(again);
+    npc_free(n);
+    arena_free(&a);
+}
+
+static void test_report(void)
+{
+    struct npc *n = npc_new();
+    const char *text;
+    size_t size;
+    CU_ASSERT_EQUAL(npc_report(n, NPC_ERROR, 604, "cut %s", "do so"), NPC_OK);
+    CU_ASSERT_EQUAL(npc_report(n, NPC_WARNING, 708, "drift", NULL), NPC_OK);
+    CU_ASSERT_EQUAL(npc_report(n, NPC_ERROR, 12345, "x", NULL), NPC_BAD);
+    CU_ASSERT_EQUAL(npc_diagnostics(n, NPC_DIAG_TEXT, false, &text, &size), NPC_OK);
+    CU_ASSERT_PTR_NOT_NULL(memmem(text, size, "error: cut %s [NPC604]\n  hint: do so\n", 36));
+    CU_ASSERT_PTR_NOT_NULL(memmem(text, size, "warning: drift [NPC708]\n", 24));
+    npc_free(n);
+}
+
+UNIT_MAIN("rules", TEST(test_scope), TEST(test_admits), TEST(test_touched), TEST(test_inventory),
+          TEST(test_report))

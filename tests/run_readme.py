@@ -41,7 +41,7 @@ def main():
     bin_dir = suite.scratch("bin")
     (bin_dir / "npc").symlink_to(suite.npc)
     env = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}"}
-    for page in ("README.md", "docs/migration.md"):
+    for page in ("README.md", "docs/migration.md", "docs/ci.md"):
         check_page(suite, SRC / page, env)
     return suite.finish()
 

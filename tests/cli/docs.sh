@@ -40,6 +40,7 @@ check bash-commands test "$(complete_words npc comp)" = compile
 check bash-options test "$(complete_words npc compile --tar)" = --target
 check bash-backends test "$(complete_words npc compile -t ca)" = calico
 check bash-choices test "$(complete_words npc compile --color a)" = 'auto always'
-check bash-findings test "$(complete_words npc explain NPC40)" = 'NPC401 NPC404 NPC406'
+check bash-findings test "$(complete_words npc explain NPC40)" = \
+    'NPC401 NPC402 NPC403 NPC404 NPC405 NPC406 NPC407 NPC408'
 check bash-files test "$(complete_words npc fmt x)" = file:npc
 test_end

@@ -259,3 +259,16 @@ struct port_matches atoms_dispatch(struct arena *a, enum family f, const struct 
     put_match(&d, PROTO_ANY, NULL, 0, last);
     return (struct port_matches){d.list.v, d.list.n};
 }
+
+struct port_matches atoms_matches(struct arena *a, struct portset ports)
+{
+    struct dispatch d = {.arena = a};
+    for (enum proto p = 0; p < PROTO_KEYED; p++) {
+        if (port_ranges_are_all(ports.keys[p])) {
+            put_match(&d, p, NULL, 0, 0);
+        } else if (ports.keys[p].n > 0) {
+            put_ports(&d, p, ports.keys[p], 0);
+        }
+    }
+    return (struct port_matches){d.list.v, d.list.n};
+}

@@ -43,4 +43,8 @@ struct port_matches {
 /* The matches in order: the first that fits decides, and the last fits every packet. */
 struct port_matches atoms_dispatch(struct arena *a, enum family f, const struct atoms *atoms);
 
+/* The matches that together fit exactly these ports of TCP, UDP and SCTP (nothing else is there).
+ */
+struct port_matches atoms_matches(struct arena *a, struct portset ports);
+
 #endif

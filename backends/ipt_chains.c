@@ -2,6 +2,7 @@
 #include "backends/ipt_chains.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f)
@@ -22,12 +23,27 @@ static void print_rules(const struct ipt_chain *chain, struct buf *out)
     }
 }
 
+static int name_falling(const void *x, const void *y)
+{
+    return str_cmp(*(const struct str *)y, *(const struct str *)x);
+}
+
+static void print_names(const struct ipt_table *t, struct buf *out)
+{
+    struct str *names = ARENA_NEW_ARRAY(&t->ctx->arena, t->chains.n, struct str);
+    for (size_t i = 0; i < t->chains.n; i++) {
+        names[i] = t->chains.v[i].name;
+    }
+    qsort(names, t->chains.n, sizeof *names, name_falling);
+    for (size_t i = 0; i < t->chains.n; i++) {
+        buf_printf(out, ":" STR_FMT " - [0:0]\n", STR_ARG(names[i]));
+    }
+}
+
 void ipt_table_print(const struct ipt_table *t, struct buf *out)
 {
     buf_puts(out, "*filter\n");
-    for (size_t i = t->chains.n; i-- > 0;) {
-        buf_printf(out, ":" STR_FMT " - [0:0]\n", STR_ARG(t->chains.v[i].name));
-    }
+    print_names(t, out);
     for (size_t i = t->chains.n; i-- > 0;) {
         print_rules(&t->chains.v[i], out);
     }

@@ -22,7 +22,9 @@ struct ipt_table {
 };
 
 void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f);
-/* The whole table, chains that were added last first: so a chain stands before those it goes to. */
+/* The whole table: rules of chains that were added last first, so that a chain stands before those
+ * it goes to. Names are declared in falling order: for each, iptables-nft-restore (1.8) looks
+ * through a sorted list of those before, which takes minutes where they are ten thousands. */
 void ipt_table_print(const struct ipt_table *t, struct buf *out);
 
 /* Adds a chain. */

@@ -16,22 +16,8 @@ enum {
     UNION_ELEMENTS = 1000000 /* of all unions; beyond, large selections keep sets of their own */
 };
 
-/* What one or more grants select: pods' addresses, or networks. Equal selections are one object. */
-struct selection {
-    struct addr_list addrs;
-    struct ipset nets;
-    struct cidrs cidrs; /* of nets */
-    size_t atom, use;   /* the last atom that used it, and its place there */
-    struct str set;     /* the ipset that holds it in that atom, if any */
-};
-
-struct grant_peers { /* NULL: nobody of that kind in this family */
-    bool any;
-    struct selection *pods, *nets;
-};
-
 struct use { /* a selection in an atom */
-    struct selection *selection;
+    struct ipt_selection *selection;
     const struct grant *first;
     size_t more; /* grants of the atom that share it */
 };
@@ -42,33 +28,15 @@ struct atom_uses {
     use_vec pods, nets;
 };
 
-struct live { /* the grants of a class that allow anybody in this family */
+struct live { /* the grants of a class that its rules allow by */
     VEC(const struct grant *) grants;
-    VEC(const struct grant_peers *) peers;
+    VEC(const struct ipt_peers *) peers;
     VEC(const struct portset *) ports;
 };
 
-void ipt_side_init(struct ipt_side *s)
-{
-    strmap_init(&s->peers, &s->ctx->arena);
-    strmap_init(&s->pods, &s->ctx->arena);
-    strmap_init(&s->nets, &s->ctx->arena);
-    s->atoms = 0;
-}
-
-static enum family side_family(const struct ipt_side *s)
-{
-    return s->table->family;
-}
-
-static enum ipt_end peer_end(const struct ipt_side *s)
-{
-    return s->direction == DIR_INGRESS ? IPT_SOURCE : IPT_DEST;
-}
-
 static struct str text_ip(const struct ipt_side *s, struct ip ip)
 {
-    return ip_text(&s->ctx->arena, side_family(s), ip);
+    return ip_text(&s->ctx->arena, s->table->family, ip);
 }
 
 struct str ipt_class_key(const struct ipt_side *s, const struct target_class *class)
@@ -76,125 +44,20 @@ struct str ipt_class_key(const struct ipt_side *s, const struct target_class *cl
     return class->addrs.n > 0 ? text_ip(s, class->addrs.v[0]) : STR("host");
 }
 
-/* ---- selections ---- */
+/* ---- the grants ---- */
 
-static int ip_order(const void *x, const void *y)
+/* The pods that the rules of the class look for. */
+static struct ipt_selection *class_pods(const struct ipt_peers *p)
 {
-    return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
-}
-
-static void sort_unique(struct addr_list *list)
-{
-    if (list->n == 0) {
-        return;
-    }
-    qsort(list->v, list->n, sizeof *list->v, ip_order);
-    size_t n = 1;
-    for (size_t i = 1; i < list->n; i++) {
-        if (ip_cmp(list->v[i], list->v[n - 1]) != 0) {
-            list->v[n++] = list->v[i];
-        }
-    }
-    list->n = n;
-}
-
-static bool nets_have(struct ipset nets, struct addr_list addrs)
-{
-    for (size_t i = 0; i < addrs.n; i++) {
-        if (!ipset_has(nets, addrs.v[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static struct addr_list class_addrs(const struct ipt_side *s, const struct id_list *ids)
-{
-    struct addr_list list = {NULL, 0};
-    for (size_t i = 0; i < ids->n; i++) {
-        list.n += s->bound->peers[ids->v[i] - 1].addrs.n;
-    }
-    list.v = ARENA_NEW_ARRAY(&s->ctx->arena, list.n, struct ip);
-    size_t at = 0;
-    for (size_t i = 0; i < ids->n; i++) {
-        const struct addr_list *class = &s->bound->peers[ids->v[i] - 1].addrs;
-        for (size_t k = 0; k < class->n; k++) {
-            list.v[at++] = class->v[k];
-        }
-    }
-    sort_unique(&list);
-    return list;
-}
-
-/* The selection of that key, new if there was none. */
-static struct selection *selection_of(struct ipt_side *s, struct strmap *map, struct str key,
-                                      bool *is_new)
-{
-    struct selection *x = strmap_get(map, key);
-    *is_new = x == NULL;
-    if (x == NULL) {
-        x = ARENA_NEW(&s->ctx->arena, struct selection);
-        strmap_put(map, str_dup(&s->ctx->arena, key), x);
-    }
-    return x;
-}
-
-/* Pods that the grant names and its networks do not cover anyway. */
-static struct selection *grant_pods(struct ipt_side *s, const struct grant *g)
-{
-    struct id_list ids = {ARENA_NEW_ARRAY(&s->ctx->arena, g->classes.n, uint32_t), 0};
-    for (size_t i = 0; i < g->classes.n; i++) {
-        if (!nets_have(g->nets, s->bound->peers[g->classes.v[i] - 1].addrs)) {
-            ids.v[ids.n++] = g->classes.v[i];
-        }
-    }
-    if (ids.n == 0) {
-        return NULL;
-    }
-    bool is_new;
-    struct str key = {(const char *)ids.v, ids.n * sizeof *ids.v};
-    struct selection *x = selection_of(s, &s->pods, key, &is_new);
-    if (is_new) {
-        x->addrs = class_addrs(s, &ids);
-    }
-    return x;
-}
-
-static struct selection *grant_nets(struct ipt_side *s, const struct grant *g)
-{
-    if (g->nets.n == 0) {
-        return NULL;
-    }
-    bool is_new;
-    struct str key = {(const char *)g->nets.v, g->nets.n * sizeof *g->nets.v};
-    struct selection *x = selection_of(s, &s->nets, key, &is_new);
-    if (is_new) {
-        x->nets = g->nets;
-        x->cidrs = ipset_cidrs(&s->ctx->arena, g->nets, side_family(s));
-    }
-    return x;
-}
-
-static const struct grant_peers *grant_peers(struct ipt_side *s, const struct grant *g)
-{
-    struct str key = {(const char *)&g, sizeof g};
-    struct grant_peers *p = strmap_get(&s->peers, key);
-    if (p == NULL) {
-        p = ARENA_NEW(&s->ctx->arena, struct grant_peers);
-        p->any = g->any_peer || ipset_is_all(g->nets, side_family(s));
-        p->pods = p->any ? NULL : grant_pods(s, g);
-        p->nets = p->any ? NULL : grant_nets(s, g);
-        strmap_put(&s->peers, str_dup(&s->ctx->arena, key), p);
-    }
-    return p;
+    return p->paired ? NULL : p->pods;
 }
 
 static struct live live_grants(struct ipt_side *s, const struct target_class *class)
 {
     struct live live = {0};
     for (size_t i = 0; i < class->ngrants; i++) {
-        const struct grant_peers *p = grant_peers(s, class->grants[i]);
-        if (p->any || p->pods != NULL || p->nets != NULL) {
+        const struct ipt_peers *p = ipt_peers(s, class->grants[i]);
+        if (p->any || class_pods(p) != NULL || p->nets != NULL) {
             vec_push(&s->ctx->arena, &live.grants, class->grants[i]);
             vec_push(&s->ctx->arena, &live.peers, p);
             vec_push(&s->ctx->arena, &live.ports, &class->grants[i]->ports);
@@ -205,16 +68,9 @@ static struct live live_grants(struct ipt_side *s, const struct target_class *cl
 
 /* ---- one atom ---- */
 
-static void put_source(const struct ipt_side *s, struct buf *body, const struct grant *g,
-                       size_t more)
-{
-    ipt_put_comment(body, kernel_comment_rule(s->ctx, &s->ctx->arena, g->policy, g->rule, more,
-                                              KERNEL_COMMENT_IPTABLES));
-}
-
 static void put_allow(const struct ipt_side *s, struct buf *body, const struct use *use)
 {
-    put_source(s, body, use->first, use->more);
+    ipt_put_source(s, body, use->first, use->more);
     ipt_put_return(body);
 }
 
@@ -227,12 +83,9 @@ static void put_deny(const struct ipt_side *s, const struct target_class *class,
 }
 
 /* Notes that the atom uses a selection because of g. */
-static void use_selection(struct ipt_side *s, use_vec *uses, struct selection *x,
+static void use_selection(struct ipt_side *s, use_vec *uses, struct ipt_selection *x,
                           const struct grant *g)
 {
-    if (x == NULL) {
-        return;
-    }
     if (x->atom == s->atoms) {
         uses->v[x->use].more++;
         return;
@@ -250,9 +103,14 @@ static struct atom_uses atom_uses(struct ipt_side *s, const struct live *live,
     s->atoms++;
     for (size_t i = 0; i < atom->ngrants; i++) {
         const struct grant *g = live->grants.v[atom->grants[i]];
-        const struct grant_peers *p = live->peers.v[atom->grants[i]];
-        use_selection(s, &uses.pods, p->pods, g);
-        use_selection(s, &uses.nets, p->nets, g);
+        const struct ipt_peers *p = live->peers.v[atom->grants[i]];
+        if (class_pods(p) != NULL) {
+            ipt_selection_addrs(s, p->pods);
+            use_selection(s, &uses.pods, p->pods, g);
+        }
+        if (p->nets != NULL) {
+            use_selection(s, &uses.nets, p->nets, g);
+        }
     }
     return uses;
 }
@@ -260,7 +118,7 @@ static struct atom_uses atom_uses(struct ipt_side *s, const struct live *live,
 static void put_cidrs(const struct ipt_side *s, struct buf *body, const struct use *use)
 {
     for (size_t i = 0; i < use->selection->cidrs.n; i++) {
-        ipt_put_cidr(body, peer_end(s), use->selection->cidrs.v[i]);
+        ipt_put_cidr(body, ipt_peer_end(s), use->selection->cidrs.v[i]);
         put_allow(s, body, use);
     }
 }
@@ -289,14 +147,14 @@ static bool put_net_set(struct ipt_side *s, const struct atom_uses *uses, struct
         all.more += uses->nets.v[i].more;
     }
     struct str set;
-    if (!ipt_set_nets(s->sets, side_family(s), ipset_of_ranges(&s->ctx->arena, ranges.v, ranges.n),
-                      at, &set)) {
+    if (!ipt_set_nets(s->sets, s->table->family,
+                      ipset_of_ranges(&s->ctx->arena, ranges.v, ranges.n), at, &set)) {
         return false;
     }
     for (size_t i = 0; i < uses->nets.n; i++) {
         uses->nets.v[i].selection->set = set;
     }
-    ipt_put_set(body, peer_end(s), set);
+    ipt_put_set(body, ipt_peer_end(s), set);
     put_allow(s, body, &all);
     return true;
 }
@@ -325,14 +183,14 @@ static bool put_set(struct ipt_side *s, struct addr_list addrs, const struct use
 {
     struct use all = {NULL, uses[0]->first, n - 1};
     struct str set;
-    if (!ipt_set_addrs(s->sets, side_family(s), addrs, all.first->rule->origin->at, &set)) {
+    if (!ipt_set_addrs(s->sets, s->table->family, addrs, all.first->rule->origin->at, &set)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         uses[i]->selection->set = set;
         all.more += uses[i]->more;
     }
-    ipt_put_set(body, peer_end(s), set);
+    ipt_put_set(body, ipt_peer_end(s), set);
     put_allow(s, body, &all);
     return true;
 }
@@ -358,7 +216,7 @@ static bool put_union(struct ipt_side *s, const struct use *const *uses, size_t 
         memcpy(all.v + all.n, addrs->v, addrs->n * sizeof *addrs->v);
         all.n += addrs->n;
     }
-    sort_unique(&all);
+    ipt_addrs_sort(&all);
     s->sets->unions += all.n;
     bool ok = put_set(s, all, uses, n, body);
     arena_free(scratch);
@@ -398,7 +256,7 @@ static bool put_sets(struct ipt_side *s, const struct use **uses, size_t n, stru
 static void put_addrs(const struct ipt_side *s, struct buf *body, const struct use *use)
 {
     for (size_t i = 0; i < use->selection->addrs.n; i++) {
-        ipt_put_cidr(body, peer_end(s), ipt_host(side_family(s), use->selection->addrs.v[i]));
+        ipt_put_cidr(body, ipt_peer_end(s), ipt_host(s->table->family, use->selection->addrs.v[i]));
         put_allow(s, body, use);
     }
 }
@@ -432,7 +290,7 @@ static struct str atom_key(struct ipt_side *s, const struct atom *atom)
     return STR("other");
 }
 
-static struct str set_of(const struct selection *x)
+static struct str set_of(const struct ipt_selection *x)
 {
     return x != NULL ? x->set : (struct str){NULL, 0};
 }
@@ -442,9 +300,9 @@ static void map_atom(const struct ipt_side *s, const struct live *live, const st
 {
     struct ipt_source *sources = ARENA_NEW_ARRAY(&s->ctx->arena, atom->ngrants, struct ipt_source);
     for (size_t i = 0; i < atom->ngrants; i++) {
-        const struct grant_peers *p = live->peers.v[atom->grants[i]];
+        const struct ipt_peers *p = live->peers.v[atom->grants[i]];
         sources[i] = (struct ipt_source){live->grants.v[atom->grants[i]],
-                                         {set_of(p->pods), set_of(p->nets)}};
+                                         {set_of(class_pods(p)), set_of(p->nets)}};
     }
     ipt_map_atom(s->map, s->direction, chain, sources, atom->ngrants);
 }
@@ -497,7 +355,7 @@ static bool atom_target(struct ipt_side *s, const struct target_class *class,
     size_t more;
     const struct grant *any = any_peer(live, atom, &more);
     if (any != NULL) {
-        put_source(s, target, any, more);
+        ipt_put_source(s, target, any, more);
         ipt_put_return(target);
         return true;
     }
@@ -537,7 +395,7 @@ bool ipt_class_rules(struct ipt_side *s, const struct target_class *class, struc
 {
     struct arena *a = &s->ctx->arena;
     const struct live live = live_grants(s, class);
-    const struct atoms atoms = atoms_cut(a, side_family(s), live.ports.v, live.ports.n);
+    const struct atoms atoms = atoms_cut(a, s->table->family, live.ports.v, live.ports.n);
     struct buf **targets = ARENA_NEW_ARRAY(a, atoms.n, struct buf *);
     for (size_t i = atoms.n; i-- > 0;) { /* chains are printed last first */
         targets[i] = buf_new(a);
@@ -545,7 +403,7 @@ bool ipt_class_rules(struct ipt_side *s, const struct target_class *class, struc
             return false;
         }
     }
-    const struct port_matches matches = atoms_dispatch(a, side_family(s), &atoms);
+    const struct port_matches matches = atoms_dispatch(a, s->table->family, &atoms);
     for (size_t i = 0; i < matches.n; i++) {
         const struct port_match *m = &matches.v[i];
         if (!check_icmp(s, &live, &atoms.v[m->atom], m)) {

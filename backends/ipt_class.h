@@ -11,26 +11,7 @@
 #ifndef NPC_BACKENDS_IPT_CLASS_H
 #define NPC_BACKENDS_IPT_CLASS_H
 
-#include "backends/ipt_chains.h"
-#include "backends/ipt_map.h"
-#include "backends/ipt_sets.h"
-
-struct ipt_side { /* one family and direction */
-    struct ctx *ctx;
-    struct ipt_table *table;
-    struct ipt_sets *sets;
-    struct ipt_map *map;
-    const struct bound_side *bound;
-    enum direction direction;
-    struct str deny;     /* the chain where denied packets go */
-    struct strmap peers; /* pointers to grants, to struct grant_peers */
-    struct strmap pods;  /* lists of peer classes, to struct selection */
-    struct strmap nets;  /* sets of ranges, to struct selection */
-    size_t atoms;        /* seen so far: stamps selections */
-};
-
-/* The fields down to `deny` are the caller's. */
-void ipt_side_init(struct ipt_side *s);
+#include "backends/ipt_side.h"
 
 /* Appends the rules of a class to `body`; its atom chains go to the table. Every packet leaves the
  * rules: by RETURN if it is allowed, else by goto to `deny`. False: an error was reported. */

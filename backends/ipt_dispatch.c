@@ -1,88 +1,13 @@
 /* Lays address trees out as chains. Knows nothing of ports and peers. */
 #include "backends/ipt_dispatch.h"
 
-#include "backends/ipt_tree.h"
+#include "backends/ipt_walk.h"
 
-#include <stdlib.h>
-
-/* What distinguishes one kind of tree from another. */
-struct layout {
-    struct ipt_table *table;
-    enum ipt_end end; /* which address the tree looks at */
-    const char *root; /* its chain: the root of the tree */
-    const char *slug; /* of the chains below */
-    struct span at;   /* where to report */
-    void (*put_entry)(const struct layout *l, const struct tree_entry *entry, struct buf *body);
-    const char *rest; /* the rule for packets that a chain does not find, or "" */
-};
-
-static bool name_node(const struct layout *l, const struct tree_node *node, struct str *name)
-{
-    if (node->level == 0) {
-        *name = str_of(l->root);
-        return true;
-    }
-    const struct ipt_key key = {
-        .slug = str_of(l->slug),
-        .parts = {STR("tree"), str_of(l->root), cidr_text(&l->table->ctx->arena, node->prefix)},
-        .nparts = 3,
-        .at = l->at};
-    return ipt_name(l->table, &key, name);
-}
-
-static void put_node(const struct layout *l, const struct tree *tree, const struct str *names,
-                     const struct tree_node *node, struct buf *body)
-{
-    for (size_t i = 0; i < node->n && node->nkids == 0; i++) {
-        l->put_entry(l, &tree->entries[node->first + i], body);
-    }
-    for (size_t i = node->kids; i < node->kids + node->nkids; i++) {
-        const struct tree_node *kid = &tree->nodes[i];
-        if (tree_is_entry(kid)) {
-            l->put_entry(l, &tree->entries[kid->first], body);
-        } else {
-            ipt_put_cidr(body, l->end, kid->prefix);
-            ipt_put_goto(body, names[i]);
-        }
-    }
-    buf_puts(body, l->rest);
-}
-
-/* Adds the chains of a tree; the root's rules stand behind what is in `body`. */
-static bool put_tree(const struct layout *l, const struct tree *tree, struct buf *body)
-{
-    struct arena *a = &l->table->ctx->arena;
-    struct str *names = ARENA_NEW_ARRAY(a, tree->nnodes, struct str);
-    for (size_t i = 0; i < tree->nnodes; i++) {
-        if (!tree_is_entry(&tree->nodes[i]) && !name_node(l, &tree->nodes[i], &names[i])) {
-            return false;
-        }
-    }
-    for (size_t i = tree->nnodes; i-- > 0;) { /* chains are printed last first */
-        if (!tree_is_entry(&tree->nodes[i])) {
-            struct buf *own = i == 0 ? body : buf_new(a);
-            put_node(l, tree, names, &tree->nodes[i], own);
-            ipt_chain_add(l->table, names[i], own);
-        }
-    }
-    return true;
-}
-
-static int entry_order(const void *x, const void *y)
-{
-    const struct tree_entry *a = x, *b = y;
-    return ip_cmp(a->at.first, b->at.first);
-}
+const struct ipt_shapes ipt_shapes_plain = {.dispatch = {5, 8}, .self = {5, 8}};
+const struct ipt_shapes ipt_shapes_paired = {
+    .peers = {4, 32}, .pairs = {2, 32}, .dispatch = {2, 8}, .self = {2, 8}};
 
 /* ---- dispatch ---- */
-
-static void put_class_entry(const struct layout *l, const struct tree_entry *entry,
-                            struct buf *body)
-{
-    const struct str *chain = entry->value;
-    ipt_put_cidr(body, l->end, entry->at);
-    ipt_put_goto(body, *chain);
-}
 
 static bool class_chain(struct ipt_side *s, const struct target_class *class, struct str *name)
 {
@@ -103,16 +28,8 @@ static bool class_chain(struct ipt_side *s, const struct target_class *class, st
     return true;
 }
 
-static struct ipset addrs_set(struct arena *a, struct addr_list addrs)
-{
-    struct ip_range *ranges = ARENA_NEW_ARRAY(a, addrs.n, struct ip_range);
-    for (size_t i = 0; i < addrs.n; i++) {
-        ranges[i] = (struct ip_range){addrs.v[i], addrs.v[i]};
-    }
-    return ipset_of_ranges(a, ranges, addrs.n);
-}
-
-bool ipt_dispatch(struct ipt_side *s, const char *root, struct cidr *gate)
+bool ipt_dispatch(struct ipt_side *s, const struct ipt_shapes *shapes, const char *root,
+                  struct cidr *gate)
 {
     struct arena *a = &s->ctx->arena;
     VEC(struct tree_entry) entries = {0};
@@ -123,41 +40,41 @@ bool ipt_dispatch(struct ipt_side *s, const char *root, struct cidr *gate)
             return false;
         }
         /* Neighbours of one class share a rule. */
-        struct cidrs cidrs = ipset_cidrs(a, addrs_set(a, class->addrs), s->table->family);
+        struct cidrs cidrs = ipt_addrs_cidrs(a, s->table->family, class->addrs);
         for (size_t k = 0; k < cidrs.n; k++) {
             vec_push(a, &entries, (struct tree_entry){cidrs.v[k], chain});
         }
     }
-    qsort(entries.v, entries.n, sizeof *entries.v, entry_order);
-    const struct tree tree = tree_build(a, entries.v, entries.n, DISPATCH_LEVELS);
+    ipt_walk_sort(entries.v, entries.n);
+    const struct tree tree = tree_build(a, entries.v, entries.n, &shapes->dispatch);
     const bool ingress = s->direction == DIR_INGRESS;
-    const struct layout layout = {
+    const struct ipt_walk walk = {
         .table = s->table,
-        .end = ingress ? IPT_DEST : IPT_SOURCE,
-        .root = root,
+        .end = ipt_local_end(s),
+        .root = str_of(root),
         .slug = ingress ? "ingress" : "egress",
         .at = s->bound->targets[0].policies[0]->origin->at,
-        .put_entry = put_class_entry,
+        .put_entry = ipt_walk_goto,
         .rest = "",
     };
     *gate = tree.nodes[0].prefix;
-    return put_tree(&layout, &tree, buf_new(a));
+    return ipt_walk_tree(&walk, &tree, buf_new(a));
 }
 
 /* ---- self ---- */
 
 /* The value is the workload that has the address, or NULL. */
-static void put_self_entry(const struct layout *l, const struct tree_entry *entry, struct buf *body)
+static void put_self_entry(const struct ipt_walk *walk, const struct tree_entry *entry,
+                           struct buf *body)
 {
     const struct workload *w = entry->value;
     for (size_t i = 0; w != NULL && i < w->naddrs; i++) {
         if (w->addrs[i].family == entry->at.family) {
-            ipt_put_cidr(body, IPT_SOURCE, entry->at);
+            ipt_put_cidr(body, walk->end, entry->at);
             ipt_put_cidr(body, IPT_DEST, ipt_host(entry->at.family, w->addrs[i].ip));
             ipt_put_return(body);
         }
     }
-    (void)l;
 }
 
 static bool has_addresses(const struct workload *w)
@@ -178,15 +95,13 @@ static struct tree_entry *owned_addrs(struct arena *a, const struct inventory *i
             }
         }
     }
-    if (owned.n > 0) {
-        qsort(owned.v, owned.n, sizeof *owned.v, entry_order);
-    }
+    ipt_walk_sort(owned.v, owned.n);
     *n = owned.n;
     return owned.v;
 }
 
 bool ipt_self(struct ipt_table *t, const struct inventory *inv, struct addr_list addrs,
-              const char *root, struct buf *body)
+              const struct ipt_shapes *shapes, const char *root, struct buf *body)
 {
     struct arena *a = &t->ctx->arena;
     size_t nowned;
@@ -200,19 +115,19 @@ bool ipt_self(struct ipt_table *t, const struct inventory *inv, struct addr_list
         i += order >= 0;
         k += order <= 0;
     }
-    const struct layout layout = {
+    const struct ipt_walk walk = {
         .table = t,
         .end = IPT_SOURCE,
-        .root = root,
+        .root = str_of(root),
         .slug = "self",
         .put_entry = put_self_entry,
         .rest = "-j DROP\n",
     };
     if (entries.n == 0) {
-        buf_puts(body, layout.rest);
-        ipt_chain_add(t, str_of(root), body);
+        buf_puts(body, walk.rest);
+        ipt_chain_add(t, walk.root, body);
         return true;
     }
-    const struct tree tree = tree_build(a, entries.v, entries.n, SELF_LEVELS);
-    return put_tree(&layout, &tree, body);
+    const struct tree tree = tree_build(a, entries.v, entries.n, &shapes->self);
+    return ipt_walk_tree(&walk, &tree, body);
 }

@@ -9,21 +9,31 @@
 #define NPC_BACKENDS_IPT_DISPATCH_H
 
 #include "backends/ipt_class.h"
+#include "backends/ipt_tree.h"
 #include "ir/program.h"
 
-/* How deep chains may be nested. The kernel allows 16 (NFT_JUMP_STACK_SIZE; gotos count), of which
- * the longest path takes: a built-in chain, two chains of the administrator's own, NPC-FORWARD, the
- * dispatch tree, a class, an atom, and the self tree. */
-enum { DISPATCH_LEVELS = 5, SELF_LEVELS = 5 };
+/* The kernel allows 16 chains on a path (NFT_JUMP_STACK_SIZE; gotos count). The longest takes: a
+ * built-in chain, two chains of the administrator's own, NPC-FORWARD, the trees, a class and an
+ * atom.
+ *
+ * A chain costs iptables-nft-restore a look through all names for each of its rules, so where there
+ * are very many trees, leaves are large: 32 compares of an address take about 30 ns.
+ */
+struct ipt_shapes {
+    struct tree_shape peers, pairs; /* ipt_pairs.h; none */
+    struct tree_shape dispatch, self;
+};
+extern const struct ipt_shapes ipt_shapes_plain, ipt_shapes_paired;
 
 /* Adds the chain `root` that finds a class for each address of the side, with all chains below, and
  * gives the prefix that covers those addresses. There is at least one class, each with addresses.
  */
-bool ipt_dispatch(struct ipt_side *s, const char *root, struct cidr *gate);
+bool ipt_dispatch(struct ipt_side *s, const struct ipt_shapes *shapes, const char *root,
+                  struct cidr *gate);
 
 /* Adds the chain `root` that ends denied packets: `body` first, then the self tree over `addrs`
  * (may be none). Every address that a workload has counts as its own. */
 bool ipt_self(struct ipt_table *t, const struct inventory *inv, struct addr_list addrs,
-              const char *root, struct buf *body);
+              const struct ipt_shapes *shapes, const char *root, struct buf *body);
 
 #endif

@@ -7,7 +7,8 @@
 
 void ipt_map_init(struct ipt_map *m, struct ctx *c)
 {
-    *m = (struct ipt_map){.ctx = c, .chains = buf_new(&c->arena)};
+    *m = (struct ipt_map){.ctx = c, .chains = buf_new(&c->arena), .rules = buf_new(&c->arena)};
+    strmap_init(&m->by_grant, &c->arena);
 }
 
 static void put_joined(struct buf *b, struct arena *a, struct str x, char between, struct str y)
@@ -15,19 +16,28 @@ static void put_joined(struct buf *b, struct arena *a, struct str x, char betwee
     buf_json_string(b, str_printf(a, STR_FMT "%c" STR_FMT, STR_ARG(x), between, STR_ARG(y)));
 }
 
-static void put_policy(struct ipt_map *m, struct arena *a, const struct npolicy *p)
+static void put_policy(struct buf *b, const struct npolicy *p)
 {
-    buf_puts(m->chains, "{\"policy\": ");
-    buf_json_string(m->chains, kernel_policy_name(a, p));
+    buf_puts(b, "{\"policy\": ");
+    buf_json_string(b, kernel_policy_name(b->arena, p));
 }
 
-static void put_place(struct ipt_map *m, struct arena *a, struct span at)
+static void put_place(const struct ipt_map *m, struct buf *b, struct span at)
 {
     if (at.file != 0) {
-        buf_puts(m->chains, ", \"at\": ");
-        put_joined(m->chains, a, sources_get(&m->ctx->sources, at.file)->name, ':',
-                   str_printf(a, "%" PRIu32, at.line));
+        buf_puts(b, ", \"at\": ");
+        put_joined(b, b->arena, sources_get(&m->ctx->sources, at.file)->name, ':',
+                   str_printf(b->arena, "%" PRIu32, at.line));
     }
+}
+
+/* The members of the object of a rule, which stays open. */
+static void put_grant(const struct ipt_map *m, struct buf *b, const struct grant *g)
+{
+    put_policy(b, g->policy);
+    buf_puts(b, ", \"rule\": ");
+    buf_json_string(b, kernel_rule_name(b->arena, g->rule));
+    put_place(m, b, g->rule->origin->at);
 }
 
 static void put_sets(struct ipt_map *m, const struct ipt_source *source)
@@ -61,8 +71,8 @@ void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,
     buf_printf(m->chains, ", \"addresses\": %zu,\n         \"policies\": [", class->addrs.n);
     for (size_t i = 0; i < class->npolicies; i++) {
         buf_puts(m->chains, i > 0 ? ",\n                      " : "");
-        put_policy(m, a, class->policies[i]);
-        put_place(m, a, class->policies[i]->origin->at);
+        put_policy(m->chains, class->policies[i]);
+        put_place(m, m->chains, class->policies[i]->origin->at);
         buf_putc(m->chains, '}');
     }
     buf_puts(m->chains, "]}");
@@ -71,19 +81,58 @@ void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,
 void ipt_map_atom(struct ipt_map *m, enum direction d, struct str chain,
                   const struct ipt_source *sources, size_t n)
 {
-    struct arena *a = m->chains->arena;
     open_chain(m, d, chain);
     buf_puts(m->chains, ",\n         \"rules\": [");
     for (size_t i = 0; i < n; i++) {
         const struct grant *g = sources[i].grant;
         buf_puts(m->chains, i > 0 ? ",\n                   " : "");
-        put_policy(m, a, g->policy);
-        buf_puts(m->chains, ", \"rule\": ");
-        buf_json_string(m->chains, kernel_rule_name(a, g->rule));
-        put_place(m, a, g->rule->origin->at);
+        put_grant(m, m->chains, g);
         put_sets(m, &sources[i]);
         buf_putc(m->chains, '}');
     }
+    buf_puts(m->chains, "]}");
+}
+
+/* The index of a grant in the table's rules. */
+static size_t rule_index(struct ipt_map *m, const struct grant *g)
+{
+    struct str key = {(const char *)&g, sizeof g};
+    size_t *index = strmap_get(&m->by_grant, key);
+    if (index == NULL) {
+        index = ARENA_NEW(m->rules->arena, size_t);
+        *index = m->nrules++;
+        strmap_put(&m->by_grant, str_dup(m->rules->arena, key), index);
+        buf_puts(m->rules, *index > 0 ? ",\n        " : "\n        ");
+        put_grant(m, m->rules, g);
+        buf_putc(m->rules, '}');
+    }
+    return *index;
+}
+
+void ipt_map_row(struct ipt_map *m, enum direction d, struct str chain, size_t peers)
+{
+    open_chain(m, d, chain);
+    buf_printf(m->chains, ", \"peers\": %zu,\n         \"pairs\": [", peers);
+}
+
+void ipt_map_pair(struct ipt_map *m, struct cidr local, const struct grant *const *grants, size_t n)
+{
+    const bool one = local.len == (local.family == FAM_IP4 ? 32 : 128);
+    buf_puts(m->chains, m->chains->p[m->chains->n - 1] == '[' ? "[\"" : ", [\"");
+    if (one) {
+        ip_print(m->chains, local.family, local.first);
+    } else {
+        cidr_print(m->chains, local);
+    }
+    buf_putc(m->chains, '"');
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(m->chains, ", %zu", rule_index(m, grants[i]));
+    }
+    buf_putc(m->chains, ']');
+}
+
+void ipt_map_row_end(struct ipt_map *m)
+{
     buf_puts(m->chains, "]}");
 }
 
@@ -95,7 +144,13 @@ void ipt_map_print(const struct ipt_map *const maps[FAMILIES], struct buf *out)
         buf_printf(out, "%s\n    {\"family\": \"%s\",\n     \"chains\": [", f > 0 ? "," : "",
                    names[f]);
         buf_str(out, buf_text(maps[f]->chains));
-        buf_puts(out, "]}");
+        buf_puts(out, "]");
+        if (maps[f]->nrules > 0) {
+            buf_puts(out, ",\n     \"rules\": [");
+            buf_str(out, buf_text(maps[f]->rules));
+            buf_puts(out, "]");
+        }
+        buf_puts(out, "}");
     }
     buf_puts(out, "\n  ]\n}\n");
 }

@@ -10,11 +10,16 @@
  * 3, "policies": [{"policy": "shop/web", "at": "web.yaml:4"}]},
  *           {"name": "NPC-web____-…", "direction": "ingress",
  *            "rules": [{"policy": "shop/web", "rule": "ingress[0]", "at": "web.yaml:12",
- *                       "sets": ["NPC-ip4____-…"]}]}]}]}
+ *                       "sets": ["NPC-ip4____-…"]}]},
+ *           {"name": "NPC-peer___-…", "direction": "ingress", "peers": 10,
+ *            "pairs": [["10.0.0.5", 0, 1]]}],
+ *        "rules": [{"policy": "shop/web", "rule": "ingress[1]", "at": "web.yaml:20"}]}]}
  *
  * The chain of a class has its first member, how many addresses, and the policies that isolate it;
  * a chain that finds peers has all rules that it allows by, each with the ipsets that hold its
- * peers. Equal classes share a chain, which then stands there once for each.
+ * peers. Equal classes share a chain, which then stands there once for each. The chain of peers
+ * that may reach the same has how many addresses they are, and for each local address, or prefix of
+ * several, the rules that allow them to reach it, as indexes into the table's list of rules.
  */
 #ifndef NPC_BACKENDS_IPT_MAP_H
 #define NPC_BACKENDS_IPT_MAP_H
@@ -24,6 +29,9 @@
 struct ipt_map { /* of one family */
     const struct ctx *ctx;
     struct buf *chains; /* JSON objects */
+    struct buf *rules;  /* the same, of the rules that pairs are allowed by */
+    struct strmap by_grant;
+    size_t nrules;
 };
 
 struct ipt_source { /* why a chain allows something */
@@ -40,6 +48,13 @@ void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,
 /* A chain that finds peers. */
 void ipt_map_atom(struct ipt_map *m, enum direction d, struct str chain,
                   const struct ipt_source *sources, size_t n);
+
+/* A chain of pairs: ipt_map_row(), then ipt_map_pair() for each prefix with the grants that allow
+ * it, then ipt_map_row_end(). */
+void ipt_map_row(struct ipt_map *m, enum direction d, struct str chain, size_t peers);
+void ipt_map_pair(struct ipt_map *m, struct cidr local, const struct grant *const *grants,
+                  size_t n);
+void ipt_map_row_end(struct ipt_map *m);
 
 /* The whole file, from the maps of both families. */
 void ipt_map_print(const struct ipt_map *const maps[FAMILIES], struct buf *out);

@@ -71,17 +71,17 @@ static size_t largest_part(const struct tree_node *parts, size_t n)
     return largest;
 }
 
-/* Cuts a node into up to TREE_FANOUT parts, rising; stops early where all parts are leaves. */
+/* Cuts a node into up to `fanout` parts, rising; stops early where all parts are leaves. */
 static size_t cut_node(const struct tree_entry *entries, const struct tree_node *node,
-                       struct tree_node parts[TREE_FANOUT])
+                       const struct tree_shape *shape, size_t fanout, struct tree_node *parts)
 {
     size_t n = 1;
     parts[0] = *node;
     parts[0].level++;
-    while (n < TREE_FANOUT) {
+    while (n < fanout) {
         size_t at = largest_part(parts, n);
         struct tree_node whole = parts[at];
-        if (whole.n <= TREE_LEAF) {
+        if (whole.n <= shape->leaf) {
             break;
         }
         size_t left = entries_left(entries, &whole);
@@ -95,18 +95,34 @@ static size_t cut_node(const struct tree_entry *entries, const struct tree_node 
     return n;
 }
 
-struct tree tree_build(struct arena *a, const struct tree_entry *entries, size_t n, unsigned levels)
+/* The smallest fan-out with which a balanced tree has room for n entries. */
+static size_t fanout_for(size_t n, const struct tree_shape *shape)
 {
-    assert(n > 0 && levels > 0);
+    for (size_t fanout = TREE_FANOUT;; fanout++) {
+        size_t room = shape->leaf;
+        for (unsigned level = 1; level < shape->levels && room < n; level++) {
+            room *= fanout;
+        }
+        if (room >= n || shape->levels == 1) {
+            return fanout;
+        }
+    }
+}
+
+struct tree tree_build(struct arena *a, const struct tree_entry *entries, size_t n,
+                       const struct tree_shape *shape)
+{
+    assert(n > 0 && shape->levels > 0 && shape->leaf > 0);
+    const size_t fanout = fanout_for(n, shape);
+    struct tree_node *parts = ARENA_NEW_ARRAY(a, fanout, struct tree_node);
     node_vec nodes = {0};
     vec_push(a, &nodes, node_of(entries, 0, n, 0));
     for (size_t i = 0; i < nodes.n; i++) {
         struct tree_node *node = &nodes.v[i];
-        if (node->n <= TREE_LEAF || node->level + 1 >= levels) {
+        if (node->n <= shape->leaf || node->level + 1 >= shape->levels) {
             continue;
         }
-        struct tree_node parts[TREE_FANOUT];
-        size_t nparts = cut_node(entries, node, parts);
+        size_t nparts = cut_node(entries, node, shape, fanout, parts);
         node->kids = nodes.n;
         node->nkids = nparts;
         for (size_t k = 0; k < nparts; k++) {

@@ -19,7 +19,7 @@
  * the sets, switch the rules, then destroy sets that are no longer used.
  */
 #include "backends/backend.h"
-#include "backends/ipt_dispatch.h"
+#include "backends/ipt_pairs.h"
 #include "backends/kernel_comment.h"
 
 #include <stdlib.h>
@@ -30,6 +30,9 @@ struct rules { /* the work on one family */
     struct ipt_sets *sets;
     struct ipt_map map;
     const struct bound_side *sides; /* by direction */
+    struct ipt_side side[DIRECTIONS];
+    bool paired[DIRECTIONS];
+    const struct ipt_shapes *shapes;
 };
 
 #define ESTABLISHED "-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN\n"
@@ -60,14 +63,19 @@ static struct ipt_side side_of(struct rules *r, enum direction d, const char *de
     return side;
 }
 
-static bool put_direction(struct rules *r, enum direction d, const char *root, struct buf *forward)
+static bool put_direction(struct rules *r, enum direction d, struct buf *forward)
 {
+    static const char *const roots[] = {[DIR_INGRESS] = "NPC-I", [DIR_EGRESS] = "NPC-E"};
+    static const char *const behinds[] = {
+        [DIR_INGRESS] = "NPC-I-LOCAL", [DIR_EGRESS] = "NPC-E-LOCAL"};
+    const char *root = roots[d];
     if (r->sides[d].ntargets == 0) {
         return true;
     }
-    struct ipt_side side = side_of(r, d, "NPC-DENY");
     struct cidr gate;
-    if (!ipt_dispatch(&side, root, &gate)) {
+    struct ipt_side *side = &r->side[d];
+    if (!ipt_dispatch(side, r->shapes, r->paired[d] ? behinds[d] : root, &gate) ||
+        (r->paired[d] && !ipt_pairs(side, r->shapes, root, behinds[d]))) {
         return false;
     }
     ipt_put_cidr(forward, d == DIR_INGRESS ? IPT_DEST : IPT_SOURCE, gate);
@@ -107,9 +115,14 @@ static bool put_node(struct rules *r)
     if (isolated.n > 0) {
         buf_puts(deny, node_keeps[r->table.family]);
         buf_puts(forward, ESTABLISHED);
-        if (!ipt_self(&r->table, &r->e->program->inv, isolated, "NPC-DENY", deny) ||
-            !put_direction(r, DIR_EGRESS, "NPC-E", forward) ||
-            !put_direction(r, DIR_INGRESS, "NPC-I", forward)) {
+        r->shapes = &ipt_shapes_plain;
+        for (enum direction d = 0; d < DIRECTIONS; d++) {
+            r->side[d] = side_of(r, d, "NPC-DENY");
+            r->paired[d] = ipt_pairs_plan(&r->side[d]);
+            r->shapes = r->paired[d] ? &ipt_shapes_paired : r->shapes;
+        }
+        if (!ipt_self(&r->table, &r->e->program->inv, isolated, r->shapes, "NPC-DENY", deny) ||
+            !put_direction(r, DIR_EGRESS, forward) || !put_direction(r, DIR_INGRESS, forward)) {
             return false;
         }
     }

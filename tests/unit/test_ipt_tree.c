@@ -9,7 +9,7 @@ struct random_world {
     struct tree_entry *entries;
     size_t n;
     struct tree tree;
-    unsigned levels;
+    struct tree_shape shape;
 };
 
 static uint64_t next(uint64_t *seed) /* splitmix64 */
@@ -92,9 +92,10 @@ static void check_shape(const struct random_world *w)
     size_t covered = 0;
     for (size_t i = 0; i < w->tree.nnodes; i++) {
         const struct tree_node *node = &w->tree.nodes[i];
-        CU_ASSERT(node->level < w->levels || (node->level == w->levels && tree_is_entry(node)));
-        CU_ASSERT(node->nkids <= TREE_FANOUT);
-        CU_ASSERT(node->nkids != 0 || node->n <= TREE_LEAF || node->level + 1 >= w->levels);
+        CU_ASSERT(node->level < w->shape.levels ||
+                  (node->level == w->shape.levels && tree_is_entry(node)));
+        CU_ASSERT(node->nkids != 0 || node->n <= w->shape.leaf ||
+                  node->level + 1 >= w->shape.levels);
         covered += node->nkids == 0 ? node->n : 0;
         for (size_t k = 0; k < node->n; k++) {
             CU_ASSERT(cidr_contains(node->prefix, w->entries[node->first + k].at));
@@ -109,7 +110,7 @@ static void check_addresses(struct random_world *w, enum family f, unsigned spre
     for (size_t i = 0; i < w->n; i++) {
         const struct tree_entry *e = &w->entries[i];
         CU_ASSERT_PTR_EQUAL(walk(w, f, e->at.first, &depth, &compares), e);
-        CU_ASSERT(depth <= w->levels);
+        CU_ASSERT(depth <= w->shape.levels);
         CU_ASSERT_PTR_EQUAL(walk(w, f, cidr_last(e->at), &depth, &compares), e);
     }
     for (unsigned i = 0; i < 500; i++) {
@@ -122,12 +123,13 @@ static void check_addresses(struct random_world *w, enum family f, unsigned spre
     }
 }
 
-static void random_tree(uint64_t seed, enum family f, size_t n, unsigned spread, unsigned levels)
+static void random_tree(uint64_t seed, enum family f, size_t n, unsigned spread,
+                        struct tree_shape shape)
 {
-    struct random_world w = {.seed = seed, .levels = levels};
+    struct random_world w = {.seed = seed, .shape = shape};
     arena_init(&w.arena, unit_oom, NULL);
     fill(&w, f, n, spread);
-    w.tree = tree_build(&w.arena, w.entries, w.n, levels);
+    w.tree = tree_build(&w.arena, w.entries, w.n, &w.shape);
     check_shape(&w);
     check_addresses(&w, f, spread);
     arena_free(&w.arena);
@@ -139,7 +141,8 @@ static void finds_every_address(void)
     for (enum family f = 0; f < FAMILIES; f++) {
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             for (unsigned spread = 0; spread < 24; spread++) {
-                random_tree(spread * 100 + i, f, sizes[i], spread, 5);
+                random_tree(spread * 100 + i, f, sizes[i], spread, (struct tree_shape){5, 8});
+                random_tree(spread * 100 + i, f, sizes[i], spread, (struct tree_shape){2, 32});
             }
         }
     }
@@ -148,14 +151,14 @@ static void finds_every_address(void)
 static void keeps_to_the_levels(void)
 {
     for (unsigned levels = 1; levels < 5; levels++) {
-        random_tree(levels, FAM_IP4, 300, 8, levels);
+        random_tree(levels, FAM_IP4, 300, 8, (struct tree_shape){levels, 8});
     }
 }
 
 /* Addresses that share ever longer prefixes: a split by nibbles would be 31 levels deep. */
 static void survives_a_comb(void)
 {
-    struct random_world w = {.seed = 1, .levels = 5};
+    struct random_world w = {.seed = 1, .shape = {5, 8}};
     arena_init(&w.arena, unit_oom, NULL);
     w.entries = ARENA_NEW_ARRAY(&w.arena, 128, struct tree_entry);
     for (unsigned bit = 0; bit < 128; bit++) {
@@ -163,7 +166,7 @@ static void survives_a_comb(void)
                                 : (struct ip){(uint64_t)1 << (bit - 64), 0};
         w.entries[w.n++] = (struct tree_entry){{FAM_IP6, ip, 128}, NULL};
     }
-    w.tree = tree_build(&w.arena, w.entries, w.n, 5);
+    w.tree = tree_build(&w.arena, w.entries, w.n, &w.shape);
     check_shape(&w);
     check_addresses(&w, FAM_IP6, 3);
     arena_free(&w.arena);
@@ -172,10 +175,10 @@ static void survives_a_comb(void)
 /* A thousand pods cost tens of compares. */
 static void is_shallow(void)
 {
-    struct random_world w = {.seed = 7, .levels = 5};
+    struct random_world w = {.seed = 7, .shape = {5, 8}};
     arena_init(&w.arena, unit_oom, NULL);
     fill(&w, FAM_IP4, 1000, 8);
-    w.tree = tree_build(&w.arena, w.entries, w.n, 5);
+    w.tree = tree_build(&w.arena, w.entries, w.n, &w.shape);
     unsigned depth, compares = 0;
     for (size_t i = 0; i < w.n; i++) {
         walk(&w, FAM_IP4, w.entries[i].at.first, &depth, &compares);
@@ -185,5 +188,17 @@ static void is_shallow(void)
     arena_free(&w.arena);
 }
 
+/* Few levels are wide, not long: a thousand entries in two levels of leaves of eight. */
+static void widens_where_levels_are_few(void)
+{
+    struct random_world w = {.seed = 7, .shape = {2, 8}};
+    arena_init(&w.arena, unit_oom, NULL);
+    fill(&w, FAM_IP4, 1000, 8);
+    w.tree = tree_build(&w.arena, w.entries, w.n, &w.shape);
+    check_shape(&w);
+    CU_ASSERT(w.tree.nodes[0].nkids >= 1000 / 8);
+    arena_free(&w.arena);
+}
+
 UNIT_MAIN("ipt_tree", TEST(finds_every_address), TEST(keeps_to_the_levels), TEST(survives_a_comb),
-          TEST(is_shallow))
+          TEST(is_shallow), TEST(widens_where_levels_are_few))

@@ -344,7 +344,7 @@ class Rules:
             return
         empty = re.fullmatch(r"table (ip|ip6) npc \{\}", line)
         start = re.fullmatch(r"table (ip|ip6) npc \{", line)
-        chunk = re.fullmatch(r"add element (ip|ip6) npc (\w+) \{(.*)", line)
+        chunk = re.fullmatch(r"add element (ip|ip6) npc (\S+) \{(.*)", line)
         version = {"ip": 4, "ip6": 6}[(empty or start or chunk or need(False, f"command {line}"))[1]]
         if empty:
             self.tables[version] = Table(version)

@@ -5,51 +5,20 @@
 
 #include <stdlib.h>
 
-/* ---- what changes, as entries of ports ---- */
-
-/* A lister and listing that only say traffic. */
 struct teller {
     const struct difference *d;
-    struct lister lister;
+    struct lister lister; /* that only says traffic */
     struct arena *arena;
 };
 
 static struct teller *teller_new(const struct difference *d)
 {
+    static const struct list_options nothing;
     struct teller *t = ARENA_NEW(&d->world[NEW]->ctx->arena, struct teller);
     t->d = d;
     t->arena = &d->world[NEW]->ctx->arena;
-    t->lister.w = d->world[NEW];
-    t->lister.arena = t->arena;
-    intern_init(&t->lister.traffic_ids, t->arena);
-    intern_init(&t->lister.shown_ids, t->arena);
-    intern_init(&t->lister.port_ids, t->arena);
+    lister_init(&t->lister, d->world[NEW], &nothing);
     return t;
-}
-
-static struct shown tell(struct teller *t, struct traffic traffic)
-{
-    if (traffic_is_none(traffic)) {
-        return (struct shown){{ID_NONE, ID_NONE, ID_NONE}};
-    }
-    uint32_t i = list_shown(&t->lister, traffic);
-    return t->lister.shown.v[i];
-}
-
-/* "tcp/80, udp/53; tcp/443 (IPv6)" */
-static void print_traffic(struct teller *t, struct traffic traffic, struct buf *out)
-{
-    struct shown s = tell(t, traffic);
-    struct listing said = {
-        .world = t->d->world[NEW], .ports = t->lister.ports.v, .nports = t->lister.ports.n};
-    bool first = true;
-    for (int f = LIST_BOTH; f <= LIST_IPV6; f++) {
-        if (s.by_family[f] != ID_NONE) {
-            buf_puts(out, first ? "" : "; ");
-            buf_str(out, traffic_text(&said, s.by_family[f], (enum list_family)f));
-            first = false;
-        }
-    }
 }
 
 /* ---- ends ---- */
@@ -121,7 +90,7 @@ static void text_side(struct teller *t, const struct diff_change *c, bool gained
     buf_puts(out, " -> ");
     print_end(t, c, c->to, ", ", out);
     buf_puts(out, ": ");
-    print_traffic(t, traffic, out);
+    traffic_print(&t->lister, traffic, out);
     buf_putc(out, '\n');
 }
 
@@ -150,7 +119,7 @@ static void md_ports(struct teller *t, struct traffic traffic, struct buf *out)
 {
     if (!traffic_is_none(traffic)) {
         struct buf *text = buf_new(t->arena);
-        print_traffic(t, traffic, text);
+        traffic_print(&t->lister, traffic, text);
         list_md_cell(out, buf_text(text));
     }
 }
@@ -283,7 +252,8 @@ static void json_reasons(const struct difference *d, const struct diff_change *c
 
 static void json_pair(struct teller *t, const struct pair *p, bool *first, struct buf *out)
 {
-    struct shown gained = tell(t, p->change->gained), lost = tell(t, p->change->lost);
+    struct shown gained = shown_of(&t->lister, p->change->gained);
+    struct shown lost = shown_of(&t->lister, p->change->lost);
     for (int f = LIST_BOTH; f <= LIST_IPV6; f++) {
         if (gained.by_family[f] == ID_NONE && lost.by_family[f] == ID_NONE) {
             continue;

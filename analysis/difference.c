@@ -585,8 +585,9 @@ static void explain_change(struct diffing *x, struct diff_change *c)
     const struct explanation *e[AGES] = {NULL, NULL};
     for (size_t age = 0; age < AGES; age++) {
         if (a->class_of[age] != ID_NONE && b->class_of[age] != ID_NONE) {
-            e[age] =
-                world_explain(x->out->world[age], x->arena, a->class_of[age], b->class_of[age]);
+            e[age] = world_explain(x->out->world[age], x->arena,
+                                   (struct explain_end){.class_id = a->class_of[age]},
+                                   (struct explain_end){.class_id = b->class_of[age]});
         }
     }
     struct reasons out[AGES] = {0};

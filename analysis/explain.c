@@ -7,7 +7,7 @@
 struct missing { /* while the peers of one rule are tried */
     const struct world *world;
     struct arena *arena;
-    uint32_t peer; /* class */
+    struct explain_end peer;
     struct str text;
     struct span at;
     unsigned misses;
@@ -32,11 +32,29 @@ static bool holds(const struct sel_req *r, const struct labels *l)
     return selector_matches(&one, l);
 }
 
+/* "namespace shop is not kube-system": names of namespaces are labels, but nobody thinks so. */
+static bool print_name_miss(struct buf *b, struct str who, const struct sel_req *r)
+{
+    if (!str_is(r->key, LABEL_NS_NAME) || (r->op != SEL_EQ && r->op != SEL_IN)) {
+        return false;
+    }
+    buf_str(b, who);
+    buf_puts(b, r->nvalues > 1 ? " is none of " : " is not ");
+    for (size_t i = 0; i < r->nvalues; i++) {
+        buf_puts(b, i > 0 ? ", " : "");
+        buf_str(b, r->values[i]);
+    }
+    return true;
+}
+
 /* "X has app=web, not app=api". */
 static void print_miss(struct buf *b, struct str who, const struct sel_req *r,
                        const struct labels *l)
 {
     const struct label *has = labels_find(l, r->key);
+    if (print_name_miss(b, who, r)) {
+        return;
+    }
     buf_str(b, who);
     if (has == NULL) {
         buf_puts(b, " has no label ");
@@ -65,32 +83,44 @@ static unsigned misses_of(struct buf *b, struct str who, const struct selector *
     return misses;
 }
 
-static struct str class_name(struct arena *a, const struct world *w, uint32_t id)
+static const struct endpoint_member *member_at(const struct world *w, struct explain_end e)
 {
-    const struct endpoint_class *c = &w->classes[id];
+    return e.member != NULL ? e.member : &w->classes[e.class_id].members[0];
+}
+
+static struct ip_range range_at(const struct world *w, struct explain_end e)
+{
+    return e.range != NULL ? *e.range : w->classes[e.class_id].ranges.v[0];
+}
+
+static struct str end_name(struct arena *a, const struct world *w, struct explain_end e)
+{
+    const struct endpoint_class *c = &w->classes[e.class_id];
     switch (c->kind) {
     case EP_WORKLOAD:
     case EP_NODE:
-        return member_name(a, &c->members[0]);
+        return member_name(a, member_at(w, e));
     case EP_OPEN:
         return c->text;
     case EP_RANGE:
-        return range_text(a, c->family, c->ranges.v[0]);
+        break;
     }
-    return STR("");
+    struct ip_range r = range_at(w, e);
+    return ip_cmp(r.first, r.last) == 0 ? ip_text(a, c->family, r.first)
+                                        : range_text(a, c->family, r);
 }
 
 static void try_pods(struct missing *m, const struct nclause *c)
 {
-    struct str who = class_name(m->arena, m->world, m->peer);
-    const struct workload *pod = world_pod_of(m->world, m->peer);
-    if (pod == NULL) {
+    struct str who = end_name(m->arena, m->world, m->peer);
+    if (world_pod_of(m->world, m->peer.class_id) == NULL) {
         better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no pod", STR_ARG(who)),
                c->origin->at);
         return;
     }
     const struct group *g =
-        &m->world->parts->match.groups.v[m->world->parts->facts.v[m->peer].group];
+        &m->world->parts->match.groups.v[m->world->parts->facts.v[m->peer.class_id].group];
+    const struct workload *pod = member_at(m->world, m->peer)->workload;
     struct buf *b = buf_new(m->arena);
     struct str ns = str_printf(m->arena, "namespace " STR_FMT, STR_ARG(pod->ns));
     unsigned misses = misses_of(b, ns, c->ns, g->ns, 0);
@@ -100,27 +130,28 @@ static void try_pods(struct missing *m, const struct nclause *c)
 
 static void try_nodes(struct missing *m, const struct nclause *c)
 {
-    const struct endpoint_class *class = &m->world->classes[m->peer];
-    struct str who = class_name(m->arena, m->world, m->peer);
+    const struct endpoint_class *class = &m->world->classes[m->peer.class_id];
+    struct str who = end_name(m->arena, m->world, m->peer);
     if (class->kind != EP_NODE) {
         better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no node", STR_ARG(who)),
                c->origin->at);
         return;
     }
     struct buf *b = buf_new(m->arena);
-    unsigned misses = misses_of(b, who, c->nodes, &class->members[0].node->labels, 0);
+    unsigned misses = misses_of(b, who, c->nodes, &member_at(m->world, m->peer)->node->labels, 0);
     better(m, misses, buf_text(b), c->origin->at);
 }
 
 /* Some address of the other end, of the family of a CIDR; false if it has none that is known. */
-static bool some_address(const struct world *w, uint32_t id, enum family f, struct ip *ip)
+static bool some_address(const struct world *w, struct explain_end end, enum family f,
+                         struct ip *ip)
 {
-    const struct endpoint_class *c = &w->classes[id];
+    const struct endpoint_class *c = &w->classes[end.class_id];
     if (c->kind == EP_RANGE) {
-        *ip = c->ranges.v[0].first;
+        *ip = range_at(w, end).first;
         return c->family == f;
     }
-    const struct endpoint_member *m = &c->members[0];
+    const struct endpoint_member *m = member_at(w, end);
     const struct address *v = m->addrs;
     size_t n = m->naddrs;
     if (n == 0) {
@@ -139,7 +170,7 @@ static bool some_address(const struct world *w, uint32_t id, enum family f, stru
 static void try_cidr(struct missing *m, const struct peer *p)
 {
     const struct world *w = m->world;
-    struct str who = class_name(m->arena, w, m->peer);
+    struct str who = end_name(m->arena, w, m->peer);
     struct str cidr = cidr_text(m->arena, p->cidr);
     struct ip ip;
     if (!some_address(w, m->peer, p->cidr.family, &ip)) {
@@ -168,7 +199,7 @@ static void try_cidr(struct missing *m, const struct peer *p)
            p->at);
 }
 
-static void explain_miss(const struct world *w, struct arena *a, uint32_t peer,
+static void explain_miss(const struct world *w, struct arena *a, struct explain_end peer,
                          struct explained_rule *out)
 {
     struct missing m = {.world = w, .arena = a, .peer = peer};
@@ -216,9 +247,9 @@ struct asking {
     const struct world *world;
     struct arena *arena;
     struct explained_side *side;
-    bool misses;           /* say why a rule is not about the peer */
-    struct traffic open;   /* not decided by a cluster policy yet */
-    struct traffic passed; /* sent on to the next tier */
+    const struct explain_end *named; /* say why a rule is not about it; NULL: do not */
+    struct traffic open;             /* not decided by a cluster policy yet */
+    struct traffic passed;           /* sent on to the next tier */
 };
 
 static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
@@ -247,8 +278,8 @@ static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
             out->decides.of[f] = traffic_intersect(w->traffic, x->open.of[f], ports);
         }
     }
-    if (!matches && x->misses) {
-        explain_miss(w, x->arena, s->peer, out);
+    if (!matches && x->named != NULL) {
+        explain_miss(w, x->arena, *x->named, out);
     }
 }
 
@@ -315,7 +346,7 @@ static void ask_namespaced(struct asking *x, const struct profile *p)
 }
 
 static void explain_side(const struct world *w, struct arena *a, enum direction d, uint32_t target,
-                         uint32_t peer, bool misses, struct explained_side *out)
+                         uint32_t peer, const struct explain_end *named, struct explained_side *out)
 {
     const struct world_parts *parts = w->parts;
     const struct profile *p = &parts->profiles[d].v[parts->facts.v[target].profile[d]];
@@ -331,7 +362,7 @@ static void explain_side(const struct world *w, struct arena *a, enum direction 
         n += out->policies[i]->nrules[d];
     }
     out->rules = ARENA_NEW_ARRAY(a, n, struct explained_rule);
-    struct asking x = {.world = w, .arena = a, .side = out, .misses = misses};
+    struct asking x = {.world = w, .arena = a, .side = out, .named = named};
     for (size_t f = 0; f < FAMILIES; f++) {
         x.open.of[f] = out->allowed.of[f] == TRAFFIC_ABSENT ? TRAFFIC_ABSENT : TRAFFIC_ALL;
     }
@@ -344,17 +375,17 @@ const struct explained_side *world_explain_side(const struct world *w, struct ar
                                                 enum direction d, uint32_t target, uint32_t peer)
 {
     struct explained_side *side = ARENA_NEW(a, struct explained_side);
-    explain_side(w, a, d, target, peer, false, side);
+    explain_side(w, a, d, target, peer, NULL, side);
     return side;
 }
 
-const struct explanation *world_explain(const struct world *w, struct arena *a, uint32_t from,
-                                        uint32_t to)
+const struct explanation *world_explain(const struct world *w, struct arena *a,
+                                        struct explain_end from, struct explain_end to)
 {
     struct explanation *e = ARENA_NEW(a, struct explanation);
-    explain_side(w, a, DIR_EGRESS, from, to, true, &e->side[DIR_EGRESS]);
-    explain_side(w, a, DIR_INGRESS, to, from, true, &e->side[DIR_INGRESS]);
-    e->allowed = world_traffic(w, from, to);
+    explain_side(w, a, DIR_EGRESS, from.class_id, to.class_id, &to, &e->side[DIR_EGRESS]);
+    explain_side(w, a, DIR_INGRESS, to.class_id, from.class_id, &from, &e->side[DIR_INGRESS]);
+    e->allowed = world_traffic(w, from.class_id, to.class_id);
     return e;
 }
 
@@ -368,12 +399,15 @@ static void print_place(struct buf *b, const struct world *w, struct span at)
     }
 }
 
+struct str policy_home(const struct npolicy *p)
+{
+    return selector_ns_names(p->target_ns)->values[0];
+}
+
 static void print_name(struct buf *b, const struct npolicy *p)
 {
-    /* A policy without namespace is in the default one, which its target says. */
-    const struct sel_req *ns = selector_ns_names(p->target_ns);
-    if (!policy_is_cluster(p->origin) && ns != NULL) {
-        buf_str(b, ns->values[0]);
+    if (!policy_is_cluster(p->origin)) {
+        buf_str(b, policy_home(p));
         buf_putc(b, '/');
     }
     buf_str(b, p->origin->name);

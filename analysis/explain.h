@@ -40,14 +40,23 @@ struct explanation {
     struct traffic allowed;
 };
 
+/* A class, and who of it is named where a rule misses. */
+struct explain_end {
+    uint32_t class_id;
+    const struct endpoint_member *member; /* NULL: the first of the class */
+    const struct ip_range *range;         /* EP_RANGE; NULL: the first of the class */
+};
+
 /* Explains traffic from one class to another. Memory is `a`'s. */
-const struct explanation *world_explain(const struct world *w, struct arena *a, uint32_t from,
-                                        uint32_t to);
+const struct explanation *world_explain(const struct world *w, struct arena *a,
+                                        struct explain_end from, struct explain_end to);
 
 /* One direction alone, without saying what the rules that do not match miss: for many pairs. */
 const struct explained_side *world_explain_side(const struct world *w, struct arena *a,
                                                 enum direction d, uint32_t target, uint32_t peer);
 
+/* The namespace of a namespaced policy: its own, or the one that stands in for it. */
+struct str policy_home(const struct npolicy *p);
 /* Prints "NAMESPACE/NAME ingress[0] FILE:LINE" of a rule, FILE as shown to people; "NAME egress[1]"
  * with the rule's own name, if it has one, of a cluster policy. */
 void rule_print(struct buf *b, const struct world *w, const struct npolicy *p,

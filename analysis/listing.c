@@ -205,15 +205,20 @@ static bool connect_all(struct lister *l, struct listing *out)
     return true;
 }
 
+void lister_init(struct lister *l, const struct world *w, const struct list_options *o)
+{
+    *l = (struct lister){.w = w, .options = *o, .arena = &w->ctx->arena};
+    intern_init(&l->traffic_ids, l->arena);
+    intern_init(&l->shown_ids, l->arena);
+    intern_init(&l->port_ids, l->arena);
+}
+
 const struct listing *listing_new(const struct world *w, const struct list_options *o)
 {
     struct arena *a = &w->ctx->arena;
     struct lister *l = ARENA_NEW(a, struct lister);
     struct listing *out = ARENA_NEW(a, struct listing);
-    *l = (struct lister){.w = w, .options = *o, .arena = a};
-    intern_init(&l->traffic_ids, a);
-    intern_init(&l->shown_ids, a);
-    intern_init(&l->port_ids, a);
+    lister_init(l, w, o);
     if (!focus_read(l)) {
         return NULL;
     }

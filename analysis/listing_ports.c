@@ -204,3 +204,29 @@ void list_ports_print(struct buf *b, const struct listing *l, uint32_t ports)
         print_port(b, &p->v[i]);
     }
 }
+
+struct shown shown_of(struct lister *l, struct traffic t)
+{
+    if (traffic_is_none(t)) {
+        return (struct shown){{ID_NONE, ID_NONE, ID_NONE}};
+    }
+    uint32_t i = list_shown(l, t);
+    return l->shown.v[i];
+}
+
+void traffic_print(struct lister *l, struct traffic t, struct buf *out)
+{
+    struct shown s = shown_of(l, t);
+    struct listing said = {.world = l->w, .ports = l->ports.v, .nports = l->ports.n};
+    bool first = true;
+    for (int f = LIST_BOTH; f <= LIST_IPV6; f++) {
+        if (s.by_family[f] != ID_NONE) {
+            buf_puts(out, first ? "" : "; ");
+            list_ports_print(out, &said, s.by_family[f]);
+            if (f != LIST_BOTH) {
+                buf_printf(out, " (%s)", list_family_name((enum list_family)f));
+            }
+            first = false;
+        }
+    }
+}

@@ -81,6 +81,9 @@ struct lister {
     struct intern range_ids;             /* endpoints of ranges: by family and range */
 };
 
+/* listing.c: an empty lister. */
+void lister_init(struct lister *l, const struct world *w, const struct list_options *o);
+
 /* listing_ends.c: makes the endpoints of everything but ranges (LIST_CLASSES: of all), sorted. */
 void list_ends(struct lister *l);
 /* Who a pod is listed as on LIST_WORKLOADS, if it is like its siblings: "Deployment/web" for one
@@ -112,6 +115,10 @@ static inline uint32_t focus_narrow(const struct lister *l, enum family f, uint3
 /* listing_ports.c: index in lister.shown of what is left of some traffic by the focus. */
 uint32_t list_shown(struct lister *l, struct traffic t);
 bool shown_is_none(struct shown s);
+/* The same itself, of any traffic; all ID_NONE if there is none. */
+struct shown shown_of(struct lister *l, struct traffic t);
+/* Prints traffic for people: "tcp/80, udp/53; tcp/443 (IPv6)"; nothing if there is none. */
+void traffic_print(struct lister *l, struct traffic t, struct buf *out);
 
 /* listing_ranges.c */
 void ranges_prepare(struct lister *l);

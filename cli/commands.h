@@ -4,8 +4,8 @@
 
 #include "cli/options.h"
 
-extern const struct command command_compile, command_list, command_diff, command_check, command_fmt,
-    command_prelude, command_backends, command_explain, command_apply, command_confirm,
-    command_rollback, command_status, command_boot;
+extern const struct command command_compile, command_list, command_diff, command_query,
+    command_check, command_fmt, command_prelude, command_backends, command_explain, command_apply,
+    command_confirm, command_rollback, command_status, command_boot;
 
 #endif

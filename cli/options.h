@@ -42,6 +42,8 @@ enum option_key {
     OPT_TO,
     OPT_PORT,
     OPT_FAIL_ON,
+    OPT_ANY,
+    OPT_EXPLAIN,
     OPT_STRICT,
     OPT_REQUIRE_DESC,
     OPT_CNI,

@@ -104,6 +104,19 @@ struct npc_list_options {
 NPC_API enum npc_status npc_list(struct npc *n, const struct npc_list_options *options,
                                  const char **text, size_t *size);
 
+struct npc_query_options {
+    /* Ends as in npc_list_options. `port` NULL: anything at all. */
+    const char *from, *to, *port;
+    bool any;     /* yes also if only some of the pairs may */
+    bool explain; /* with the reason */
+    bool json;    /* else text */
+};
+
+/* Whether `from` reaches `to`. NPC_OK: yes; NPC_NO: no, or not always; then *text and *size are
+ * set. */
+NPC_API enum npc_status npc_query(struct npc *n, const struct npc_query_options *options,
+                                  const char **text, size_t *size);
+
 /* What the program of `now` allows and that of `old` does not, and the reverse, as text of one
  * format ("text", "json", "md"). Both are loaded, with equal options. NPC_OK: nothing; NPC_NO:
  * something, and *gained and *lost say what. Texts and diagnostics are those of `now`. */

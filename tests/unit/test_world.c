@@ -143,7 +143,9 @@ static size_t check_explanations(const struct world *w)
     size_t wrong = 0;
     for (uint32_t a = 0; a < w->nclasses; a++) {
         for (uint32_t b = 0; b < w->nclasses; b++) {
-            const struct explanation *e = world_explain(w, &w->ctx->arena, a, b);
+            const struct explanation *e =
+                world_explain(w, &w->ctx->arena, (struct explain_end){.class_id = a},
+                              (struct explain_end){.class_id = b});
             for (size_t f = 0; f < FAMILIES; f++) {
                 for (size_t d = 0; d < DIRECTIONS; d++) {
                     const struct explained_side *s = &e->side[d];

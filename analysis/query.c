@@ -1,0 +1,253 @@
+/* Answering a question: who is at each end, what each pair of them may do, and which pair to show.
+ * Ends are found as a listing finds its focus. */
+#include "analysis/query.h"
+#include "analysis/listing_priv.h"
+
+struct asked { /* a class of which some members, or addresses, are at an end */
+    uint32_t class_id;
+    bool has[FAMILIES];
+    VEC(const struct endpoint_member *) members;
+    struct ip_range example; /* EP_RANGE: some of the addresses that are meant */
+};
+
+struct asked_end {
+    VEC(struct asked) classes; /* rising */
+};
+
+struct asking {
+    const struct world *w;
+    struct arena *arena;
+    struct lister *l;
+    struct asked_end from, to;
+    struct query_answer *answer;
+};
+
+/* ---- who is at an end ---- */
+
+static struct asked *asked_class(struct asking *x, struct asked_end *end, uint32_t class_id)
+{
+    if (end->classes.n == 0 || end->classes.v[end->classes.n - 1].class_id != class_id) {
+        vec_push(x->arena, &end->classes, (struct asked){.class_id = class_id});
+    }
+    return &end->classes.v[end->classes.n - 1];
+}
+
+/* Of an address, only its family is meant. */
+static void mean_families(const struct asking *x, const struct focus_end *f, struct asked *a)
+{
+    const struct endpoint_class *c = &x->w->classes[a->class_id];
+    for (size_t i = 0; i < FAMILIES; i++) {
+        a->has[i] = c->has[i] && (f->kind != END_ADDRESS || f->family == (enum family)i);
+    }
+}
+
+static void add_range(struct asking *x, const struct focus_end *f, const struct endpoint_class *c,
+                      struct asked_end *out)
+{
+    for (size_t i = 0; i < c->ranges.n && c->family == f->family; i++) {
+        struct ip_range r = c->ranges.v[i];
+        bool overlap = ip_cmp(r.first, f->range.last) <= 0 && ip_cmp(f->range.first, r.last) <= 0;
+        if (overlap) {
+            struct asked *a = asked_class(x, out, c->id);
+            a->example.first = ip_cmp(r.first, f->range.first) > 0 ? r.first : f->range.first;
+            a->example.last = ip_cmp(r.last, f->range.last) < 0 ? r.last : f->range.last;
+            mean_families(x, f, a);
+            return;
+        }
+    }
+}
+
+static void find_end(struct asking *x, const struct focus_end *f, unsigned char flag,
+                     struct asked_end *out)
+{
+    for (uint32_t c = 0; c < x->w->nclasses; c++) {
+        const struct id_vec *ends = &x->l->of_class[c];
+        for (size_t i = 0; i < ends->n; i++) {
+            if ((x->l->flags.v[ends->v[i]] & flag) != 0) {
+                struct asked *a = asked_class(x, out, c);
+                vec_push(x->arena, &a->members, x->l->ends.v[ends->v[i]].inside[0]);
+                mean_families(x, f, a);
+            }
+        }
+        if (x->w->classes[c].kind == EP_RANGE && f->kind == END_ADDRESS) {
+            add_range(x, f, &x->w->classes[c], out);
+        }
+    }
+}
+
+static bool find_ends(struct asking *x, const struct query *q)
+{
+    struct list_options options = {
+        .level = LIST_PODS, .nodes = true, .from = q->from, .to = q->to, .port = q->port};
+    x->l = ARENA_NEW(x->arena, struct lister);
+    lister_init(x->l, x->w, &options);
+    if (!focus_read(x->l)) {
+        return false;
+    }
+    ranges_prepare(x->l);
+    list_ends(x->l);
+    focus_flags(x->l, 0);
+    if (!focus_check(x->l)) {
+        return false;
+    }
+    find_end(x, &x->l->focus.from, FOCUS_FROM, &x->from);
+    find_end(x, &x->l->focus.to, FOCUS_TO, &x->to);
+    bool ok = true;
+    const struct asked_end *ends[] = {&x->from, &x->to};
+    for (size_t i = 0; i < 2; i++) {
+        if (ends[i]->classes.n == 0) {
+            struct str text = i == 0 ? q->from : q->to;
+            diag_error(&x->w->ctx->diags, NPC902, (struct span){0},
+                       "nobody with connections of its own is '" STR_FMT "'", STR_ARG(text));
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+/* ---- pairs ---- */
+
+static struct str name_of(const struct asking *x, const struct asked *a,
+                          const struct endpoint_member *m, enum family f)
+{
+    struct ip_range r = a->example;
+    if (m != NULL) {
+        return member_name(x->arena, m);
+    }
+    return ip_cmp(r.first, r.last) == 0 ? ip_text(x->arena, f, r.first)
+                                        : range_text(x->arena, f, r);
+}
+
+static struct explain_end end_of(const struct asked *a, const struct endpoint_member *m)
+{
+    return (struct explain_end){
+        .class_id = a->class_id, .member = m, .range = m == NULL ? &a->example : NULL};
+}
+
+/* A pair of members whose traffic policies decide about; a range has none. */
+static bool find_members(const struct asked *a, const struct asked *b,
+                         const struct endpoint_member **m, const struct endpoint_member **n)
+{
+    *m = a->members.n > 0 ? a->members.v[0] : NULL;
+    *n = b->members.n > 0 ? b->members.v[0] : NULL;
+    for (size_t i = 0; i < a->members.n; i++) {
+        for (size_t k = 0; k < b->members.n; k++) {
+            *m = a->members.v[i];
+            *n = b->members.v[k];
+            if (!world_is_free(*m, *n)) {
+                return true;
+            }
+        }
+    }
+    return a->members.n == 0 || b->members.n == 0;
+}
+
+/* Pairs of members that policies decide about; counted one by one only within a class or between
+ * pods and nodes, where some are free. */
+static size_t count_pairs(const struct asking *x, const struct asked *a, const struct asked *b,
+                          size_t *free)
+{
+    size_t na = a->members.n > 0 ? a->members.n : 1, nb = b->members.n > 0 ? b->members.n : 1;
+    enum endpoint_kind ka = x->w->classes[a->class_id].kind, kb = x->w->classes[b->class_id].kind;
+    bool some_free = a->class_id == b->class_id || ka == EP_NODE || kb == EP_NODE;
+    size_t found = 0;
+    for (size_t i = 0; some_free && i < a->members.n; i++) {
+        for (size_t k = 0; k < b->members.n; k++) {
+            found += world_is_free(a->members.v[i], b->members.v[k]);
+        }
+    }
+    *free += found;
+    return na * nb - found;
+}
+
+/* A pair that may do nothing shows more than one that may do some of it. */
+static bool misses_more(const struct query_pair *a, const struct query_pair *b)
+{
+    return b == NULL || (a->allowed == TRAFFIC_NONE && b->allowed != TRAFFIC_NONE);
+}
+
+static void show_pair(struct asking *x, const struct query_pair *pair, bool whole)
+{
+    struct query_pair **slot = whole ? &x->answer->shown : &x->answer->counter;
+    if (whole ? *slot == NULL : misses_more(pair, *slot)) {
+        *slot = ARENA_NEW(x->arena, struct query_pair);
+        **slot = *pair;
+    }
+}
+
+static void ask_pair(struct asking *x, const struct asked *a, const struct asked *b)
+{
+    struct query_answer *out = x->answer;
+    const struct endpoint_member *m, *n;
+    size_t pairs = count_pairs(x, a, b, &out->free);
+    if (pairs == 0 || !find_members(a, b, &m, &n)) {
+        return;
+    }
+    struct traffic_table *table = x->w->traffic;
+    struct traffic t = world_traffic(x->w, a->class_id, b->class_id);
+    struct query_pair found[FAMILIES];
+    size_t nfound = 0;
+    bool all = true, none = true;
+    for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
+        uint32_t port = x->l->focus.has_port ? x->l->focus.port[f] : TRAFFIC_ALL;
+        if (t.of[f] == TRAFFIC_ABSENT || !a->has[f] || !b->has[f] || port == TRAFFIC_NONE) {
+            continue;
+        }
+        uint32_t allowed = traffic_intersect(table, t.of[f], port);
+        bool whole = out->any_traffic ? allowed != TRAFFIC_NONE : allowed == port;
+        found[nfound++] = (struct query_pair){.from = name_of(x, a, m, f),
+                                              .to = name_of(x, b, n, f),
+                                              .source = end_of(a, m),
+                                              .target = end_of(b, n),
+                                              .family = f,
+                                              .allowed = allowed,
+                                              .denied = traffic_subtract(table, port, allowed)};
+        all = all && whole;
+        none = none && allowed == TRAFFIC_NONE;
+    }
+    if (nfound == 0) {
+        return; /* no family in common: nothing can flow */
+    }
+    for (size_t i = 0; i < nfound; i++) {
+        found[i].by_family = nfound > 1 && found[0].allowed != found[1].allowed;
+        bool whole =
+            out->any_traffic ? found[i].allowed != TRAFFIC_NONE : found[i].denied == TRAFFIC_NONE;
+        show_pair(x, &found[i], whole);
+    }
+    out->pairs += pairs;
+    out->whole += all ? pairs : 0;
+    out->nothing += none ? pairs : 0;
+}
+
+const struct query_answer *query_ask(const struct world *w, const struct query *q)
+{
+    struct asking x = {.w = w, .arena = &w->ctx->arena};
+    x.answer = ARENA_NEW(x.arena, struct query_answer);
+    *x.answer = (struct query_answer){.world = w, .any_traffic = q->port.n == 0};
+    if (!find_ends(&x, q)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < x.from.classes.n; i++) {
+        for (size_t k = 0; k < x.to.classes.n; k++) {
+            bool workload = w->classes[x.from.classes.v[i].class_id].kind == EP_WORKLOAD ||
+                            w->classes[x.to.classes.v[k].class_id].kind == EP_WORKLOAD;
+            if (workload) {
+                ask_pair(&x, &x.from.classes.v[i], &x.to.classes.v[k]);
+            }
+        }
+    }
+    struct query_answer *out = x.answer;
+    if (out->pairs == 0 && out->free == 0) {
+        struct diag *d =
+            diag_error(&w->ctx->diags, NPC902, (struct span){0},
+                       "no policy decides about traffic from '" STR_FMT "' to '" STR_FMT "'",
+                       STR_ARG(q->from), STR_ARG(q->to));
+        diag_hint(&w->ctx->diags, d,
+                  "one end must be a workload, and both must have a family of addresses in common");
+        return NULL;
+    }
+    out->verdict = out->whole == out->pairs     ? QUERY_YES
+                   : out->nothing == out->pairs ? QUERY_NO
+                                                : QUERY_PARTLY;
+    return out;
+}

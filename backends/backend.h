@@ -21,6 +21,7 @@ struct emit_options {
     const struct named_port *failsafe; /* ports kept open to a host, default tcp/22 */
     size_t nfailsafe;
     bool allow_raw;
+    struct str from, from_name; /* BACKEND_FROM: an earlier output, and what it is called */
 };
 
 struct emit { /* what emit() is given */
@@ -39,6 +40,7 @@ enum backend_flags {
     BACKEND_DIRECTORY = 2,        /* writes several files: -o names a directory and is demanded */
     BACKEND_RAW = 4,              /* takes `raw NAME """…"""` of its own name, and checks it */
     BACKEND_ONE_CLUSTER_KIND = 8, /* writes the cluster policies of all APIs as one kind */
+    BACKEND_FROM = 16,            /* can write what leads from an earlier output to the new one */
 };
 
 #define FEATURES_ALL (~0u) /* for a backend that can say everything, new constructs too */

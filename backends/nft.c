@@ -10,10 +10,13 @@
  *  - npc_deny: what is never filtered, then drop: only denied packets pay for looking;
  *  - npc_input, npc_output: with --host, the one class, at the hooks of the machine.
  *
+ * An empty chain beside them, npc_is_HASH, says which ruleset this is (nft_delta.c).
+ *
  * Replies are what conntrack calls established or related. `ct status confirmed` would be cheaper
  * for flows that are never answered, and is a bypass: a packet that came before the rules would let
  * all later ones through.
  */
+#include "backends/nft_delta.h"
 #include "backends/nft_priv.h"
 
 #include <stdlib.h>
@@ -368,6 +371,23 @@ static bool write_table(const struct job *j, enum family f, struct side_parts *s
     return true;
 }
 
+static void put_marks(struct arena *a, struct buf *out, struct str tables)
+{
+    struct str mark = nft_mark(a, tables);
+    buf_puts(out, "\n# Which ruleset this is: what npc compile --from writes fits no other.\n");
+    for (size_t f = 0; f < FAMILIES; f++) {
+        buf_printf(out, "add chain %s npc " STR_FMT "\n", table_family[f], STR_ARG(mark));
+    }
+}
+
+/* Puts what leads there from an earlier output in the place of the whole. */
+static bool write_delta(struct emit *e)
+{
+    struct str whole = buf_text(e->out);
+    e->out = buf_new(&e->ctx->arena);
+    return nft_delta(e->ctx, e->options->from_name, e->options->from, whole, e->out);
+}
+
 bool nft_emit(struct emit *e, const struct nft_tuning *tuning)
 {
     const struct job job = {e, tuning};
@@ -375,6 +395,7 @@ bool nft_emit(struct emit *e, const struct nft_tuning *tuning)
     struct side_parts *parts = ARENA_NEW_ARRAY(a, FAMILIES, struct side_parts);
     const struct nft_part *list[FAMILIES * DIRECTIONS];
     put_header(e->out, &e->options->bind);
+    size_t begin = e->out->n;
     bool ok = true;
     for (size_t f = 0; f < FAMILIES; f++) {
         ok = write_table(&job, (enum family)f, &parts[f]) && ok;
@@ -382,7 +403,12 @@ bool nft_emit(struct emit *e, const struct nft_tuning *tuning)
             list[f * DIRECTIONS + d] = &parts[f].of[d];
         }
     }
+    struct str text = buf_text(e->out);
+    put_marks(a, e->out, (struct str){text.p + begin, text.n - begin});
     if (!nft_raw_write(e, e->out) || !ok) {
+        return false;
+    }
+    if (e->options->from.p != NULL && !write_delta(e)) {
         return false;
     }
     struct out_file map = {STR(".map"), buf_new(a)};
@@ -400,7 +426,7 @@ const struct backend backend_nft = {
     .name = "nft",
     .extension = "nft",
     .summary = "nftables rules for the pods of a node or for one host, for nft -f",
-    .flags = BACKEND_BINDS | BACKEND_RAW,
+    .flags = BACKEND_BINDS | BACKEND_RAW | BACKEND_FROM,
     .features = FEATURES_BOUND,
     .emit = emit_nft,
 };

@@ -8,6 +8,7 @@
  *   nft_nets.c    CIDRs as classes of addresses
  *   nft_map.c     the side file that says where everything comes from
  *   nft_raw.c     text that the user wants at the end
+ *   nft_delta.c   what leads from one output to another; nft_text.c reads them
  *   nft_ports.c   ports as matches and elements
  *
  * A *part* is what one family and direction puts into its table.

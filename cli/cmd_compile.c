@@ -9,6 +9,7 @@
 static const struct option output[] = {
     {OPT_TARGET, "target", 't', "BACKEND", "what to write (k8s); npc backends lists them"},
     {OPT_OUTPUT, "output", 'o', "PATH", "file, or directory, to write instead of stdout"},
+    {OPT_BINDING, "from", 0, "FILE", "nft: write only what changes since this output"},
     {0},
 };
 static const struct option_group options_output = {"Output", output};

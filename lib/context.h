@@ -38,6 +38,10 @@ struct npc {
 /* NPC_FAULT if one of the diagnostics from number `first` on is an I/O error, else NPC_BAD. */
 enum npc_status failure_status(const struct npc *n, size_t first);
 
+/* Reads a file ("-": standard input) of at most so many bytes; false if the diagnostic has been
+ * reported. output.c */
+bool file_read(struct npc *n, const char *path, size_t most, struct str *text);
+
 /* Sets one option; false if the diagnostic has been reported. options.c */
 bool option_set(struct npc *n, struct str option, const char *value);
 

@@ -66,7 +66,8 @@ enum npc_status failure_status(const struct npc *n, size_t first)
 enum npc_status npc_set(struct npc *n, const char *option, const char *value)
 {
     GUARD(n);
-    return option_set(n, str_of(option), value) ? NPC_OK : NPC_BAD;
+    size_t first = n->ctx.diags.list.n;
+    return option_set(n, str_of(option), value) ? NPC_OK : failure_status(n, first);
 }
 
 enum npc_status npc_add_path(struct npc *n, const char *path)
@@ -181,6 +182,9 @@ static bool compile(struct npc *n, struct str backend, struct npc_output *out)
     const struct backend *b = find_backend(n, backend);
     if (b == NULL) {
         return false;
+    }
+    if (n->emit.from.p != NULL && (b->flags & BACKEND_FROM) == 0) {
+        return usage_error(n, "--from has no effect with this backend");
     }
     n->emit.allow_raw = n->load.allow_raw;
     n->emit.failsafe = n->failsafe_given ? n->failsafe.v : failsafe_default;

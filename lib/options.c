@@ -190,6 +190,16 @@ static bool set_max_elements(struct npc *n, struct str option, struct str value)
     return true;
 }
 
+static bool set_from(struct npc *n, struct str option, struct str value)
+{
+    enum { MOST = 1 << 30 };
+    if (value.n == 0) {
+        return bad_value(n, option, value, "it must name a file");
+    }
+    n->emit.from_name = value;
+    return file_read(n, str_dup(&n->ctx.arena, value).p, MOST, &n->emit.from);
+}
+
 static const struct option {
     struct str name;
     bool flag; /* takes no value */
@@ -208,6 +218,7 @@ static const struct option {
     {STR_INIT("ipblock"), false, set_ipblock},
     {STR_INIT("failsafe"), false, set_failsafe},
     {STR_INIT("max-elements"), false, set_max_elements},
+    {STR_INIT("from"), false, set_from},
 };
 #define NOPTIONS (sizeof options / sizeof options[0])
 

@@ -36,7 +36,7 @@ static void close_deferred(void *p)
     *fd = -1;
 }
 
-static bool read_file(struct npc *n, const char *path, struct str *text)
+bool file_read(struct npc *n, const char *path, size_t most, struct str *text)
 {
     int *fd = ARENA_NEW(&n->ctx.arena, int);
     arena_defer(&n->ctx.arena, close_deferred, fd);
@@ -54,14 +54,13 @@ static bool read_file(struct npc *n, const char *path, struct str *text)
                    path);
         return false;
     }
-    size_t most = n->ctx.limits.dsl_file;
     struct buf *b = buf_new(&n->ctx.arena);
     if (!fd_read_all(*fd, most, b)) {
         if (errno != EFBIG) {
             return io_error(n, "read", path, errno);
         }
         diag_error(&n->ctx.diags, NPC003, (struct span){0},
-                   "'%s' has more than %zu bytes, which is the limit of an npc file", path, most);
+                   "'%s' has more than %zu bytes, which is the limit for such a file", path, most);
         return false;
     }
     close_deferred(fd);
@@ -74,7 +73,7 @@ enum npc_status npc_read_file(struct npc *n, const char *path, const char **text
     GUARD(n);
     size_t first = n->ctx.diags.list.n;
     struct str s;
-    if (!read_file(n, path, &s)) {
+    if (!file_read(n, path, n->ctx.limits.dsl_file, &s)) {
         return failure_status(n, first);
     }
     *text = s.p;

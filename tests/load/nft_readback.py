@@ -35,6 +35,8 @@ def read_file(path):
             family = None
         elif re.match(r"^add element (ip|ip6) npc \S+ \{$", line):
             family, thing = words[2], ("set", (words[2], words[4]))
+        elif re.match(r"^add chain (ip|ip6) npc npc_is_[0-9a-f]{16}$", line):
+            rules[words[2], words[4]] = 0
         elif family is None:
             if not FRAME.match(line):
                 fail(f"line {number} is no line of npc's: {line!r}")

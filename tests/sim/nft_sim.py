@@ -340,7 +340,7 @@ class Rules:
 
     def command(self, lines):
         line = lines.pop(0)
-        if re.fullmatch(r"(add|delete) table (ip|ip6|inet) npc", line):
+        if re.fullmatch(r"(add|delete) table (ip|ip6|inet) npc|add chain (ip|ip6) npc npc_is_[0-9a-f]{16}", line):
             return
         empty = re.fullmatch(r"table (ip|ip6) npc \{\}", line)
         start = re.fullmatch(r"table (ip|ip6) npc \{", line)

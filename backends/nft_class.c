@@ -390,28 +390,9 @@ static bool dispatch_map(struct nft_part *p)
     return nft_part_reserve(p, all.n, (struct span){0});
 }
 
-struct peer_address {
-    struct ip ip;
-    uint32_t class;
-};
-
-static int compare_peers(const void *x, const void *y)
-{
-    return ip_cmp(((const struct peer_address *)x)->ip, ((const struct peer_address *)y)->ip);
-}
-
 bool nft_pod_map(struct nft_part *p, struct str name)
 {
-    VEC(struct peer_address) all = {0};
-    for (size_t i = 0; i < p->side->npeers; i++) {
-        const struct peer_class *c = &p->side->peers[i];
-        for (size_t k = 0; k < c->addrs.n; k++) {
-            vec_push(p->arena, &all, (struct peer_address){c->addrs.v[k], c->id});
-        }
-    }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_peers);
-    }
+    struct peer_addresses all = bound_peer_addresses(p->arena, p->side);
     struct nft_set *map = nft_set_new(p, str_printf(p->arena, "%s : classid", p->addr_type).p);
     map->map = true;
     for (size_t i = 0; i < all.n; i++) {

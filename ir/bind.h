@@ -74,6 +74,19 @@ struct bound_side {
     size_t npeers;
 };
 
+struct peer_address { /* of a peer class, by id */
+    struct ip ip;
+    uint32_t class;
+};
+
+struct peer_addresses { /* rising */
+    struct peer_address *v;
+    size_t n;
+};
+
+/* The addresses of all peer classes of a side. */
+struct peer_addresses bound_peer_addresses(struct arena *a, const struct bound_side *side);
+
 struct addr_pair {
     struct ip source, destination;
 };

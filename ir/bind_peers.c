@@ -7,6 +7,7 @@
 #include "ir/bind_priv.h"
 #include "ir/sweep.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct names { /* the named ports of a rule, for one peer set */
@@ -399,6 +400,26 @@ static void finish_classes(struct peers *p, struct bound_side *side)
         side->peers[i].addrs = (struct addr_list){ARENA_NEW_ARRAY(a, n, struct ip), n};
         memcpy(side->peers[i].addrs.v, p->classes.v[i].v, n * sizeof(struct ip));
     }
+}
+
+static int compare_addresses(const void *x, const void *y)
+{
+    return ip_cmp(((const struct peer_address *)x)->ip, ((const struct peer_address *)y)->ip);
+}
+
+struct peer_addresses bound_peer_addresses(struct arena *a, const struct bound_side *side)
+{
+    VEC(struct peer_address) all = {0};
+    for (size_t i = 0; i < side->npeers; i++) {
+        const struct peer_class *c = &side->peers[i];
+        for (size_t k = 0; k < c->addrs.n; k++) {
+            vec_push(a, &all, (struct peer_address){c->addrs.v[k], c->id});
+        }
+    }
+    if (all.n > 1) {
+        qsort(all.v, all.n, sizeof *all.v, compare_addresses);
+    }
+    return (struct peer_addresses){all.v, all.n};
 }
 
 struct peer_rule *bind_peers(struct binding *b, enum family f, enum direction d,

@@ -76,14 +76,8 @@ static struct ranked *rank(const struct binding *b, struct arena *a, const struc
 
 /* ---- what all targets of a side share ---- */
 
-struct peer_address {
-    struct ip ip;
-    uint32_t class;
-};
-
 struct flattening {
-    struct peer_address *addrs; /* of all peer classes, rising */
-    size_t naddrs;
+    struct peer_addresses addrs;
     struct intern nets;           /* contents of nets … */
     VEC(struct ipset) sets;       /* … and the nets */
     struct intern classes;        /* lists of classes */
@@ -96,33 +90,12 @@ struct flattening {
     const struct nrule **default_rule; /* by policy */
 };
 
-static int compare_addresses(const void *x, const void *y)
-{
-    return ip_cmp(((const struct peer_address *)x)->ip, ((const struct peer_address *)y)->ip);
-}
-
-static void collect_addresses(struct flattening *f, struct arena *a, const struct bound_side *side)
-{
-    VEC(struct peer_address) all = {0};
-    for (size_t i = 0; i < side->npeers; i++) {
-        const struct peer_class *c = &side->peers[i];
-        for (size_t k = 0; k < c->addrs.n; k++) {
-            vec_push(a, &all, (struct peer_address){c->addrs.v[k], c->id});
-        }
-    }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_addresses);
-    }
-    f->addrs = all.v;
-    f->naddrs = all.n;
-}
-
 static struct flattening *flattening_of(struct granting *g)
 {
     if (g->flattening == NULL) {
         struct binding *b = g->b;
         struct flattening *f = ARENA_NEW(b->scratch, struct flattening);
-        collect_addresses(f, b->scratch, g->side);
+        f->addrs = bound_peer_addresses(b->scratch, g->side);
         intern_init(&f->nets, b->scratch);
         intern_init(&f->classes, b->arena); /* grants keep the lists */
         intern_init(&f->ports, b->scratch);
@@ -475,8 +448,8 @@ static struct ipset strangers(const struct flat *t, struct ipset nets, struct id
         listed[classes.v[i]] = true;
     }
     VEC(struct ip_range) found = {0};
-    for (size_t i = 0, net = 0; i < f->naddrs && net < nets.n; i++) {
-        const struct peer_address *at = &f->addrs[i];
+    for (size_t i = 0, net = 0; i < f->addrs.n && net < nets.n; i++) {
+        const struct peer_address *at = &f->addrs.v[i];
         while (net < nets.n && ip_cmp(nets.v[net].last, at->ip) < 0) {
             net++;
         }

@@ -131,8 +131,9 @@ static struct str labels_text(struct arena *a, const struct labels *l)
     return buf_text(b);
 }
 
+/* `part_of`: the name of the workload whose addresses policies tell apart, or empty. */
 static void put_member(struct report *r, uint32_t ns, struct str name, struct str kind,
-                       struct str labels)
+                       struct str labels, struct str part_of)
 {
     buf_putc(r->out, '[');
     put_number(r->out, ns);
@@ -142,6 +143,10 @@ static void put_member(struct report *r, uint32_t ns, struct str name, struct st
     buf_json_string(r->out, kind);
     buf_putc(r->out, ',');
     buf_json_string(r->out, labels);
+    if (part_of.n > 0) {
+        buf_putc(r->out, ',');
+        buf_json_string(r->out, part_of);
+    }
     buf_putc(r->out, ']');
 }
 
@@ -153,8 +158,8 @@ static void put_workload(struct report *r, const struct list_endpoint *e)
     struct str kind =
         e->nmembers > 1 ? str_printf(r->arena, STR_FMT ", %zu pods", STR_ARG(e->type), e->nmembers)
                         : e->type;
-    put_member(r, intern_find(&r->namespaces, w->ns), name, kind,
-               labels_text(r->arena, &e->labels));
+    put_member(r, intern_find(&r->namespaces, w->ns), name, kind, labels_text(r->arena, &e->labels),
+               e->inside[0]->naddrs > 0 ? w->name : STR(""));
 }
 
 /* A range as people write it: a CIDR, or an address, if it is one. */
@@ -205,10 +210,14 @@ static struct str range_title(const struct report *r, const struct endpoint_clas
 
 /* ---- classes ---- */
 
-static uint32_t profile_number(struct report *r, enum direction d, uint32_t class_id)
+static uint32_t profile_number(struct report *r, enum direction d, const struct endpoint_class *c)
 {
-    const uint32_t key[] = {d, r->w->parts->facts.v[class_id].profile[d]};
-    return intern_ids(&r->profiles, key, 2);
+    const uint32_t key[] = {d, r->w->parts->facts.v[c->id].profile[d], families_of(c)};
+    uint32_t id = intern_ids(&r->profiles, key, 3);
+    if (id == r->targets.n) {
+        vec_push(r->arena, &r->targets, c->id);
+    }
+    return id;
 }
 
 static const char *kind_name(enum endpoint_kind kind)
@@ -244,7 +253,7 @@ static void put_members(struct report *r, const struct list_endpoint *e,
             const struct labels none = {NULL, 0};
             const struct labels *l = e->kind == EP_NODE ? &e->inside[i]->node->labels : &none;
             buf_puts(r->out, i > 0 ? "," : "");
-            put_member(r, ID_NONE, e->members[i], STR(""), labels_text(r->arena, l));
+            put_member(r, ID_NONE, e->members[i], STR(""), labels_text(r->arena, l), STR(""));
         }
         return;
     }
@@ -260,9 +269,9 @@ static void put_classes(struct report *r, const struct lister *members)
         buf_printf(r->out, "[\"%s\",[", kind_name(e->kind));
         put_members(r, e, members);
         buf_puts(r->out, "],");
-        put_number(r->out, profile_number(r, DIR_INGRESS, c->id));
+        put_number(r->out, profile_number(r, DIR_INGRESS, c));
         buf_putc(r->out, ',');
-        put_number(r->out, profile_number(r, DIR_EGRESS, c->id));
+        put_number(r->out, profile_number(r, DIR_EGRESS, c));
         buf_putc(r->out, ',');
         buf_json_string(r->out, c->kind == EP_RANGE ? range_title(r, c) : STR(""));
         buf_putc(r->out, ']');

@@ -15,11 +15,12 @@
  *   policies    [name, kind, line]
  *   rules       [policy, 0 ingress or 1 egress, index, action, line]
  *   openings    lists of [rule, ports]
- *   profiles    [policies, openings, [openings, runs], …]: what decides about a class in one
- *               direction, and what opens it to its peers: the first openings to those that no run
- *               names
+ *   profiles    [policies, 1 if some NetworkPolicy isolates, openings, [openings, runs], …]: what
+ *               decides about a class in one direction, and what opens it to its peers: the first
+ *               openings to those that no run names
  *   classes     [kind, members, profile of ingress, profile of egress, title]
- *               a member is [namespace or -1, name, kind, labels]
+ *               a member is [namespace or -1, name, kind, labels]; one that is only some of the
+ *               addresses of a workload has the workload's name behind that
  *   flows       [ports, family or 0, runs of sources, runs of destinations]
  *   findings    [severity, id, slug, text, hint, line or -1, [line, text] …, policy or -1, class or
  * -1]
@@ -41,7 +42,8 @@ struct report {
     struct intern ports;      /* entries, as JSON */
     struct intern places;     /* file and line … */
     VEC(struct span) lines;   /* … and one place there */
-    struct intern profiles;   /* direction and number in the world */
+    struct intern profiles;   /* direction, number in the world, families of the class … */
+    struct id_vec targets;    /* … and the first class of the world that it is about */
 };
 
 /* ---- report.c ---- */
@@ -51,6 +53,13 @@ uint32_t report_line(struct report *r, struct span at);
 void put_number(struct buf *out, uint32_t n); /* ID_NONE is -1 */
 /* Rising numbers as runs: "first,n,first,n". */
 void put_runs(struct buf *out, const uint32_t *v, size_t n);
+
+/* The families in which a class can be reached, as bits. */
+static inline uint32_t families_of(const struct endpoint_class *c)
+{
+    return (uint32_t)c->has[FAM_IP4] | (uint32_t)c->has[FAM_IP6] << 1;
+}
+#define FAMILY_SETS 4
 
 /* ---- report_why.c ---- */
 

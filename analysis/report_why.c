@@ -72,7 +72,7 @@ struct opener {
     struct intern rules;      /* by pointer to its normal form: rule numbers in order … */
     struct id_vec numbers;    /* … and those of the page */
     enum direction direction; /* of the profile at hand */
-    uint32_t target;          /* the first of its classes */
+    uint32_t target;          /* a class that has it */
     struct id_list policies;  /* that decide about it */
     unsigned char *named;     /* by class: some rule names it; all 0 between uses */
 };
@@ -145,53 +145,71 @@ static struct id_vec named_classes(struct opener *o)
     return found;
 }
 
-/* Some class that no rule names, of both families if there is one; ID_NONE. */
-static uint32_t unnamed_class(const struct opener *o)
+/* Numbers of classes of the page by the set of rules that opens them. */
+struct peers {
+    struct intern sets;
+    VEC(struct id_vec) classes; /* by number in `sets` */
+};
+
+static void add_peer(struct opener *o, struct peers *p, uint32_t set, uint32_t class_id)
+{
+    uint32_t own = intern_ids(&p->sets, &set, 1);
+    if (own == p->classes.n) {
+        vec_push(&o->scratch, &p->classes, (struct id_vec){0});
+    }
+    vec_push(&o->scratch, &p->classes.v[own], o->r->class_of[class_id]);
+}
+
+/* Classes that no rule names are opened by the rules for any peer: alike, if they have the same
+ * families. */
+static void add_unnamed(struct opener *o, struct peers *p)
 {
     const struct world *w = o->r->w;
-    uint32_t some = ID_NONE;
+    uint32_t sets[FAMILY_SETS] = {ID_NONE, ID_NONE, ID_NONE, ID_NONE};
     for (uint32_t c = 0; c < w->nclasses; c++) {
         if (!o->named[c] && o->r->class_of[c] != ID_NONE) {
-            if (w->classes[c].has[FAM_IP4] && w->classes[c].has[FAM_IP6]) {
-                return c;
-            }
-            some = some == ID_NONE ? c : some;
+            uint32_t *set = &sets[families_of(&w->classes[c])];
+            *set = *set == ID_NONE ? openings(o, c) : *set;
+            add_peer(o, p, *set, c);
         }
     }
-    return some;
+}
+
+/* The set of the most classes goes without saying. */
+static uint32_t most_common(const struct peers *p)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < p->classes.n; i++) {
+        best = p->classes.v[i].n > p->classes.v[best].n ? i : best;
+    }
+    return best;
 }
 
 static void put_peers(struct opener *o, const struct id_vec *named)
 {
-    uint32_t unnamed = unnamed_class(o);
-    uint32_t other = unnamed != ID_NONE ? openings(o, unnamed) : intern_ids(&o->sets, NULL, 0);
-    struct intern sets; /* those of the profile, by number of all */
-    intern_init(&sets, &o->scratch);
-    VEC(struct id_vec) peers = {0};
+    struct peers p = {0};
+    intern_init(&p.sets, &o->scratch);
+    add_unnamed(o, &p);
     for (size_t i = 0; i < named->n; i++) {
-        uint32_t set = openings(o, named->v[i]);
-        uint32_t own = intern_ids(&sets, &set, 1);
-        if (own == peers.n) {
-            vec_push(&o->scratch, &peers, (struct id_vec){0});
-        }
-        vec_push(&o->scratch, &peers.v[own], o->r->class_of[named->v[i]]);
+        add_peer(o, &p, openings(o, named->v[i]), named->v[i]);
         o->named[named->v[i]] = 0;
     }
-    put_number(o->r->out, other);
-    for (uint32_t i = 0; i < peers.n; i++) {
-        uint32_t set = intern_list(&sets, i).v[0];
-        if (set != other) {
+    uint32_t common = most_common(&p);
+    put_number(o->r->out,
+               p.classes.n > 0 ? intern_list(&p.sets, common).v[0] : intern_ids(&o->sets, NULL, 0));
+    for (uint32_t i = 0; i < p.classes.n; i++) {
+        if (i != common) {
             buf_puts(o->r->out, ",[");
-            put_number(o->r->out, set);
+            put_number(o->r->out, intern_list(&p.sets, i).v[0]);
             buf_puts(o->r->out, ",[");
-            ids_sort(peers.v[i].v, peers.v[i].n);
-            put_runs(o->r->out, peers.v[i].v, peers.v[i].n);
+            ids_sort(p.classes.v[i].v, p.classes.v[i].n);
+            put_runs(o->r->out, p.classes.v[i].v, p.classes.v[i].n);
             buf_puts(o->r->out, "]]");
         }
     }
 }
 
-static void put_profile(struct opener *o, enum direction d, uint32_t number)
+static void put_profile(struct opener *o, enum direction d, uint32_t number, uint32_t target)
 {
     const struct world_parts *parts = o->r->w->parts;
     const struct profile *p = &parts->profiles[d].v[number];
@@ -203,14 +221,14 @@ static void put_profile(struct opener *o, enum direction d, uint32_t number)
         vec_push(&o->scratch, &policies, parts->order.v[p->tiers.v[i]].policy);
     }
     o->direction = d;
-    o->target = p->classes.v[0];
+    o->target = target;
     o->policies = (struct id_list){policies.v, policies.n};
     buf_puts(o->r->out, "[[");
     for (size_t i = 0; i < policies.n; i++) {
         buf_puts(o->r->out, i > 0 ? "," : "");
         put_number(o->r->out, policies.v[i]);
     }
-    buf_puts(o->r->out, "],");
+    buf_puts(o->r->out, p->policies.n > 0 ? "],1," : "],0,");
     const struct id_vec named = named_classes(o);
     put_peers(o, &named);
     buf_putc(o->r->out, ']');
@@ -243,7 +261,7 @@ void report_profiles(struct report *r)
     for (uint32_t i = 0; i < r->profiles.keys.n; i++) {
         const uint32_t *key = intern_list(&r->profiles, i).v;
         buf_puts(r->out, i > 0 ? ",\n" : "");
-        put_profile(o, (enum direction)key[0], key[1]);
+        put_profile(o, (enum direction)key[0], key[1], r->targets.v[i]);
         arena_free(&o->scratch);
     }
     buf_puts(r->out, "],\n\"openings\":[");

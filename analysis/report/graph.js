@@ -56,7 +56,7 @@ function drawCard(card) {
     const { item } = card;
     const group = svg("g", {
         class: `card ${item.kind} ${item.group.kind}`, transform: `translate(${card.x} ${card.y})`,
-        role: "button", tabindex: -1, "aria-label": describeItem(item), "data-key": item.key,
+        role: "button", tabindex: -1, "aria-label": describeItem(item), "data-key": item.key, "data-side": card.side || null,
     },
     svg("title", null, describeItem(item)),
     item.size > 1 ? svg("rect", { class: "stack", x: 4, y: 4, width: CARD.width, height: CARD.height, rx: 6 }) : null,
@@ -268,7 +268,7 @@ function exportGraph(root) {
     copy.querySelectorAll(".hit, .fold").forEach((node) => node.remove());
     copy.querySelectorAll(".aside, .selected, .near").forEach((node) => node.classList.remove("aside", "selected", "near"));
     copy.querySelectorAll("[tabindex], [role]").forEach((node) => {
-        ["tabindex", "role", "aria-label", "data-key", "data-edge", "data-group"].forEach((name) => node.removeAttribute(name));
+        ["tabindex", "role", "aria-label", "data-key", "data-side", "data-edge", "data-group"].forEach((name) => node.removeAttribute(name));
     });
     for (const name of [...copy.getAttributeNames()]) {
         copy.removeAttribute(name);

@@ -59,19 +59,6 @@ function columnsWidth(columns) {
     return columns.reduce((sum, column) => sum + Math.max(...column.map((box) => box.width)) + BOX.across, 0);
 }
 
-// Columns of boxes by rank, as many as fit.
-function outerColumns(boxes, boxPairs) {
-    const ranks = rankNodes(linksBetween(boxes, boxPairs));
-    let columns = [];
-    for (let most = OUTER_MOST; most > 1; most--) {
-        columns = byRank(boxes, squeeze(ranks, most));
-        if (columnsWidth(columns) <= WIDTH_WISH) {
-            break;
-        }
-    }
-    return columns;
-}
-
 // Sorts each column by the mean place of its neighbours in the others, a few times there and back.
 function orderColumns(columns, neighbours) {
     const place = new Map();
@@ -135,6 +122,22 @@ function neighboursOf(pairs) {
         }
     }
     return result;
+}
+
+// Columns of boxes by rank, as many as fit.
+function outerColumns(boxes, boxPairs, neighbours) {
+    const ranks = rankNodes(linksBetween(boxes, boxPairs));
+    const side = Math.sqrt(boxes.reduce((sum, box) => sum + box.width * box.height, 0));
+    let broken = [];
+    for (let most = OUTER_MOST; most > 0; most--) {
+        const columns = byRank(boxes, squeeze(ranks, most));
+        orderColumns(columns, neighbours);
+        broken = breakColumns(columns, Math.max(COLUMN_MOST, side), (box) => box.height + BOX.down);
+        if (columnsWidth(broken) <= Math.max(WIDTH_WISH, 2 * side)) {
+            break;
+        }
+    }
+    return broken;
 }
 
 // Places the cards of one box, relative to it.
@@ -238,13 +241,9 @@ function layout(items, edges, more, bundles) {
     const nearBoxes = neighboursOf(boxPairs);
 
     boxes.forEach((box) => layoutBox(box, pairs, nearCards));
-    const inner = boxes.filter((box) => box.side === "");
-    const columns = outerColumns(inner, boxPairs);
-    orderColumns(columns, nearBoxes);
     const outer = (side) => boxes.filter((box) => box.side === side);
-    const most = Math.max(COLUMN_MOST, Math.sqrt(boxes.reduce((sum, box) => sum + box.width * box.height, 0)));
-    const broken = breakColumns(columns, most, (box) => box.height + BOX.down);
-    const all = [outer("from"), ...broken, outer("to")].filter((column) => column.length > 0);
+    const columns = [outer("from"), ...outerColumns(outer(""), boxPairs, nearBoxes), outer("to")];
+    const all = columns.filter((column) => column.length > 0);
     placeBoxes(all, nearBoxes);
 
     const margin = 12;

@@ -73,7 +73,7 @@ function fold(key) {
 // ---- drawing ----
 
 function draw() {
-    const focused = document.activeElement.closest("[data-key], [data-edge]")?.dataset;
+    const focused = document.activeElement.closest(".graph [data-key], .graph [data-edge]")?.dataset;
     shown = project(state);
     document.documentElement.dataset.theme = state.theme;
     for (const view of VIEWS) {
@@ -83,37 +83,40 @@ function draw() {
     }
     fillForm();
     placed = drawGraph(byId("drawing"), shown, state);
-    current = 0;
+    setCurrent(0);
     zoom();
-    if (focused && !document.activeElement.closest(".graph")) {
-        refocus(focused.edge ?? focused.key);
+    if (focused) {
+        refocus(focused);
     }
     const hint = state.view === "graph" || shown.limited ? placed.hint : "";
     byId("note").textContent = hint || `${count(shown.items.length, "item")}, ${count(shown.edges.length, "flow")} shown`;
     byId("all").closest("label").hidden = !hint || shown.limited;
-    drawFindings(byId("list"), state);
     mark();
 }
 
 // Gives the keyboard back to what had it before all was drawn anew.
-function refocus(key) {
-    const at = placed.cards.findIndex((card) => card.item.key === key);
-    const arrow = placed.arrows.find(({ edge }) => edge.key === key);
+function refocus({ key, side, edge }) {
+    const at = placed.cards.findIndex((card) => card.item.key === key && card.side === (side ?? ""));
     if (at >= 0) {
         setCurrent(at);
     }
+    const arrow = placed.arrows.find((candidate) => candidate.edge.key === edge);
     (arrow ?? placed.cards[at])?.node.focus({ preventScroll: true });
 }
 
 // What depends on the selection only.
 function mark() {
     markGraph(placed, state.sel);
-    const at = placed.cards.findIndex((card) => card.item.key === state.sel);
-    setCurrent(at >= 0 ? at : current);
+    if (placed.cards[current]?.item.key !== state.sel) {
+        const at = placed.cards.findIndex((card) => card.item.key === state.sel);
+        setCurrent(at >= 0 ? at : current);
+    }
     if (state.view === "matrix") {
         matrix.show(shown, state.sel);
     } else if (state.view === "flows") {
         table.show(shown, state.sel);
+    } else if (state.view === "list") {
+        drawFindings(byId("list"), state);
     }
     drawPanel(byId("panel"), shown, state.sel);
 }
@@ -126,7 +129,7 @@ function setCurrent(index) {
 
 function zoom() {
     const room = byId("canvas").clientWidth;
-    const fit = Math.min(1.2, Math.max(0.6, room / placed.width));
+    const fit = Math.min(1.2, Math.max(0.65, room / placed.width));
     const scale = state.zoom || fit;
     byId("drawing").style.width = `${Math.floor(placed.width * scale)}px`;
     byId("drawing").style.height = `${Math.floor(placed.height * scale)}px`;

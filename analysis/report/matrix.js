@@ -67,7 +67,7 @@ class Matrix extends Window {
         const [from, to] = [this.rows[r], this.columns[c]];
         const edge = this.shown.table.get(from, to);
         const here = this.at[0] === r && this.at[1] === c;
-        const itself = from === to && from.size === 1;
+        const itself = isItself(from, to);
         const kind = edge ? edgeKind(edge) : itself ? "itself" : "none";
         const text = edge ? shortPorts(edgePorts(edge)) : "";
         const cell = html("div", {

@@ -18,7 +18,9 @@ function collect(map, key, value) {
 
 // What decides about a class in one direction: policies, and for each peer class the openings of their rules, as
 // pairs of rule and ports. openings: of classes that no run names.
-const profiles = data.profiles.map(([policies, openings, ...runs]) => ({ policies, openings, runs, byClass: null }));
+const profiles = data.profiles.map(([policies, isolates, openings, ...runs]) => ({
+    policies, isolates: isolates === 1, openings, runs, byClass: null,
+}));
 
 const classes = data.classes.map(([kind, members, ingress, egress, title], id) => ({
     id, kind, members, title, profiles: [profiles[ingress], profiles[egress]],
@@ -38,6 +40,12 @@ function isOutside(cls) {
 // Only what policies can select is isolated or not; the world outside and nodes are neither.
 function canBeIsolated(cls) {
     return cls.kind === "workload" || cls.kind === "open";
+}
+
+// "closed": isolated, only what a policy opens passes. "open": no policy has a say. "mixed": cluster policies have.
+function isolationOf(cls, direction) {
+    const profile = cls.profiles[direction];
+    return profile.isolates ? "closed" : profile.policies.length > 0 ? "mixed" : "open";
 }
 
 function place(line) {
@@ -203,6 +211,11 @@ function memberName(cls, member) {
     return cls.kind === "workload" ? `${data.namespaces[member[0]][0]}/${member[1]}` : member[1];
 }
 
+// Whether two members of different classes are addresses of one workload: what it sends to itself is no flow.
+function isSameWorkload(one, other) {
+    return one[4] !== undefined && one[4] === other[4] && one[0] === other[0];
+}
+
 function unitTitle(unit) {
     if (unit.cls.title) {
         return unit.cls.title;
@@ -258,18 +271,22 @@ function openingsOf(target, direction, peer) {
 
 // Pairs of workloads, none with itself.
 function countConnections() {
-    const sizeOf = (id) => (classes[id].kind === "workload" ? classes[id].members.length : 0);
+    const members = (id) => (classes[id].kind === "workload" ? classes[id].members : []);
+    const listOf = (runs) => {
+        const ids = [];
+        eachOf(runs, (id) => { ids.push(id); });
+        return ids;
+    };
+    const parts = classes.flatMap((cls) => members(cls.id).filter((member) => member[4] !== undefined).map((member) => [cls.id, member]));
     let total = 0;
     for (const flow of flows) {
-        const sizes = [flow.from, flow.to].map((runs) => {
-            let size = 0;
-            eachOf(runs, (id) => { size += sizeOf(id); });
-            return size;
-        });
-        const targets = new Set();
-        eachOf(flow.to, (id) => { targets.add(id); });
-        total += sizes[0] * sizes[1];
-        eachOf(flow.from, (id) => { total -= targets.has(id) ? sizeOf(id) : 0; });
+        const [from, to] = [listOf(flow.from), listOf(flow.to)];
+        const [sources, targets] = [new Set(from), new Set(to)];
+        const size = (ids) => ids.reduce((sum, id) => sum + members(id).length, 0);
+        total += size(from) * size(to) - size(from.filter((id) => targets.has(id)));
+        for (const [a, one] of parts.filter(([id]) => sources.has(id))) {
+            total -= parts.filter(([b, other]) => b !== a && targets.has(b) && isSameWorkload(one, other)).length;
+        }
     }
     return total;
 }

@@ -44,11 +44,12 @@ function whySection(edge, direction) {
     if (!end.units.some((unit) => canBeIsolated(unit.cls))) {
         return section(title, html("p", { class: "quiet" }, "No policy decides about this end."));
     }
-    const { rules: opened, loose } = reasonsOf(edge, direction);
-    return section(title,
-        loose ? html("p", { class: "warn" }, wall("open"), `${opened.length > 0 ? "Some of it is not" : "Not"} isolated for ` +
-            `${DIRECTION_NAMES[direction]}: no policy selects it, so everything passes.`) : null,
-        ...opened.map(ruleEntry));
+    const { rules: opened, states } = reasonsOf(edge, direction);
+    const some = states.size > 1 ? "Some of it is not" : "Not";
+    const open = html("p", { class: "warn" }, wall("open"), `${some} isolated for ${DIRECTION_NAMES[direction]}: ` +
+        "no policy selects it, so everything passes.");
+    const left = html("p", null, wall("mixed"), "Cluster policies decide here, and leave open what no rule of theirs denies.");
+    return section(title, states.has("open") ? open : null, states.has("mixed") ? left : null, ...opened.map(ruleEntry));
 }
 
 function wall(state) {
@@ -100,8 +101,12 @@ function findingEntry(index) {
         finding.policy >= 0 ? html("p", null, "In ", link(`policy:${finding.policy}`, policies[finding.policy].name)) : null);
 }
 
+// Infos are many, and can wait.
 function findingsSection(indices) {
-    return indices.length > 0 ? section(`Findings (${indices.length})`, indices.map(findingEntry)) : null;
+    const infos = indices.filter((index) => findings[index].severity === "info");
+    const others = indices.filter((index) => findings[index].severity !== "info");
+    return indices.length === 0 ? null : section(`Findings (${indices.length})`, others.map(findingEntry),
+        infos.length === 0 ? null : html("details", null, html("summary", null, count(infos.length, "info")), infos.map(findingEntry)));
 }
 
 // ---- panels ----

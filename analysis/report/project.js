@@ -41,12 +41,9 @@ function itemsOfMembers(unit) {
 }
 
 function isolation(item, direction) {
-    const able = item.units.filter((unit) => canBeIsolated(unit.cls));
-    const closed = able.filter((unit) => unit.cls.policies[direction].length > 0).length;
-    if (able.length === 0) {
-        return "none";
-    }
-    return closed === 0 ? "open" : closed === able.length ? "closed" : "mixed";
+    const states = new Set(item.units.filter((unit) => canBeIsolated(unit.cls))
+        .map((unit) => isolationOf(unit.cls, direction)));
+    return states.size === 0 ? "none" : states.size === 1 ? [...states][0] : "mixed";
 }
 
 function findingsOf(item) {
@@ -68,7 +65,7 @@ function unitsInFocus(state) {
     }
     return units.map((unit) =>
         (!state.ns || unit.group.key === state.ns) &&
-        (!state.open || (canBeIsolated(unit.cls) && unit.cls.policies.some((list) => list.length === 0))) &&
+        (!state.open || (canBeIsolated(unit.cls) && [INGRESS, EGRESS].some((direction) => isolationOf(unit.cls, direction) !== "closed"))) &&
         (!state.findings || findingsOfClass[unit.cls.id].length > 0) &&
         (words.length === 0 || unit.members.some((member) => memberMatches(unit, member, words))));
 }
@@ -125,13 +122,16 @@ function pairFilter(state, focus) {
         (!state.decided || !isUndecided(source.cls, target.cls));
 }
 
+function isItself(from, to) {
+    return from === to ? from.size === 1 : Boolean(from.member && to.member && isSameWorkload(from.member, to.member));
+}
+
 // Adds the edges of one flow between two units, to the items that stand for them.
 function addPair(table, shown, flow, source, target, only) {
     const undecided = isUndecided(source.cls, target.cls);
     for (const from of shown.of[source.index]) {
         for (const to of shown.of[target.index]) {
-            const itself = from === to && from.size === 1;
-            if (!itself && (!only || from.key === only || to.key === only)) {
+            if (!isItself(from, to) && (!only || from.key === only || to.key === only)) {
                 table.add(from, to, flow, undecided);
             }
         }
@@ -188,20 +188,20 @@ function partsOf(edge) {
     return parts;
 }
 
-// What lets an edge pass in one direction: { rules, loose }; loose: some part of it is not isolated at that end.
+// What lets an edge pass in one direction: { rules, states }: those that open it, and isolationOf() its parts.
 function reasonsOf(edge, direction) {
     const found = new Set();
-    let loose = false;
+    const states = new Set();
     for (const { flow, from, to } of partsOf(edge)) {
         const [target, peer] = direction === EGRESS ? [from, to] : [to, from];
-        loose ||= target.policies[direction].length === 0;
+        states.add(isolationOf(target, direction));
         for (const [rule, ports] of openingsOf(target, direction, peer)) {
             if (portsMeet(ports, flow.ports)) {
                 found.add(rule);
             }
         }
     }
-    return { rules: [...found].sort((a, b) => a - b), loose };
+    return { rules: [...found].sort((a, b) => a - b), states };
 }
 
 // ---- the answer ----

@@ -169,6 +169,12 @@ const struct owner *nets_owner(const struct nets *n, struct ip ip)
     return i < n->nowners && ip_cmp(n->owners[i].ip, ip) == 0 ? &n->owners[i] : NULL;
 }
 
+bool nets_has_owner(const struct nets *n, struct ip_range r)
+{
+    size_t i = owner_from(n, r.first);
+    return i < n->nowners && ip_cmp(n->owners[i].ip, r.last) <= 0;
+}
+
 bool nets_has_external(const struct nets *n, struct ip_range r)
 {
     size_t end = owner_from(n, r.last);

@@ -46,6 +46,8 @@ uint32_t nets_list_of(const struct world *w, enum family f, struct ip ip, bool o
 const struct atom *nets_atom(const struct nets *n, struct ip ip);
 /* Whether some address of a range is nobody's of the inventory. */
 bool nets_has_external(const struct nets *n, struct ip_range r);
+/* Whether some address of a range is somebody's. */
+bool nets_has_owner(const struct nets *n, struct ip_range r);
 const struct owner *nets_owner(const struct nets *n, struct ip ip);
 
 /* ---- rules and targets ---- */

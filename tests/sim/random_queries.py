@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Random clusters and questions: the answer of `npc query`, and the pairs that it shows for it, are what
+the naive evaluator says.
+
+    random_queries.py [--seed N] [--count N]
+"""
+import ipaddress
+import json
+import pathlib
+import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pylib"))
+import npctest  # noqa: E402
+
+import listing  # noqa: E402
+import worlds  # noqa: E402
+from random_lists import Trial  # noqa: E402
+
+QUESTIONS = 12
+PORTED = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
+
+
+class End:
+    def __init__(self, text, addresses):
+        self.text, self.addresses = text, addresses
+
+
+class Questions(Trial):
+    def __init__(self, suite, seed, number):
+        super().__init__(suite, seed, 30 * number)  # a small world each time
+        self.rng = random.Random(f"{seed}/query/{number}")
+        self.level = "pods"
+
+    def some_end(self):
+        pods = self.pods
+        kind = self.rng.choice(["pod", "pod", "namespace", "address", "outside"])
+        if not pods or kind == "outside":
+            outside = [a for a in worlds.interesting_addresses(self.objs) if a not in self.world._inventory]
+            address = self.rng.choice(outside)
+            return End(str(address), [address])
+        pod = self.rng.choice(pods)
+        if kind == "pod":
+            same = [p for p in pods if p.namespace == pod.namespace
+                    and (p.name == pod.name or self.owners.get(str(p), ("", ""))[1] == pod.name)]
+            return End(str(pod), [a for p in same for a in self.verdicts.addresses(p)])
+        if kind == "namespace":
+            return End(pod.namespace, [a for p in pods if p.namespace == pod.namespace
+                                       for a in self.verdicts.addresses(p)])
+        known = [a for p in pods for a in p.addresses]
+        address = self.rng.choice(known) if known else self.rng.choice(worlds.interesting_addresses(self.objs))
+        return End(str(address), [address])
+
+    def masks(self, source, target, asked):
+        """What is allowed of what was asked, for each pair of addresses that policies decide about."""
+        for a in source.addresses:
+            for b in target.addresses:
+                p, q = self.world.pod_at(a), self.world.pod_at(b)
+                if a.version == b.version and (p or q) and p is not q:
+                    yield a, b, self.verdicts.allowed(a, b) & asked
+
+    def check_pair(self, pair, asked, whole):
+        """A pair that is shown has, or has not, what it is shown for."""
+        version = {"IPv4": 4, "IPv6": 6}[pair["family"]]
+        found = [self.verdicts.allowed(a, b) & asked for a in self.addresses_of(pair["from"], version)
+                 for b in self.addresses_of(pair["to"], version)]
+        listing.demand(found, f"{pair['from']} to {pair['to']}: nobody")
+        for mask in found:
+            right = mask != 0 if asked == self.verdicts.all else mask == asked
+            listing.demand(right == whole, f"{pair['from']} to {pair['to']} {pair['family']} is shown wrongly")
+
+    def addresses_of(self, text, version):
+        try:
+            found = [ipaddress.ip_address(text)]
+        except ValueError:
+            end = listing.end_of(text)
+            found = [end.first, end.last] if isinstance(end, listing.Range) else end.addresses or self.addresses(end)
+        return [a for a in found if a.version == version]
+
+    def ask(self):
+        source, target = self.some_end(), self.some_end()
+        ported = [i for i, p in enumerate(self.verdicts.probes) if p.protocol in PORTED]
+        i = self.rng.choice(ported + [None] * (len(ported) // 3))
+        arguments = ["query", "-o", "json", "--from", source.text, "--to", target.text,
+                     "--ipblock", "external" if self.external else "any"]
+        asked = self.verdicts.all
+        if i is not None:
+            probe = self.verdicts.probes[i]
+            arguments += ["--port", f"{PORTED[probe.protocol]}/{probe.dport}"]
+            asked = 1 << i
+        done = self.suite.run(*arguments, self.directory / "world.json", self.directory / "policies.npc")
+        masks = [m for _, _, m in self.masks(source, target, asked)]
+        if not masks:
+            return  # nobody, or one workload: said otherwise
+        what = f"{' '.join(map(str, arguments))}\n{done.diag}{done.text}"
+        listing.demand(done.status in (0, 1), f"ended with {done.status}: {what}")
+        answer = json.loads(done.out)
+        full = [m != 0 if i is None else m == asked for m in masks]
+        wanted = "yes" if all(full) else "no" if not any(masks) else "partly"
+        listing.demand(answer["answer"] == wanted, f"wanted {wanted}: {what}")
+        listing.demand((done.status == 0) == (wanted == "yes"), f"status {done.status}: {what}")
+        for name, whole in (("example", True), ("counterexample", False)):
+            if name in answer:
+                self.check_pair(answer[name], asked, whole)
+        listing.demand(("counterexample" in answer) == (wanted != "yes"), f"a counterexample: {what}")
+
+    def run(self):
+        try:
+            self.write()
+            for _ in range(QUESTIONS):
+                self.ask()
+        except listing.Bad as error:
+            return str(error)
+        return ""
+
+
+def main():
+    suite = npctest.Suite(__doc__, count=100)
+    seed, failed = suite.args.seed, 0
+    for number in range(suite.args.count):
+        trial = Questions(suite, seed, number)
+        problem = trial.run()
+        if problem:
+            failed += 1
+            if failed <= 3:
+                suite.fail(f"random-queries-{seed}-{number}", trial.describe(problem))
+    if not failed:
+        suite.ok(f"random-queries-{seed}")
+    suite.note(f"{suite.args.count} worlds, {QUESTIONS} questions each")
+    return suite.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

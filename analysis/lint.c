@@ -41,6 +41,11 @@ void lint_tidy(struct lint *l)
     }
 }
 
+struct span lint_place(const struct lint *l, struct span at, struct span user)
+{
+    return sources_get(&l->c->sources, at.file)->built_in ? user : at;
+}
+
 bool lint_is_npc(const struct lint *l, struct span at)
 {
     return sources_get(&l->c->sources, at.file)->is_npc;
@@ -103,14 +108,17 @@ static const struct nrule *find_nrule(const struct npolicy *np, enum direction d
 
 static void look_at_rule(struct lint *l, struct lint_at at)
 {
+    at.place = at.rule->at;
     look(l, RULE, &at);
     for (size_t i = 0; i < at.rule->npeers; i++) {
         at.peer = &at.rule->peers[i];
+        at.place = lint_place(l, at.peer->at, at.rule->at);
         look(l, PEER, &at);
     }
     at.peer = NULL;
     for (size_t i = 0; i < at.rule->nports; i++) {
         at.port = &at.rule->ports[i];
+        at.place = lint_place(l, at.port->at, at.rule->at);
         look(l, PORT, &at);
     }
 }
@@ -119,6 +127,7 @@ static void look_at_policy(struct lint *l, uint32_t index)
 {
     const struct npolicy *np = l->policies[index];
     struct lint_at at = {.index = index, .np = np, .policy = np->origin};
+    at.place = at.policy->at;
     look(l, POLICY, &at);
     for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
         for (size_t i = 0; i < np->origin->nrules[d]; i++) {

@@ -317,20 +317,18 @@ void lint_dns_too_wide(struct lint *l, const struct lint_at *at)
     if (!lint_allows(at) || at->rule->direction != DIR_EGRESS || !names_dns(at->rule)) {
         return;
     }
-    struct span place = at->rule->at;
-    bool everyone = at->rule->any_peer;
-    for (size_t i = 0; i < at->rule->npeers && !everyone; i++) {
-        everyone = is_everyone(&at->rule->peers[i]);
-        place = at->rule->peers[i].at;
+    const struct peer *wide = NULL;
+    for (size_t i = 0; i < at->rule->npeers && wide == NULL; i++) {
+        wide = is_everyone(&at->rule->peers[i]) ? &at->rule->peers[i] : NULL;
     }
-    if (everyone) {
-        struct diag *d = WARN(l, NPC103, place, "port 53 is open to %s, a tunnel for data",
-                              at->rule->any_peer || at->rule->peers[0].kind == PEER_CIDR
-                                  ? "every address"
-                                  : "every pod in the cluster");
-        HINT(l, d,
-             lint_is_npc(l, place) ? "write 'allow to dns'"
-                                   : "name the pods k8s-app=kube-dns in namespace "
-                                     "kube-system");
+    if (wide == NULL && !at->rule->any_peer) {
+        return;
     }
+    struct span place = lint_place(l, wide != NULL ? wide->at : at->rule->at, at->rule->at);
+    struct diag *d =
+        WARN(l, NPC103, place, "port 53 is open to every %s, a tunnel for data",
+             wide != NULL && wide->kind == PEER_PODS ? "pod in the cluster" : "address");
+    HINT(l, d,
+         lint_is_npc(l, place) ? "write 'allow to dns'"
+                               : "name the pods k8s-app=kube-dns in namespace kube-system");
 }

@@ -93,12 +93,12 @@ static void report(struct pairing *p, const struct nclause *c, struct portset mi
                                                     : portset_phrase(l->a, missing);
     struct diag *d =
         p->at->rule->direction == DIR_EGRESS
-            ? WARN(l, NPC111, c->origin->at,
+            ? WARN(l, NPC111, lint_place(l, c->origin->at, p->at->rule->at),
                    STR_FMT " may send to " STR_FMT " %s" STR_FMT ", but " STR_FMT
                            " does not accept it",
                    STR_ARG(ours), STR_ARG(theirs), r->any_port ? "on " : "", STR_ARG(ports),
                    STR_ARG(theirs))
-            : WARN(l, NPC111, c->origin->at,
+            : WARN(l, NPC111, lint_place(l, c->origin->at, p->at->rule->at),
                    STR_FMT " accepts " STR_FMT " from " STR_FMT ", but " STR_FMT " may not send it",
                    STR_ARG(ours), STR_ARG(ports), STR_ARG(theirs), STR_ARG(theirs));
     const struct endpoint_class *other = &l->w->classes[class_of(l, p->example[1])];

@@ -166,7 +166,8 @@ void lint_same_twice(struct lint *l, const struct lint_at *at)
     intern_init(&meanings, l->a);
     for (uint32_t i = 0; i < l->npolicies; i++) {
         const struct policy *p = l->policies[i]->origin;
-        if (policy_is_cluster(p)) {
+        bool is_deny = p->nrules[DIR_INGRESS] + p->nrules[DIR_EGRESS] == 0; /* NPC110 */
+        if (policy_is_cluster(p) || is_deny) {
             continue;
         }
         uint32_t id = intern_add(&meanings, meaning_key(l, l->policies[i]));

@@ -120,6 +120,12 @@ static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct w
     }
 }
 
+/* Whether a workload is there by itself, and stands for no pods. */
+static bool is_alive(const struct workload *w)
+{
+    return w->kind != WL_TEMPLATE && !w->finished;
+}
+
 void lint_inventory(struct lint *l)
 {
     const struct inventory *inv = &l->p->inv;
@@ -141,7 +147,9 @@ void lint_inventory(struct lint *l)
         if (id == l->groups.n) {
             add_group(l, b, id, w);
         }
-        l->groups.v[id].n++;
+        struct wgroup *g = &l->groups.v[id];
+        g->n++;
+        g->example = is_alive(w) && !is_alive(g->example) ? w : g->example;
         for (size_t k = 0; k < w->naddrs; k++) {
             l->has_family[w->addrs[k].family] = true;
         }

@@ -207,7 +207,7 @@ void lint_self_assignable(struct lint *l, const struct lint_at *at)
     const struct peer *p = at->peer;
     if (lint_allows(at) && p->kind == PEER_PODS && p->ns != NULL && p->ns->n == 0 &&
         p->pods != NULL && p->pods->n > 0) {
-        struct diag *d = WARN(l, NPC211, p->at,
+        struct diag *d = WARN(l, NPC211, at->place,
                               "anyone who can create a pod in any namespace can give it " STR_FMT,
                               STR_ARG(selector_phrase(l->a, p->pods)));
         HINT(l, d, "name the namespace, too");

@@ -144,11 +144,11 @@ static bool is_elsewhere(struct lint *l, const struct lint_at *at, const struct 
         return false;
     }
     struct str where = names_of_spaces(l, others);
-    struct diag *d = WARN(l, NPC207, at->peer->at,
+    struct diag *d = WARN(l, NPC207, at->place,
                           STR_FMT " exists only in namespace " STR_FMT
                                   "; without a namespace this peer means its own",
                           STR_ARG(selector_phrase(l->a, c->pods)), STR_ARG(where));
-    if (lint_is_npc(l, at->peer->at)) {
+    if (lint_is_npc(l, at->place)) {
         HINT(l, d, "add 'in namespace " STR_FMT "'",
              STR_ARG(l->spaces.v[l->groups.v[others.v[0]].space].name));
     } else {
@@ -168,7 +168,7 @@ void lint_peer_selects_nothing(struct lint *l, const struct lint_at *at)
         lint_match(l, c.ns, c.pods).n > 0 || is_elsewhere(l, at, &c)) {
         return;
     }
-    report_nothing(l, at->peer->at, "this peer", peer_phrase(l->a, at->peer), c.ns, c.pods);
+    report_nothing(l, at->place, "this peer", peer_phrase(l->a, at->peer), c.ns, c.pods);
 }
 
 /* ---- NPC208 ---- */
@@ -265,6 +265,6 @@ void lint_host_network_peer(struct lint *l, const struct lint_at *at)
     if (at->nrule != NULL && at->peer->kind == PEER_PODS && at->peer->pods != NULL &&
         at->peer->pods->n > 0) {
         const struct nclause c = lint_clause(l, at);
-        check_hosts(l, at->peer->at, lint_match(l, c.ns, c.pods));
+        check_hosts(l, at->place, lint_match(l, c.ns, c.pods));
     }
 }

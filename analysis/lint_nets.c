@@ -39,8 +39,9 @@ void lint_half_internet(struct lint *l, const struct lint_at *at)
         return;
     }
     bool lacks6 = whole[FAM_IP4] != NULL;
-    struct diag *d = WARN(l, NPC304, whole[lacks6 ? FAM_IP4 : FAM_IP6]->at, "%s is not covered",
-                          lacks6 ? "IPv6" : "IPv4");
+    struct diag *d =
+        WARN(l, NPC304, lint_place(l, whole[lacks6 ? FAM_IP4 : FAM_IP6]->at, at->rule->at),
+             "%s is not covered", lacks6 ? "IPv6" : "IPv4");
     HINT(l, d, "add %s%s", lacks6 ? "::/0" : "0.0.0.0/0",
          lint_is_npc(l, at->rule->at) ? ", or write 'internet' or 'anywhere'" : "");
 }
@@ -111,13 +112,13 @@ void lint_cidr_inside(struct lint *l, const struct lint_at *at)
     const struct lint_inside *in = find_inside(l, p->cidr.family, lint_net(l, p));
     struct str text = cidr_text(l->a, p->cidr);
     if (in != NULL && in->pod != NULL) {
-        struct diag *d = WARN(l, NPC309, p->at,
+        struct diag *d = WARN(l, NPC309, at->place,
                               STR_FMT " are pods (" STR_FMT "/" STR_FMT "): plugins differ on "
                                       "whether ipBlock matches pods, and pod addresses change",
                               STR_ARG(text), STR_ARG(in->pod->ns), STR_ARG(in->pod->name));
         HINT(l, d, "select them by labels");
     } else if (in != NULL) {
-        struct diag *d = WARN(l, NPC309, p->at,
+        struct diag *d = WARN(l, NPC309, at->place,
                               STR_FMT " are Services (" STR_FMT "/" STR_FMT "): their addresses "
                                       "are replaced by pods' before policy is applied",
                               STR_ARG(text), STR_ARG(in->service->ns), STR_ARG(in->service->name));
@@ -184,9 +185,10 @@ void lint_metadata_open(struct lint *l, const struct lint_at *at)
         if ((open == NULL && !at->rule->any_peer) || is_denied_before(l, &metadata[i])) {
             continue;
         }
-        struct diag *d = WARN(l, NPC311, open != NULL ? open->at : at->rule->at,
-                              "pods can read the cloud instance metadata, at " STR_FMT,
-                              STR_ARG(ip_text(l->a, metadata[i].family, metadata[i].ip)));
+        struct diag *d =
+            WARN(l, NPC311, lint_place(l, open != NULL ? open->at : at->rule->at, at->rule->at),
+                 "pods can read the cloud instance metadata, at " STR_FMT,
+                 STR_ARG(ip_text(l->a, metadata[i].family, metadata[i].ip)));
         HINT(l, d,
              lint_is_npc(l, at->rule->at) ? "write 'to internet', or except it"
                                           : "add it to except");
@@ -217,7 +219,7 @@ void lint_client_address(struct lint *l, const struct lint_at *at)
     const struct peer *p = at->peer;
     if (lint_allows(at) && at->rule->direction == DIR_INGRESS && l->o->target != LINT_KERNEL &&
         p->kind == PEER_CIDR && p->cidr.len > 0 && !is_private(p->cidr)) {
-        struct diag *d = INFO(l, NPC312, p->at,
+        struct diag *d = INFO(l, NPC312, at->place,
                               "behind a load balancer or NodePort the source may be a node, and "
                               "no client of " STR_FMT,
                               STR_ARG(cidr_text(l->a, p->cidr)));

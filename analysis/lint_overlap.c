@@ -231,7 +231,8 @@ static void report_dead(struct items *s, uint32_t inner, uint32_t outer)
 {
     struct lint *l = s->l;
     const struct item *i = &s->all.v[inner], *o = &s->all.v[outer];
-    struct span at = i->peer != NULL ? i->peer->at : i->rule->origin->at;
+    struct span rule = i->rule->origin->at;
+    struct span at = i->peer != NULL ? lint_place(l, i->peer->at, rule) : rule;
     struct span by = o->peer != NULL ? o->peer->at : o->rule->origin->at;
     if (i->rule == o->rule && item_covers(i, o)) {
         struct diag *d = INFO(l, NPC314, at, STR_FMT " repeats", STR_ARG(item_phrase(l, i)));
@@ -299,15 +300,16 @@ static int peer_order(const void *pa, const void *pb)
     return order != 0 ? order : (a > b) - (a < b); /* as they stand in the rule */
 }
 
-static void report_overlap(struct lint *l, const struct peer *outer, const struct peer *inner)
+static void report_overlap(struct lint *l, const struct rule *r, const struct peer *outer,
+                           const struct peer *inner)
 {
     if (ipset_intersect(l->a, lint_net(l, outer), lint_net(l, inner)).n == 0) {
         return; /* it fills a hole */
     }
     bool equal = cidr_cmp(outer->cidr, inner->cidr) == 0;
-    struct diag *d =
-        INFO(l, NPC314, inner->at, STR_FMT " %s " STR_FMT, STR_ARG(cidr_text(l->a, inner->cidr)),
-             equal ? "repeats" : "is inside", STR_ARG(cidr_text(l->a, outer->cidr)));
+    struct diag *d = INFO(l, NPC314, lint_place(l, inner->at, r->at), STR_FMT " %s " STR_FMT,
+                          STR_ARG(cidr_text(l->a, inner->cidr)), equal ? "repeats" : "is inside",
+                          STR_ARG(cidr_text(l->a, outer->cidr)));
     ALSO(l, d, outer->at, "which is here");
     HINT(l, d, "remove it");
 }
@@ -330,7 +332,7 @@ void lint_overlapping_cidrs(struct lint *l, const struct lint_at *at)
             depth--;
         }
         if (depth > 0) {
-            report_overlap(l, stack[depth - 1], cidrs[i]);
+            report_overlap(l, at->rule, stack[depth - 1], cidrs[i]);
         }
         /* … repeats apart, which hold nothing that the first does not. */
         if (depth == 0 || cidr_cmp(stack[depth - 1]->cidr, cidrs[i]->cidr) != 0) {
@@ -393,7 +395,7 @@ void lint_reopened_excepts(struct lint *l, const struct lint_at *at)
     lint_covering(l, at, add_target, &r);
     for (size_t i = 0; i < p->nexcept; i++) {
         if (ipset_covers(r.sum, ipset_of_cidr(l->a, p->except[i]))) {
-            struct diag *d = WARN(l, NPC310, p->except_at[i],
+            struct diag *d = WARN(l, NPC310, lint_place(l, p->except_at[i], at->place),
                                   "except " STR_FMT " has no effect: other peers or rules for the "
                                   "same pods allow it",
                                   STR_ARG(cidr_text(l->a, p->except[i])));

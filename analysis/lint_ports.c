@@ -7,7 +7,7 @@
 void lint_implied_protocol(struct lint *l, const struct lint_at *at)
 {
     if (at->port->implied) {
-        struct diag *d = INFO(l, NPC301, at->port->at, "a port without protocol means TCP");
+        struct diag *d = INFO(l, NPC301, at->place, "a port without protocol means TCP");
         HINT(l, d, "write protocol: TCP");
     }
 }
@@ -29,7 +29,7 @@ void lint_port_support(struct lint *l, const struct lint_at *at)
     }
     struct str cni = l->o->cni;
     struct diag *d = diag_report(
-        &l->c->diags, cni.n > 0 ? SEV_WARNING : SEV_INFO, DIAG_NPC308, p->at,
+        &l->c->diags, cni.n > 0 ? SEV_WARNING : SEV_INFO, DIAG_NPC308, at->place,
         is_range ? "port ranges are ignored by some plugins (then only the first port is open)"
                  : "SCTP is ignored or refused by some plugins");
     if (cni.n > 0) {
@@ -97,7 +97,7 @@ static bool misses(struct lint *l, const struct lint_at *at, const struct servic
         uint16_t target = is_backend(l, s, selected.v[i]) ? target_of(p, w) : 0;
         if (target != 0 && target != port->first) {
             struct diag *d =
-                WARN(l, NPC305, port->at,
+                WARN(l, NPC305, at->place,
                      "%u is a port of Service " STR_FMT "/" STR_FMT "; the pods listen on %u, and "
                      "policies see the pod port",
                      port->first, STR_ARG(s->ns), STR_ARG(s->name), target);
@@ -165,7 +165,7 @@ void lint_named_port(struct lint *l, const struct lint_at *at)
         const struct named_port *found = find_named(l->groups.v[selected.v[i]].example, port);
         if (found != NULL && first != NULL &&
             (found->number != first->number || found->proto != first->proto)) {
-            INFO(l, NPC307, port->at, STR_FMT " is %s/%u on " STR_FMT ", %s/%u on " STR_FMT,
+            INFO(l, NPC307, at->place, STR_FMT " is %s/%u on " STR_FMT ", %s/%u on " STR_FMT,
                  STR_ARG(port->name), proto_name(first->proto), first->number,
                  STR_ARG(lint_group_name(l, first_group)), proto_name(found->proto), found->number,
                  STR_ARG(lint_group_name(l, selected.v[i])));
@@ -176,7 +176,7 @@ void lint_named_port(struct lint *l, const struct lint_at *at)
     }
     if (selected.n > 0 && first == NULL) {
         struct diag *d =
-            WARN(l, NPC306, port->at, "no pod of the %s names a port \"" STR_FMT "\"%s",
+            WARN(l, NPC306, at->place, "no pod of the %s names a port \"" STR_FMT "\"%s",
                  at->rule->direction == DIR_INGRESS ? "target" : "peers", STR_ARG(port->name),
                  port->proto == PROTO_ANY ? "" : " of that protocol");
         HINT(l, d, "write the number");

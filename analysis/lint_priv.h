@@ -94,6 +94,7 @@ struct lint_at {
     const struct nrule *nrule; /* normalized, or NULL: inert, or nothing can match it */
     const struct peer *peer;   /* NULL but for rows about peers */
     const struct port *port;   /* NULL but for rows about ports */
+    struct span place;         /* of what it looks at, in somebody's source */
 };
 
 #define WARN(l, id, at, ...) diag_warning(&(l)->c->diags, id, (at), __VA_ARGS__)
@@ -115,6 +116,8 @@ struct lint_at {
 bool lint_spend(struct lint *l, size_t n);
 /* Frees what the rows so far have made in `a`, if it is much. */
 void lint_tidy(struct lint *l);
+/* A place, unless it is in the prelude, which nobody can change: then the place of what uses it. */
+struct span lint_place(const struct lint *l, struct span at, struct span user);
 /* Whether a place is in source of the language. */
 bool lint_is_npc(const struct lint *l, struct span at);
 /* The peer's clause in normal form; PEER_PODS only. */

@@ -128,7 +128,8 @@ static void put_related(struct sarif *w, const struct diag *rec)
 {
     size_t n = 0;
     for (size_t i = 0; i < rec->notes.n; i++) {
-        if (rec->notes.v[i].at.file != 0) {
+        uint32_t file = rec->notes.v[i].at.file;
+        if (file != 0 && !sources_get(w->d->sources, file)->built_in) {
             buf_puts(w->out, n++ > 0 ? "," : ",\"relatedLocations\":[");
             put_location(w, rec->notes.v[i].at, rec->notes.v[i].text);
         }

@@ -22,6 +22,7 @@ struct source {
     struct str text; /* whole text if kept (npc source, small input), else n == 0 */
     bool reopen;     /* a regular file whose lines may be read again for diagnostics */
     bool is_npc;     /* source of the npc language, and not objects */
+    bool built_in;   /* the prelude: nobody's file */
 };
 
 struct remark { /* a comment on a line of its own that npc itself reads: see frontend/remark.h */

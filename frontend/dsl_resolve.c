@@ -64,6 +64,7 @@ static void collect_prelude(struct resolver *r)
     bool ok;
     r->prelude = sources_add(&r->c->sources, STR("prelude"));
     sources_get(&r->c->sources, r->prelude)->text = text;
+    sources_get(&r->c->sources, r->prelude)->built_in = true;
     collect(r, dsl_parse(r->c, r->prelude, text, &ok));
     r->ok &= ok;
 }

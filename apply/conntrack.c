@@ -45,7 +45,7 @@ static bool is_wanted(const struct search *s, struct netlink_value addresses)
 static void take(void *arg, const struct nlmsghdr *answer)
 {
     struct search *s = arg;
-    const struct nfgenmsg *g = NLMSG_DATA(answer);
+    const struct nfgenmsg *g = netlink_payload(answer);
     const struct netlink_value all = netlink_attributes(answer, sizeof *g);
     const struct netlink_value there = netlink_find(all, CTA_TUPLE_ORIG);
     const struct netlink_value back = netlink_find(all, CTA_TUPLE_REPLY);
@@ -92,7 +92,7 @@ bool conntrack_delete(struct arena *a, struct str addresses, size_t *deleted)
     struct netlink n;
     *deleted = 0;
     want(&s, addresses);
-    if (!netlink_open(&n, NETLINK_NETFILTER)) {
+    if (!netlink_open(a, &n, NETLINK_NETFILTER)) {
         return false;
     }
     const struct nfgenmsg g = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};

@@ -149,7 +149,7 @@ enum machine_bridge machine_bridge(struct arena *a, const char *address, const c
     struct machine_address to;
     struct netlink n;
     struct link l = {0};
-    if (!machine_address_read(address, &to) || !netlink_open(&n, NETLINK_ROUTE)) {
+    if (!machine_address_read(address, &to) || !netlink_open(a, &n, NETLINK_ROUTE)) {
         return BRIDGE_NONE;
     }
     const bool found = find_link(a, &n, &to, &l);

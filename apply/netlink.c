@@ -9,8 +9,9 @@
 
 #define ANSWER_SIZE ((size_t)64 << 10) /* the kernel sends at most 32 KiB at once */
 
-bool netlink_open(struct netlink *n, int protocol)
+bool netlink_open(struct arena *a, struct netlink *n, int protocol)
 {
+    n->answers = arena_alloc(a, ANSWER_SIZE);
     n->sequence = 0;
     n->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     return n->fd >= 0;
@@ -48,6 +49,11 @@ void netlink_attribute(struct netlink_message *m, uint16_t type, const void *val
     pad(m->bytes);
 }
 
+const void *netlink_payload(const struct nlmsghdr *answer)
+{
+    return (const unsigned char *)answer + NLMSG_HDRLEN;
+}
+
 static bool send_message(struct netlink *n, struct netlink_message *m)
 {
     const uint32_t length = (uint32_t)m->bytes->n;
@@ -69,7 +75,7 @@ static enum answer take(const struct netlink *n, const struct nlmsghdr *h, netli
         return ANSWER_DONE;
     }
     if (h->nlmsg_type == NLMSG_ERROR) {
-        const struct nlmsgerr *e = NLMSG_DATA(h);
+        const struct nlmsgerr *e = netlink_payload(h);
         errno = -e->error;
         return e->error == 0 ? ANSWER_DONE : ANSWER_REFUSED;
     }
@@ -84,9 +90,8 @@ bool netlink_talk(struct netlink *n, struct netlink_message *m, netlink_fn each,
     if (!send_message(n, m)) {
         return false;
     }
-    void *answers = arena_alloc(m->bytes->arena, ANSWER_SIZE);
     for (;;) {
-        ssize_t got = recv(n->fd, answers, ANSWER_SIZE, 0);
+        ssize_t got = recv(n->fd, n->answers, ANSWER_SIZE, 0);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -94,7 +99,7 @@ bool netlink_talk(struct netlink *n, struct netlink_message *m, netlink_fn each,
             return false;
         }
         size_t left = (size_t)got;
-        for (const struct nlmsghdr *h = answers; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+        for (struct nlmsghdr *h = n->answers; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
             const enum answer a = take(n, h, each, arg);
             if (a != ANSWER_MORE) {
                 return a == ANSWER_DONE;

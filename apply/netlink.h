@@ -9,10 +9,11 @@
 struct netlink {
     int fd;
     uint32_t sequence;
+    void *answers; /* room for what the kernel sends at once */
 };
 
 /* Opens a socket of the protocol (NETLINK_ROUTE, NETLINK_NETFILTER); false and errno. */
-bool netlink_open(struct netlink *n, int protocol);
+bool netlink_open(struct arena *a, struct netlink *n, int protocol);
 void netlink_close(struct netlink *n);
 
 /* A message that is being made. */
@@ -36,6 +37,8 @@ struct netlink_value {
 };
 /* Finds an attribute in a run of them. */
 struct netlink_value netlink_find(struct netlink_value attributes, uint16_t type);
+/* What stands behind the header of an answer: the family's own header. */
+const void *netlink_payload(const struct nlmsghdr *answer);
 /* The attributes of an answer, behind the family's header of `size` bytes. */
 struct netlink_value netlink_attributes(const struct nlmsghdr *answer, size_t size);
 

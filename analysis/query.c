@@ -104,6 +104,10 @@ static bool find_ends(struct asking *x, const struct query *q)
     if (!focus_read(x->l)) {
         return false;
     }
+    for (size_t f = 0; q->ports != NULL && f < FAMILIES; f++) {
+        x->l->focus.has_port = true;
+        x->l->focus.port[f] = traffic_id(x->w->traffic, (enum family)f, *q->ports);
+    }
     ranges_prepare(x->l);
     list_ends(x->l);
     focus_flags(x->l, 0);
@@ -243,7 +247,8 @@ const struct query_answer *query_ask(const struct world *w, const struct query *
 {
     struct asking x = {.w = w, .arena = &w->ctx->arena};
     x.answer = ARENA_NEW(x.arena, struct query_answer);
-    *x.answer = (struct query_answer){.world = w, .any_traffic = q->port.n == 0};
+    *x.answer =
+        (struct query_answer){.world = w, .any_traffic = q->port.n == 0 && q->ports == NULL};
     if (!find_ends(&x, q)) {
         return NULL;
     }

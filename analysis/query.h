@@ -10,7 +10,8 @@
 struct query {
     /* NAMESPACE, NAMESPACE/NAME (of a pod, a workload or an owner), node:NAME, address or CIDR. */
     struct str from, to;
-    struct str port; /* "tcp/80", "udp/8000-8080", "icmp/8"; empty: anything at all */
+    struct str port;             /* "tcp/80", "udp/8000-8080", "icmp/8"; empty: anything at all */
+    const struct portset *ports; /* the same as a set; NULL: see port */
 };
 
 enum query_verdict {

@@ -20,9 +20,10 @@ static const struct command command_help_itself = {
 };
 
 static const struct command *const commands[] = {
-    &command_compile, &command_list,     &command_query,    &command_diff,    &command_check,
-    &command_fmt,     &command_prelude,  &command_backends, &command_explain, &command_apply,
-    &command_confirm, &command_rollback, &command_status,   &command_boot,    &command_help_itself,
+    &command_compile,  &command_list,    &command_query, &command_why,
+    &command_diff,     &command_check,   &command_fmt,   &command_prelude,
+    &command_backends, &command_explain, &command_apply, &command_confirm,
+    &command_rollback, &command_status,  &command_boot,  &command_help_itself,
 };
 #define NCOMMANDS (sizeof commands / sizeof commands[0])
 

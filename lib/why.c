@@ -1,0 +1,132 @@
+/*
+ * Why a packet was dropped, from the line that the kernel logged about it (LOG of iptables, log of
+ * nftables: both write the format of the kernel's nf_log_syslog). The line is read here; the answer
+ * is a query's.
+ */
+#include "analysis/query.h"
+#include "lib/context.h"
+
+struct logged {
+    struct str source, destination, protocol, port, type, code;
+};
+
+static const struct {
+    struct str key;
+    size_t member;
+} fields[] = {
+    {STR_INIT("SRC="), offsetof(struct logged, source)},
+    {STR_INIT("DST="), offsetof(struct logged, destination)},
+    {STR_INIT("PROTO="), offsetof(struct logged, protocol)},
+    {STR_INIT("DPT="), offsetof(struct logged, port)},
+    {STR_INIT("TYPE="), offsetof(struct logged, type)},
+    {STR_INIT("CODE="), offsetof(struct logged, code)},
+};
+
+static void take_word(struct logged *l, struct str word)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct str *value = (struct str *)((char *)l + fields[i].member);
+        if (value->p == NULL && str_starts(word, fields[i].key.p)) {
+            *value = (struct str){word.p + fields[i].key.n, word.n - fields[i].key.n};
+        }
+    }
+}
+
+/* Behind '[' an ICMP error quotes the packet that it is about. */
+static struct logged read_line(struct str line)
+{
+    struct logged l = {0};
+    for (size_t i = 0; i < line.n;) {
+        size_t end = i;
+        while (end < line.n && line.p[end] != ' ' && line.p[end] != '\n') {
+            end++;
+        }
+        if (line.p[i] == '[' && l.source.p != NULL) {
+            break;
+        }
+        take_word(&l, (struct str){line.p + i, end - i});
+        i = end + 1;
+    }
+    return l;
+}
+
+static bool read_protocol(struct str s, enum proto *p)
+{
+    for (enum proto i = PROTO_TCP; i < PROTO_KEYED; i++) {
+        if (str_eq_nocase(s, str_of(proto_name(i)))) {
+            *p = i;
+            return true;
+        }
+    }
+    if (str_eq_nocase(s, STR("icmpv6"))) {
+        *p = PROTO_ICMP6;
+        return true;
+    }
+    *p = PROTO_OTHER; /* "PROTO=47", or a name that the kernel knows */
+    return s.n > 0;
+}
+
+static bool read_ports(struct npc *n, const struct logged *l, struct portset *ports)
+{
+    enum proto p;
+    uint32_t port = 0, type = 0, code = 0;
+    if (!read_protocol(l->protocol, &p)) {
+        return false;
+    }
+    switch (p) {
+    case PROTO_TCP:
+    case PROTO_UDP:
+    case PROTO_SCTP:
+        if (!str_to_u32(l->port, UINT16_MAX, &port)) {
+            return false;
+        }
+        break;
+    case PROTO_ICMP:
+    case PROTO_ICMP6:
+        if (!str_to_u32(l->type, UINT8_MAX, &type) || !str_to_u32(l->code, UINT8_MAX, &code)) {
+            return false;
+        }
+        port = type << 8 | code;
+        break;
+    case PROTO_OTHER:
+    case PROTO_ANY:
+        break;
+    }
+    *ports = portset_of(&n->ctx.arena, p, (uint16_t)port, (uint16_t)port);
+    return true;
+}
+
+static enum npc_status why(struct npc *n, struct str line, const char **text, size_t *size)
+{
+    size_t first = n->ctx.diags.list.n;
+    struct logged l = read_line(line);
+    struct portset ports;
+    if (l.source.n == 0 || l.destination.n == 0 || !read_ports(n, &l, &ports)) {
+        struct diag *d = diag_error(&n->ctx.diags, NPC901, (struct span){0},
+                                    "this is not what the kernel logs about a packet");
+        diag_hint(&n->ctx.diags, d, "expected SRC=… DST=… PROTO=…, and DPT=… or TYPE=… CODE=…");
+        return NPC_BAD;
+    }
+    const struct world_options options = {.ipblock_external = n->emit.bind.ipblock_external};
+    const struct query q = {.from = l.source, .to = l.destination, .ports = &ports};
+    const struct world *w = world_new(&n->ctx, &n->program, &options, NULL);
+    const struct query_answer *a = w != NULL ? query_ask(w, &q) : NULL;
+    if (a == NULL) {
+        return failure_status(n, first);
+    }
+    struct buf *out = buf_new(&n->ctx.arena);
+    query_text(a, true, out);
+    *text = buf_text(out).p;
+    *size = buf_text(out).n;
+    return a->verdict == QUERY_NO ? NPC_OK : NPC_NO;
+}
+
+enum npc_status npc_why(struct npc *n, const char *line, const char **text, size_t *size)
+{
+    GUARD(n);
+    if (!n->usable) {
+        diag_error(&n->ctx.diags, NPC901, (struct span){0}, "there is no loaded program to ask");
+        return NPC_BAD;
+    }
+    return why(n, str_of(line), text, size);
+}

@@ -4,6 +4,7 @@
 #include "apply/session.h"
 #include "apply/work.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,18 @@ static _Noreturn void out_of_memory(void *arg)
     _exit(NPC_FAULT);
 }
 
+/* Whatever is opened from now on is none of the standard streams, which are handed to others. */
+static void occupy_streams(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
 enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *places,
                                     struct apply **out)
 {
@@ -31,6 +44,7 @@ enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *pl
     if (a == NULL) {
         return NPC_FAULT;
     }
+    occupy_streams();
     arena_init(&a->arena, out_of_memory, NULL);
     a->npc = n;
     a->lock = -1;

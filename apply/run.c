@@ -9,8 +9,9 @@
 /* ---- the call ---- */
 
 /* Rolls back what an interrupted npc left; refuses if a guard still watches over it. */
-static enum npc_status clear_pending(struct apply *a)
+static enum npc_status clear_pending(const struct job *j)
 {
+    struct apply *a = j->a;
     struct pending p;
     switch (pending_read(a, &p)) {
     case STORE_NONE:
@@ -25,6 +26,10 @@ static enum npc_status clear_pending(struct apply *a)
     if (guard_lives(a)) {
         tell(a, NPC_ERROR, 702, "npc confirm keeps them, npc rollback takes them away",
              "rules that were loaded before wait for a confirmation");
+        return NPC_NO;
+    }
+    if (j->o->dry_run) {
+        tell(a, NPC_ERROR, 707, "npc rollback undoes it", "an npc apply was interrupted");
         return NPC_NO;
     }
     tell(a, NPC_WARNING, 707, NULL,
@@ -293,7 +298,7 @@ enum npc_status apply_run(struct apply *a, const struct apply_options *o)
     j.pending.session = j.session.text;
     enum npc_status status = check_person(&j);
     if (status == NPC_OK) {
-        status = clear_pending(a);
+        status = clear_pending(&j);
     }
     if (status == NPC_OK) {
         status = check_rules(&j, &out);

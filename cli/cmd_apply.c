@@ -109,6 +109,7 @@ static size_t find_settings(const struct call *call, struct apply_setting out[MO
 
 static struct apply_options options_of(const struct call *call)
 {
+    const char *diag = call->values[OPT_DIAG];
     const char *target = call->values[OPT_TARGET];
     return (struct apply_options){
         .target = target != NULL ? target : "nft",
@@ -123,7 +124,7 @@ static struct apply_options options_of(const struct call *call)
         .terminal = isatty(STDIN_FILENO) != 0,
         .inputs = call->operands,
         .ninputs = call->noperands,
-        .say = say,
+        .say = diag == NULL || strcmp(diag, "json") != 0 ? say : NULL,
         .show = show,
     };
 }

@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# npc query, why and diff as commands: exit status, what is printed, errors.
+. "$(dirname "$0")/../lib.sh"
+test_begin cli/answers
+
+cat >pods.yaml <<'END'
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {}
+status: {phase: Running, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {}
+status: {phase: Running, podIPs: [{ip: 10.0.0.2}, {ip: "fd00::2"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: dev, namespace: lab, labels: {app: web}}
+spec: {}
+status: {phase: Running, podIPs: [{ip: 10.0.0.3}]}
+END
+mkdir old new
+cat >old/db.yaml <<'END'
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  policyTypes: [Ingress]
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: web}}}]
+    ports: [{protocol: TCP, port: 5432}]
+END
+sed 's/5432/5433/; s/podSelector: {matchLabels: {app: web}}/namespaceSelector: {}/' old/db.yaml >new/db.yaml
+
+# ---- query ----
+run "$NPC" query --from shop/web --to shop/db --port tcp/5432 old pods.yaml
+check query-yes test "$status" = 0 -a "$(cat "$TMP/out")" = 'yes: shop/web reaches shop/db on tcp/5432'
+run "$NPC" query --from shop/web --to shop/db --port tcp/80 old pods.yaml
+check query-no test "$status" = 1 -a "$(cat "$TMP/out")" = 'no: shop/web cannot reach shop/db on tcp/80'
+run "$NPC" query --from 0.0.0.0/0 --to shop/db old pods.yaml
+check query-partly test "$status" = 1
+check query-partly-says grep -q '^not always: 1 of ' "$TMP/out"
+run "$NPC" query --any --from 0.0.0.0/0 --to shop/db old pods.yaml
+check query-any test "$status" = 0
+run "$NPC" query --from lab --to shop/db --explain old pods.yaml
+check query-explain test "$status" = 1
+check query-explain-isolation grep -qF '  ingress of shop/db: decided by shop/db old/db.yaml:3' "$TMP/out"
+check query-explain-miss grep -qF 'shop/db ingress[0] old/db.yaml:8: namespace lab is not shop' "$TMP/out"
+check query-explain-other-side grep -qF '  egress of lab/dev: not isolated, all is allowed' "$TMP/out"
+run "$NPC" query --from shop/web --to shop/db --port tcp/5432 --explain old pods.yaml
+check query-explain-rule grep -qF 'shop/db ingress[0] old/db.yaml:8: allows tcp/5432' "$TMP/out"
+run "$NPC" query -o json --from lab --to shop/db --explain old pods.yaml
+check query-json python3 -c '
+import json, sys
+a = json.load(open(sys.argv[1]))
+rule = a["counterexample"]["ingress"]["rules"][0]
+assert a["version"] == 1 and a["answer"] == "no" and a["pairs"] == 1, a
+assert rule["file"] == "old/db.yaml" and rule["line"] == 8 and not rule["matches"], rule' "$TMP/out"
+run "$NPC" query --from shop/wep --to shop/db old pods.yaml
+check_err query-unknown 2 "did you mean 'shop/web'?"
+run "$NPC" query --from shop/web old pods.yaml
+check_err query-needs-both 2 '--from and --to'
+run "$NPC" query --from 192.0.2.1 --to 192.0.2.2 old pods.yaml
+check_err query-nobody 2 'NPC902'
+
+# A pod that only one family tells apart.
+cat >six.npc <<'END'
+namespace shop { policy six for pods app=web { allow from cidr fd00::2/128 on tcp/80 } }
+END
+run "$NPC" query --from shop/db --to shop/web --port tcp/80 six.npc pods.yaml
+check query-family grep -qF 'shop/db cannot reach shop/web on tcp/80 (IPv4)' "$TMP/out"
+
+# ---- why ----
+line='Nov 21 10:00:00 node kernel: npc IN=a OUT=b SRC=10.0.0.3 DST=10.0.0.2 LEN=60 PROTO=TCP SPT=4000 DPT=5432 SYN'
+run "$NPC" why "$line" old pods.yaml
+check why-dropped test "$status" = 0
+check why-line grep -qF 'shop/db ingress[0] old/db.yaml:8: namespace lab is not shop' "$TMP/out"
+run "$NPC" why "${line/SRC=10.0.0.3/SRC=10.0.0.1}" old pods.yaml
+check why-allowed test "$status" = 1
+check why-allowed-says grep -q '^yes: shop/web reaches shop/db on tcp/5432' "$TMP/out"
+run "$NPC" why 'IN=a SRC=fd00::1 DST=fd00::2 PROTO=ICMPv6 TYPE=128 CODE=0 ID=1' old pods.yaml
+check why-icmp grep -qF 'no: shop/web cannot reach shop/db on icmp6/128.0' "$TMP/out"
+run "$NPC" why 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=ICMP TYPE=3 CODE=1 [SRC=10.0.0.2 DST=10.0.0.3 PROTO=TCP DPT=1 ]' \
+    old pods.yaml
+check why-quoted grep -qF 'lab/dev cannot reach shop/db on icmp/3.1' "$TMP/out"
+run "$NPC" why 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=47' old pods.yaml
+check why-other grep -qF 'no: lab/dev cannot reach shop/db on' "$TMP/out"
+n=0
+for bad in '' hello 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP' 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP DPT=65536' \
+    'SRC=x DST=10.0.0.2 PROTO=TCP DPT=1' 'SRC=10.0.0.3 PROTO=TCP DPT=1'; do
+    run "$NPC" why "$bad" old pods.yaml
+    check_err "why-bad-$((n += 1))" 2 'NPC90'
+done
+
+# ---- diff ----
+run "$NPC" diff --with pods.yaml old old
+check diff-same test "$status" = 0 -a "$(cat "$TMP/out")" = '0 connections gained, 0 lost'
+run "$NPC" diff --with pods.yaml old new
+check diff-differs test "$status" = 1
+cat >want <<'END'
++ lab/dev -> shop/db: tcp/5433
+    now: shop/db ingress[0] new/db.yaml:8
++ shop/web -> shop/db: tcp/5433
+- shop/web -> shop/db: tcp/5432
+    was: shop/db ingress[0] old/db.yaml:8
+    now: shop/db ingress[0] new/db.yaml:8
+2 connections gained, 1 lost
+END
+check diff-text cmp -s "$TMP/out" want
+run "$NPC" diff --with pods.yaml --fail-on lost old new
+check diff-fail-on-lost test "$status" = 1
+sed '/ports:/d' old/db.yaml >wider.yaml
+run "$NPC" diff --with pods.yaml --fail-on lost old wider.yaml
+check diff-fail-on-only-lost test "$status" = 0
+run "$NPC" diff --with pods.yaml --fail-on gained wider.yaml old
+check diff-fail-on-only-gained test "$status" = 0
+run "$NPC" diff --with pods.yaml -o md old new
+check diff-md grep -qF '| lab/dev | shop/db | tcp/5433 |  | now shop/db ingress\[0\] new/db.yaml:8 |' "$TMP/out"
+echo 'policy' >bad.npc
+run "$NPC" diff --with pods.yaml old bad.npc
+check_err diff-bad-new 2 'bad.npc:'
+run "$NPC" diff --with pods.yaml bad.npc old
+check_err diff-bad-old 2 'bad.npc:'
+run "$NPC" diff old
+check_err diff-needs-two 2 'OLD and NEW'
+
+# The pods of one Deployment are one end, as is the Deployment whose pods are not there.
+cat >deployment.yaml <<'END'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {template: {metadata: {labels: {app: web}}, spec: {containers: []}}}
+END
+for n in 1 2; do
+    cat <<END
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  {name: web-6d4-$n, namespace: shop, labels: {app: web, pod-template-hash: 6d4},
+   ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-6d4, uid: u, controller: true}]}
+spec: {}
+status: {phase: Running, podIPs: [{ip: 10.0.1.$n}, {ip: "fd00:1::$n"}]}
+END
+done >replicas.yaml
+sed -n '7,11p' pods.yaml >db-pod.yaml
+mkdir manifests cluster
+cp old/db.yaml deployment.yaml db-pod.yaml manifests
+cp old/db.yaml replicas.yaml db-pod.yaml cluster
+run "$NPC" diff manifests cluster
+check diff-owner-and-pods test "$status" = 0 -a "$(cat "$TMP/out")" = '0 connections gained, 0 lost'
+cp new/db.yaml cluster
+run "$NPC" diff manifests cluster
+check diff-owner-named grep -qF -- '- shop/web -> shop/db: tcp/5432' "$TMP/out"
+test_end

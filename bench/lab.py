@@ -6,6 +6,7 @@ The process must be root and must have called private(): nothing outside of it c
 import os
 import subprocess
 import sys
+import time
 
 CLONE_NEWNS = 0x20000
 
@@ -63,6 +64,10 @@ def host(address):
     return f"{address}/{128 if ':' in address else 32}"
 
 
+def nodad(address):
+    return " nodad" if ":" in address else ""  # usable at once
+
+
 def make(namespace, workload):
     """Router, clients (-c) and servers (-s)."""
     spaces = [namespace, f"{namespace}-c", f"{namespace}-s"]
@@ -83,21 +88,23 @@ def make(namespace, workload):
 
 def add_ends(namespace, flows):
     """From now on somebody is there at the ends of these flows (packets were not answered before)."""
-    ip_batch(f"{namespace}-c", [f"addr add {host(s)} dev lo" for s in sorted({f[0] for f in flows})])
-    ip_batch(f"{namespace}-s", [f"addr add {host(d)} dev lo" for d in sorted({f[1] for f in flows})])
+    ip_batch(f"{namespace}-c", [f"addr add {host(s)} dev lo{nodad(s)}" for s in sorted({f[0] for f in flows})])
+    ip_batch(f"{namespace}-s", [f"addr add {host(d)} dev lo{nodad(d)}" for d in sorted({f[1] for f in flows})])
 
 
 class Cost:
     """What a command cost: processor time of it and its children, its greatest memory, kernel memory it left behind."""
 
     def __init__(self, namespace, commands):
-        self.seconds, self.peak = 0.0, 0
+        self.seconds, self.wall, self.peak = 0.0, 0.0, 0
         before = kernel_memory()
         for command, text in commands:
+            start = time.monotonic()
             process = subprocess.Popen(["ip", "netns", "exec", namespace, *command], stdin=subprocess.PIPE, text=True)
             process.stdin.write(text)
             process.stdin.close()
             _, status, usage = os.wait4(process.pid, 0)
+            self.wall += time.monotonic() - start
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode != 0:
                 raise RuntimeError(f"{command} failed")

@@ -4,6 +4,7 @@ workloads and CIDRs as peers, port lists and port ranges. The same arguments giv
 It is kept as plain data, from which kubernetes() writes what npc reads, and layouts.py writes rules
 in the manner of other tools: nothing here comes from npc.
 """
+import copy
 import ipaddress
 import json
 import random
@@ -94,6 +95,14 @@ class Workload:
             ports.add(("TCP", *r.choice(RANGES)))
         return sorted(ports)
 
+    def more(self, local):
+        """The same with one pod more: of the first workload, here or elsewhere."""
+        node = 0 if local else 1
+        slot = sum(p.node == node for p in self.pods)
+        out = copy.copy(self)
+        out.pods = self.pods + [Pod(REPLICAS, 0, node, pod_addresses(node, slot))]
+        return out
+
     # ---- what it means ----
 
     def targets(self, policy):
@@ -155,7 +164,7 @@ class Workload:
         items = []
         for n in range(WORKLOADS // PER_NAMESPACE):
             items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"n{n}"}})
-        items += [kubernetes_pod(p) for p in self.pods] + [self.kubernetes_policy(p) for p in self.policies]
+        items += [self.kubernetes_policy(p) for p in self.policies] + [kubernetes_pod(p) for p in self.pods]
         return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=0)
 
     def kubernetes_policy(self, policy):

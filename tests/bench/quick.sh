@@ -1,0 +1,21 @@
+#!/bin/bash
+# bench/run still works: every layout of the benchmark loads, and lets through exactly the flows that it must
+# (bench/run compares them by conntrack's count). Nothing is timed here.
+# test: once
+. "$(dirname "$0")/../lib.sh"
+test_begin bench
+
+if [ "$(id -u)" != 0 ]; then
+    skip quick 'bench/run needs root'
+elif ! unshare -n true 2>/dev/null; then
+    skip quick 'no network namespaces here'
+else
+    run "$SRC/bench/run" --quick
+    check quick-runs test "$status" = 0
+    [ "$status" = 0 ] || sed 's/^/# /' "$TMP/err" | tail -5
+    for layout in npc-nft npc-iptables npc-iptables-nft pairs kube-router calico-iptables calico-nft; do
+        # loaded, and measured in two families
+        check "quick-$layout" test "$(grep -c "^$layout " "$TMP/out")" = 3
+    done
+fi
+test_end

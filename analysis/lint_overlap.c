@@ -303,15 +303,19 @@ static int peer_order(const void *pa, const void *pb)
 static void report_overlap(struct lint *l, const struct rule *r, const struct peer *outer,
                            const struct peer *inner)
 {
-    if (ipset_intersect(l->a, lint_net(l, outer), lint_net(l, inner)).n == 0) {
+    struct ipset o = lint_net(l, outer), i = lint_net(l, inner);
+    if (ipset_intersect(l->a, o, i).n == 0) {
         return; /* it fills a hole */
     }
-    bool equal = cidr_cmp(outer->cidr, inner->cidr) == 0;
+    bool covered = ipset_covers(o, i), equal = cidr_cmp(outer->cidr, inner->cidr) == 0;
     struct diag *d = INFO(l, NPC314, lint_place(l, inner->at, r->at), STR_FMT " %s " STR_FMT,
-                          STR_ARG(cidr_text(l->a, inner->cidr)), equal ? "repeats" : "is inside",
+                          STR_ARG(cidr_text(l->a, inner->cidr)),
+                          !covered ? "overlaps"
+                          : equal  ? "repeats"
+                                   : "is inside",
                           STR_ARG(cidr_text(l->a, outer->cidr)));
     ALSO(l, d, outer->at, "which is here");
-    HINT(l, d, "remove it");
+    HINT(l, d, covered ? "remove it" : "an exception is of its own cidr only");
 }
 
 void lint_overlapping_cidrs(struct lint *l, const struct lint_at *at)

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Findings and tests of random clusters.
+
+    run_random.py [--seed N] [--count M]
+
+What a finding says is without effect is removed: then npc diff must find no difference. And expectations
+between random pods must fail if, and only if, they are false by the text of the Kubernetes API
+(tests/sim/naive.py, which shares nothing with npc).
+"""
+import ipaddress
+import json
+import random
+import re
+import sys
+
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sim"))
+from pylib.npctest import Suite  # noqa: E402
+import worlds  # noqa: E402
+from naive import Packet, World  # noqa: E402
+
+SIDES = (("ingress", "from"), ("egress", "to"))
+# Findings that say: this could as well not be there.
+DEAD = {"NPC104", "NPC110", "NPC203", "NPC205", "NPC206", "NPC207", "NPC310", "NPC314", "NPC402", "NPC504"}
+
+
+def cluster_policy(rng, number, namespaces, addresses):
+    def pods():
+        return {"namespaces": worlds.namespace_selector(rng, namespaces)} if rng.random() < 0.6 else \
+            {"pods": {"namespaceSelector": worlds.namespace_selector(rng, namespaces), "podSelector": worlds.selector(rng)}}
+
+    def peer(field):
+        if field == "egress" and rng.random() < 0.3:
+            return {"networks": [worlds.ip_block(rng, addresses)["ipBlock"]["cidr"]]}
+        return pods()
+
+    spec = {"tier": "Admin", "priority": number, "subject": pods()}
+    for field, peers in SIDES:
+        spec[field] = []
+        for _ in range(rng.randint(0, 4)):
+            rule = {"action": rng.choice(["Accept", "Deny", "Pass"]), peers: [peer(field) for _ in range(rng.randint(1, 2))]}
+            if rng.random() < 0.6:
+                first = rng.choice([80, 81, 85, 443])
+                rule["protocols"] = [{"tcp": {"destinationPort": {"range": {"start": first, "end": first + rng.choice([1, 10, 400])}}}}]
+            spec[field].append(rule)
+    return {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": {"name": f"cluster-{number}"},
+            "spec": spec}
+
+
+def make(rng):
+    """A cluster whose policies have few targets, so that they overlap."""
+    objs = [o for o in worlds.objects(rng, cluster=0) if o["kind"] != "NetworkPolicy"]
+    namespaces = sorted({o["metadata"]["namespace"] for o in objs if o["kind"] == "Pod"})
+    addresses = [ipaddress.ip_address(a["ip"]) for o in objs if o["kind"] == "Pod" for a in o["status"]["podIPs"]]
+    addresses.append(ipaddress.ip_address("203.0.113.7"))
+    targets = [worlds.selector(rng, 0.5) for _ in range(2)]
+    policies = []
+    for i in range(rng.randint(2, 7)):
+        p = worlds.policy(rng, f"policy-{i}", namespaces[:2], addresses, 3)
+        p["spec"]["podSelector"] = rng.choice(targets)
+        if policies and rng.random() < 0.1:
+            p["spec"] = json.loads(json.dumps(rng.choice(policies)["spec"]))
+        policies.append(p)
+    if rng.random() < 0.4:
+        policies += [cluster_policy(rng, i, namespaces, addresses) for i in range(rng.randint(1, 3))]
+    return objs, policies
+
+
+def emit(policies):
+    """The policies as YAML with one part to a line, and what stands on each line: (policy, field, rule, peer)."""
+    lines, places = [], {}
+
+    def put(text, *place):
+        lines.append(text)
+        places[len(lines)] = place
+
+    for p, obj in enumerate(policies):
+        put("---", p)
+        for key in ("apiVersion", "kind", "metadata"):
+            put(f"{key}: {json.dumps(obj[key])}", p)
+        put("spec:", p)
+        spec = obj["spec"]
+        for key, value in spec.items():
+            if key not in ("ingress", "egress"):
+                put(f"  {key}: {json.dumps(value)}", p)
+        for field, peers in SIDES:
+            if field in spec and not spec[field]:
+                put(f"  {field}: []", p, field)
+            elif field in spec:
+                put(f"  {field}:", p, field)
+                for r, rule in enumerate(spec[field]):
+                    if not rule.get(peers):
+                        put("  - " + json.dumps(rule), p, field, r)
+                        continue
+                    others = {k: v for k, v in rule.items() if k != peers}
+                    put(f"  - {peers}:", p, field, r)
+                    for i, peer in enumerate(rule[peers]):
+                        put("    - " + json.dumps(peer), p, field, r, i)
+                    for k, v in others.items():
+                        put(f"    {k}: {json.dumps(v)}", p, field, r)
+    return "\n".join(lines) + "\n", places
+
+
+def remove(policies, place, finding):
+    """The policies without what the finding is about. None: it is about nothing that could go."""
+    left = json.loads(json.dumps(policies))
+    p, field, r, i = (*place, None, None, None)[:4]
+    spec, number = left[p]["spec"], finding["id"]
+    peers = dict(SIDES).get(field)
+    if number == "NPC310":
+        block = spec[field][r][peers][i]["ipBlock"]
+        text = re.match(r"except (\S+) ", finding["message"]).group(1)
+        block["except"] = [e for e in block["except"] if ipaddress.ip_network(e) != ipaddress.ip_network(text)]
+    elif number == "NPC314" and "overlaps" in finding["message"]:
+        return None
+    elif number == "NPC104":
+        spec[field] = []
+    elif i is not None:
+        del spec[field][r][peers][i]
+        if not spec[field][r][peers]:
+            del spec[field][r]  # an empty list would be everybody
+    elif r is not None:
+        del spec[field][r]
+    elif number in ("NPC110", "NPC504", "NPC205", "NPC206"):
+        del left[p]
+    else:
+        raise ValueError(f"what is {finding}?")
+    return left
+
+
+def text_of(objs):
+    return "\n---\n".join(json.dumps(o) for o in objs) + "\n"
+
+
+class Removal:
+    def __init__(self, suite):
+        self.suite, self.counts = suite, {}
+
+    def run(self, rng):
+        """A problem, or ''."""
+        objs, policies = make(rng)
+        work = self.suite.scratch()
+        text, places = emit(policies)
+        # policyTypes by default depends on the rules that are there: removing one could change it
+        for p in policies:
+            if p["kind"] == "NetworkPolicy" and not p["spec"].get("policyTypes"):
+                p["spec"]["policyTypes"] = ["Ingress"] + (["Egress"] if p["spec"].get("egress") else [])
+        text, places = emit(policies)
+        (work / "policies.yaml").write_text(text)
+        (work / "cluster.yaml").write_text(text_of(objs))
+        r = self.suite.run("check", "-v", "-o", "json", "policies.yaml", "cluster.yaml", cwd=work)
+        if r.status not in (0, 1):
+            return f"status {r.status}\n{r.diag}"
+        for d in json.loads(r.text)["diagnostics"]:
+            if d["id"] not in DEAD or d.get("file") != "policies.yaml":
+                continue
+            left = remove(policies, places[d["line"]], d)
+            if left is None:
+                continue
+            (work / "left.yaml").write_text(emit(left)[0])
+            diff = self.suite.run("diff", "--with", "cluster.yaml", "policies.yaml", "left.yaml", cwd=work)
+            if diff.status != 0:
+                return f"{d['line']}: {d['id']} {d['message']}\n{diff.text}{diff.diag}\n{text}"
+            self.counts[d["id"]] = self.counts.get(d["id"], 0) + 1
+        return ""
+
+
+def reaches(world, a, b, protocol, port):
+    """Whether every address of a reaches those of b, or none does, by family; None: no common family, or both."""
+    answers = {world.forwards(Packet(x, y, protocol, dport=port)) for x in a.addresses for y in b.addresses if x.version == y.version}
+    return answers
+
+
+def expectations(suite, rng):
+    """A problem, or ''."""
+    objs, policies = make(rng)
+    world = World(objs + policies)
+    pods = [p for p in world.pods if p.is_pod and p.addresses]
+    lines, wrong = [], set()
+    for _ in range(60):
+        if len(pods) < 2:
+            break
+        a, b = rng.sample(pods, 2)
+        protocol, port = rng.choice(["TCP", "UDP"]), rng.choice([80, 81, 443, 53, 8080, rng.randint(1, 65535)])
+        answers = reaches(world, a, b, protocol, port)
+        if not answers:
+            continue
+        verdict = rng.choice(["allow", "deny"])
+        ends = [f"pods in-{p.name}=x in all namespaces" for p in (a, b)]
+        lines.append(f"  expect {verdict} {ends[0]} -> {ends[1]} on {protocol.lower()}/{port}")
+        if answers != {verdict == "allow"}:
+            wrong.add(len(lines) + 1)
+    for o in objs:
+        if o["kind"] == "Pod":  # a label of its own, which no policy looks at
+            o["metadata"]["labels"][f"in-{o['metadata']['name']}"] = "x"
+    work = suite.scratch()
+    (work / "cluster.yaml").write_text(text_of(objs + policies))
+    (work / "in.npc").write_text('test "t" {\n' + "\n".join(lines) + "\n}\n")
+    r = suite.run("check", "-o", "json", ".", cwd=work)
+    if r.status not in (0, 1):
+        return f"status {r.status}\n{r.diag}"
+    found = json.loads(r.text)["diagnostics"]
+    failed = {d["line"] for d in found if d["id"] == "NPC516"}
+    if lines and (failed != wrong or any(d["id"] == "NPC510" for d in found)):
+        return f"failed {sorted(failed)}, wrong {sorted(wrong)}\n" + (work / "in.npc").read_text() + \
+            "\n".join(f"{d.get('line')}: {d['message']}" for d in found if d["id"] in ("NPC516", "NPC510"))
+    return ""
+
+
+def main():
+    suite = Suite(__doc__, count=25)
+    removal = Removal(suite)
+    problem = ""
+    for i in range(suite.args.count):
+        problem = problem or removal.run(random.Random(f"{suite.args.seed}/removal/{i}"))
+        if problem:
+            problem = f"world {i} of seed {suite.args.seed}: {problem}"
+            break
+    suite.check("lint/random/removal", problem)
+    suite.note(f"removed: {sorted(removal.counts.items())}")
+    suite.check("lint/random/all-kinds", "" if suite.short or problem or len(removal.counts) >= len(DEAD) - 2
+                else f"only {sorted(removal.counts)}")
+    problem = ""
+    for i in range(suite.args.count):
+        problem = expectations(suite, random.Random(f"{suite.args.seed}/expect/{i}"))
+        if problem:
+            problem = f"world {i} of seed {suite.args.seed}: {problem}"
+            break
+    suite.check("lint/random/expectations", problem)
+    return suite.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

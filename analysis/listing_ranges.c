@@ -1,7 +1,8 @@
 /*
  * External addresses in a listing. A world cuts them wherever some policy tells neighbours apart;
  * for one other end most of the cuts mean nothing, so neighbours with the same traffic are one
- * range. What lies between two of them and is nobody's external address does not separate them.
+ * range. What lies between two of them and is nobody's external address does not separate them, and
+ * a range begins and ends with an external address: so it is the same however policies are spelled.
  */
 #include "analysis/listing_priv.h"
 
@@ -15,6 +16,24 @@ static int tile_order(const void *pa, const void *pb)
     return ip_cmp(a->range.first, b->range.first);
 }
 
+static bool is_external(const struct world *w, enum family f, struct ip ip)
+{
+    uint32_t class_id = world_find_address(w, f, ip);
+    return class_id != ID_NONE && w->classes[class_id].kind == EP_RANGE;
+}
+
+/* A range of a world without the addresses of the inventory at its ends; some other is in it. */
+static struct ip_range trim(const struct world *w, enum family f, struct ip_range r)
+{
+    while (!is_external(w, f, r.first)) {
+        r.first = ip_next(r.first);
+    }
+    while (!is_external(w, f, r.last)) {
+        r.last = ip_prev(r.last);
+    }
+    return r;
+}
+
 void ranges_prepare(struct lister *l)
 {
     for (size_t d = 0; d < DIRECTIONS; d++) {
@@ -24,7 +43,8 @@ void ranges_prepare(struct lister *l)
     for (uint32_t i = 0; i < l->w->nclasses; i++) {
         const struct endpoint_class *c = &l->w->classes[i];
         for (size_t k = 0; c->kind == EP_RANGE && k < c->ranges.n; k++) {
-            vec_push(l->arena, &l->tiles[c->family], (struct tile){c->ranges.v[k], i});
+            struct ip_range range = trim(l->w, c->family, c->ranges.v[k]);
+            vec_push(l->arena, &l->tiles[c->family], (struct tile){range, i});
         }
     }
     for (size_t f = 0; f < FAMILIES; f++) {
@@ -34,7 +54,7 @@ void ranges_prepare(struct lister *l)
     }
 }
 
-/* The number of the tile that begins at an address. */
+/* The number of the first tile that does not begin before an address. */
 static size_t tile_at(const struct tile *tiles, size_t n, struct ip first)
 {
     size_t low = 0, high = n;
@@ -52,13 +72,14 @@ static size_t tile_at(const struct tile *tiles, size_t n, struct ip first)
 struct ipset ranges_of_class(const struct lister *l, const struct endpoint_class *c)
 {
     struct ipset out = {ARENA_NEW_ARRAY(l->arena, c->ranges.n, struct ip_range), 0};
+    const struct tile *tiles = l->tiles[c->family].v;
     size_t before = SIZE_MAX;
     for (size_t i = 0; i < c->ranges.n; i++) {
-        size_t at = tile_at(l->tiles[c->family].v, l->tiles[c->family].n, c->ranges.v[i].first);
+        size_t at = tile_at(tiles, l->tiles[c->family].n, c->ranges.v[i].first);
         if (i > 0 && at == before + 1) {
-            out.v[out.n - 1].last = c->ranges.v[i].last;
+            out.v[out.n - 1].last = tiles[at].range.last;
         } else {
-            out.v[out.n++] = c->ranges.v[i];
+            out.v[out.n++] = tiles[at].range;
         }
         before = at;
     }

@@ -203,7 +203,9 @@ class Trial:
                     self.differ(level, table.allowed(b, a), b, a, everything or self.wanted(b, a))
 
     def check_merged(self, table):
-        """Neighbouring ranges with the same traffic are one, whatever the inventory has between them."""
+        """Neighbouring ranges with the same traffic are one, whatever the inventory has between them, and
+        their ends are external."""
+        listing.demand(not table.range_ends() & self.world._inventory, "a range ends with an address of the inventory")
         for (address, side), found in table.ranges.items():
             found = sorted(found, key=lambda rm: int(rm[0].first))
             for (r, m), (s, n) in zip(found, found[1:]):

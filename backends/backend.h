@@ -22,7 +22,11 @@ struct emit_options {
     size_t nfailsafe;
     bool allow_raw;
     struct str from, from_name; /* BACKEND_FROM: an earlier output, and what it is called */
+    bool log;                   /* log packets that are dropped */
+    uint32_t log_rate;          /* lines a second of each class; 0: LOG_RATE */
 };
+
+enum { LOG_RATE = 5 };
 
 struct emit { /* what emit() is given */
     struct ctx *ctx;
@@ -64,6 +68,9 @@ struct backend {
 #define BACKEND(name) extern const struct backend backend_##name;
 #include "backends/backends.def"
 #undef BACKEND
+
+/* Lines a second, 0 without --log. */
+uint32_t emit_log_rate(const struct emit_options *o);
 
 /* All backends, in the order of backends.def; NULL ends the list. */
 const struct backend *const *backends_all(void);

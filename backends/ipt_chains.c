@@ -2,6 +2,7 @@
 #include "backends/ipt_chains.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,4 +175,14 @@ void ipt_put_return(struct buf *body)
 void ipt_put_goto(struct buf *body, struct str chain)
 {
     buf_printf(body, "-g " STR_FMT "\n", STR_ARG(chain));
+}
+
+void ipt_put_log(struct buf *body, uint32_t rate, struct str prefix)
+{
+    if (rate > 0) {
+        buf_printf(body,
+                   "-m limit --limit %" PRIu32 "/second --limit-burst %" PRIu32
+                   " -j LOG --log-prefix \"" STR_FMT "\"\n",
+                   rate, 2 * rate, STR_ARG(prefix));
+    }
 }

@@ -53,5 +53,7 @@ void ipt_put_match(struct buf *body, const struct port_match *m);
 void ipt_put_comment(struct buf *body, struct str text); /* of the comment alphabet */
 void ipt_put_return(struct buf *body);
 void ipt_put_goto(struct buf *body, struct str chain);
+/* A log line, at most `rate` a second; nothing if that is 0. */
+void ipt_put_log(struct buf *body, uint32_t rate, struct str prefix);
 
 #endif

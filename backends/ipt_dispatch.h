@@ -31,9 +31,17 @@ extern const struct ipt_shapes ipt_shapes_plain, ipt_shapes_paired;
 bool ipt_dispatch(struct ipt_side *s, const struct ipt_shapes *shapes, const char *root,
                   struct cidr *gate);
 
-/* Adds the chain `root` that ends denied packets: `body` first, then the self tree over `addrs`
- * (may be none). Every address that a workload has counts as its own. */
-bool ipt_self(struct ipt_table *t, const struct inventory *inv, struct addr_list addrs,
-              const struct ipt_shapes *shapes, const char *root, struct buf *body);
+/* The chain that ends denied packets. */
+struct ipt_deny {
+    struct str root;   /* its name */
+    const char *keeps; /* rules for what is never denied */
+    const char *end;   /* rules for the rest */
+    const struct tree_shape *shape;
+};
+
+/* Adds it: `keeps`, then a tree over `addrs` (rising, may be none) for what they send to their own
+ * pod's addresses, then `end`. */
+bool ipt_self(struct ipt_table *t, const struct bound *b, struct addr_list addrs,
+              const struct ipt_deny *deny);
 
 #endif

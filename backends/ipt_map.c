@@ -2,12 +2,17 @@
 #include "backends/ipt_map.h"
 
 #include "backends/kernel_comment.h"
+#include "backends/kernel_names.h"
 
 #include <inttypes.h>
 
-void ipt_map_init(struct ipt_map *m, struct ctx *c)
+void ipt_map_init(struct ipt_map *m, struct ctx *c, enum family f, bool log)
 {
-    *m = (struct ipt_map){.ctx = c, .chains = buf_new(&c->arena), .rules = buf_new(&c->arena)};
+    *m = (struct ipt_map){.ctx = c,
+                          .family = f,
+                          .log = log,
+                          .chains = buf_new(&c->arena),
+                          .rules = buf_new(&c->arena)};
     strmap_init(&m->by_grant, &c->arena);
 }
 
@@ -68,7 +73,12 @@ void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,
     open_chain(m, d, chain);
     buf_puts(m->chains, ", \"member\": ");
     put_joined(m->chains, a, class->example->ns, '/', class->example->name);
-    buf_printf(m->chains, ", \"addresses\": %zu,\n         \"policies\": [", class->addrs.n);
+    buf_printf(m->chains, ", \"addresses\": %zu", class->addrs.n);
+    if (m->log) {
+        buf_puts(m->chains, ", \"log\": ");
+        buf_json_string(m->chains, kernel_log_prefix(a, d, kernel_log_class(a, m->family, class)));
+    }
+    buf_puts(m->chains, ",\n         \"policies\": [");
     for (size_t i = 0; i < class->npolicies; i++) {
         buf_puts(m->chains, i > 0 ? ",\n                      " : "");
         put_policy(m->chains, class->policies[i]);

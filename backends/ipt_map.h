@@ -15,7 +15,8 @@
  *            "pairs": [["10.0.0.5", 0, 1]]}],
  *        "rules": [{"policy": "shop/web", "rule": "ingress[1]", "at": "web.yaml:20"}]}]}
  *
- * The chain of a class has its first member, how many addresses, and the policies that isolate it;
+ * The chain of a class has its first member, how many addresses, with --log the prefix of its log
+ * lines ("log": "npc:i-abcdefgh "), and the policies that isolate it;
  * a chain that finds peers has all rules that it allows by, each with the ipsets that hold its
  * peers. Equal classes share a chain, which then stands there once for each. The chain of peers
  * that may reach the same has how many addresses they are, and for each local address, or prefix of
@@ -28,6 +29,8 @@
 
 struct ipt_map { /* of one family */
     const struct ctx *ctx;
+    enum family family;
+    bool log;
     struct buf *chains; /* JSON objects */
     struct buf *rules;  /* the same, of the rules that pairs are allowed by */
     struct strmap by_grant;
@@ -39,7 +42,8 @@ struct ipt_source { /* why a chain allows something */
     struct str sets[2]; /* of pods, of networks; empty: compared one by one */
 };
 
-void ipt_map_init(struct ipt_map *m, struct ctx *c);
+/* `log`: with --log, classes have the prefix of their log lines. */
+void ipt_map_init(struct ipt_map *m, struct ctx *c, enum family f, bool log);
 
 /* The chain that holds the rules of a class. */
 void ipt_map_class(struct ipt_map *m, enum direction d, struct str chain,

@@ -33,7 +33,10 @@ struct ipt_side {
     struct ipt_map *map;
     const struct bound_side *bound;
     enum direction direction;
-    struct str deny;     /* the chain where denied packets go */
+    struct str deny;   /* the chain where denied packets go; with log each class has one */
+    uint32_t log_rate; /* log lines a second of each class; 0: no log */
+    const char *keeps; /* with log: rules for what is never denied */
+    const struct bound *whole;
     struct strmap peers; /* pointers to grants, to struct ipt_peers */
     struct strmap pods;  /* lists of peer classes, to struct ipt_selection */
     struct strmap nets;  /* sets of ranges, to struct ipt_selection */

@@ -21,6 +21,7 @@
 #include "backends/backend.h"
 #include "backends/ipt_pairs.h"
 #include "backends/kernel_comment.h"
+#include "backends/kernel_names.h"
 
 #include <stdlib.h>
 
@@ -58,6 +59,9 @@ static struct ipt_side side_of(struct rules *r, enum direction d, const char *de
         .bound = &r->sides[d],
         .direction = d,
         .deny = str_of(deny),
+        .log_rate = emit_log_rate(r->e->options),
+        .keeps = node_keeps[r->table.family],
+        .whole = r->e->bound,
     };
     ipt_side_init(&side);
     return side;
@@ -110,10 +114,9 @@ static struct addr_list isolated_addrs(const struct rules *r)
 static bool put_node(struct rules *r)
 {
     struct arena *a = &r->e->ctx->arena;
-    struct buf *forward = buf_new(a), *deny = buf_new(a);
+    struct buf *forward = buf_new(a);
     struct addr_list isolated = isolated_addrs(r);
     if (isolated.n > 0) {
-        buf_puts(deny, node_keeps[r->table.family]);
         buf_puts(forward, ESTABLISHED);
         r->shapes = &ipt_shapes_plain;
         for (enum direction d = 0; d < DIRECTIONS; d++) {
@@ -121,7 +124,10 @@ static bool put_node(struct rules *r)
             r->paired[d] = ipt_pairs_plan(&r->side[d]);
             r->shapes = r->paired[d] ? &ipt_shapes_paired : r->shapes;
         }
-        if (!ipt_self(&r->table, &r->e->program->inv, isolated, r->shapes, "NPC-DENY", deny) ||
+        const struct ipt_deny deny = {STR("NPC-DENY"), node_keeps[r->table.family], "-j DROP\n",
+                                      &r->shapes->self};
+        if ((emit_log_rate(r->e->options) == 0 &&
+             !ipt_self(&r->table, r->e->bound, isolated, &deny)) ||
             !put_direction(r, DIR_EGRESS, forward) || !put_direction(r, DIR_INGRESS, forward)) {
             return false;
         }
@@ -181,6 +187,7 @@ static void put_failsafe(const struct rules *r, struct buf *body)
 /* What a host keeps whatever its policies say; only packets that they deny come here. */
 static void put_host_deny(struct rules *r, enum direction d, struct buf *body)
 {
+    const struct emit_options *o = r->e->options;
     enum family f = r->table.family;
     if (d == DIR_INGRESS) {
         put_failsafe(r, body);
@@ -192,6 +199,9 @@ static void put_host_deny(struct rules *r, enum direction d, struct buf *body)
         buf_printf(body, "%s%s ", match, icmp->type);
         put_keep(body, "", icmp->what);
     }
+    ipt_put_log(body, emit_log_rate(o),
+                kernel_log_prefix(body->arena, d,
+                                  kernel_log_class(body->arena, f, &r->sides[d].targets[0])));
     buf_puts(body, "-j DROP\n");
 }
 
@@ -295,7 +305,7 @@ static bool iptables_emit(struct emit *e)
                   o->max_elements != 0 ? o->max_elements : e->ctx->limits.elements);
     for (enum family f = 0; f < FAMILIES; f++) {
         families[f] = (struct rules){.e = e, .sets = &sets, .sides = e->bound->side[f]};
-        ipt_map_init(&families[f].map, e->ctx);
+        ipt_map_init(&families[f].map, e->ctx, f, e->options->log);
         ipt_table_init(&families[f].table, e->ctx, &names, f);
         if (!(o->scope == BIND_HOST ? put_host : put_node)(&families[f])) {
             return false;

@@ -8,7 +8,7 @@
 #include <sha2.h>
 #include <string.h>
 
-enum { SLUG_LENGTH = 7, HASH_BYTES = KERNEL_NAME_BITS / 8 };
+enum { SLUG_LENGTH = 7, HASH_BYTES = KERNEL_NAME_BITS / 8, LOG_BITS = 40 };
 
 void kernel_names_init(struct kernel_names *t, struct ctx *c, unsigned bits)
 {
@@ -102,4 +102,24 @@ bool kernel_name(struct kernel_names *t, struct str slug, const struct str *part
     diag_hint(&t->ctx->diags, d,
               "rename one of the policies; sharing a name would mix their rules");
     return false;
+}
+
+struct str kernel_log_class(struct arena *a, enum family f, const struct target_class *t)
+{
+    if (t == NULL) {
+        return STR("all");
+    }
+    return t->addrs.n > 0 ? ip_text(a, f, t->addrs.v[0]) : STR("host");
+}
+
+struct str kernel_log_prefix(struct arena *a, enum direction d, struct str class)
+{
+    const struct str parts[] = {STR("log"), str_of(direction_name(d)), class};
+    unsigned char hash[HASH_BYTES];
+    hash_key(key_of_parts(a, parts, 3), LOG_BITS, hash);
+    struct buf *b = buf_new(a);
+    buf_printf(b, "npc:%c-", direction_name(d)[0]);
+    put_base32(b, hash, LOG_BITS / 8);
+    buf_putc(b, ' ');
+    return buf_text(b);
 }

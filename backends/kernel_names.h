@@ -11,7 +11,7 @@
 #ifndef NPC_BACKENDS_KERNEL_NAMES_H
 #define NPC_BACKENDS_KERNEL_NAMES_H
 
-#include "base/ctx.h"
+#include "ir/bind.h"
 
 #define KERNEL_NAME_LENGTH 28
 #define KERNEL_NAME_BITS   80
@@ -30,5 +30,19 @@ void kernel_names_init(struct kernel_names *t, struct ctx *c, unsigned bits);
  * that name already; NPC903 was reported at `at`. */
 bool kernel_name(struct kernel_names *t, struct str slug, const struct str *parts, size_t nparts,
                  struct span at, struct str *name);
+
+/*
+ * The prefix of the log lines about packets that a class drops, with a blank behind it:
+ *
+ *     npc:i-abcdefgh        npc:[ie]-[a-z2-7]{8}
+ *
+ * i is ingress, e egress; the rest is base32 of the first 40 bits of SHA-256 over direction and
+ * `class`: its lowest address, "host" of a machine whose address is not known, or "all" where a
+ * rule speaks for all classes. Whoever has the input (or NAME.map, which lists them) can make it
+ * again. iptables takes 29 bytes, nft 127.
+ */
+struct str kernel_log_prefix(struct arena *a, enum direction d, struct str class);
+/* The name of a class as above; NULL is all classes. */
+struct str kernel_log_class(struct arena *a, enum family f, const struct target_class *t);
 
 #endif

@@ -209,12 +209,18 @@ static const char *const node_keeps[FAMILIES] = {
                 "\t\ticmpv6 type 136 accept\n",
 };
 
-static void put_deny(struct buf *out, enum family f)
+/* With --log the drop stands behind the log, in the chain that denies. */
+static void put_drop(struct buf *out, const struct emit *e)
+{
+    buf_puts(out, e->options->log ? "\t}\n" : "\t\tdrop\n\t}\n");
+}
+
+static void put_deny(struct buf *out, const struct emit *e, enum family f)
 {
     buf_puts(out, "\n\tchain npc_deny {\n\t\tmeta priority set none\n"); /* it may be a class */
     buf_puts(out, node_keeps[f]);
     buf_printf(out, "\t\t%s saddr . %s daddr @self accept\n", table_family[f], table_family[f]);
-    buf_puts(out, "\t\tdrop\n\t}\n");
+    put_drop(out, e);
 }
 
 /* Every local pod with itself, in the part of ingress for want of a better place. */
@@ -262,7 +268,7 @@ static bool write_node(const struct job *j, enum family f, struct side_parts *s,
     ok = ok && self_set(&s->of[DIR_INGRESS], j->emit->bound->self[f], j->emit->bound->nself[f]);
     if (ok) {
         put_forward(text, s);
-        put_deny(text, f);
+        put_deny(text, j->emit, f);
     }
     return ok;
 }
@@ -313,7 +319,7 @@ static void put_host_deny(struct buf *out, const struct emit *e, enum family f, 
         nft_item_match(out, f, item);
         buf_puts(out, "accept comment \"failsafe\"\n");
     }
-    buf_puts(out, "\t\tdrop\n\t}\n");
+    put_drop(out, e);
 }
 
 /* The hook is the match, whatever addresses the machine has. */

@@ -260,8 +260,7 @@ static struct nft_keyed *class_entries(struct classes *c, struct id_list classes
 
 static void deny_rule(struct classes *c)
 {
-    nft_rule(c->part);
-    nft_rule_end(c->part, c->part->deny, c->self);
+    nft_deny_end(c->part, c->target, c->self);
 }
 
 /* The chain that decides by class; entered by goto only. */

@@ -127,8 +127,7 @@ static void deny_rule(struct global *g)
 {
     const struct nft_part *p = g->part;
     const struct npolicy *first = p->side->targets[0].policies[0];
-    nft_rule(g->part);
-    nft_rule_end(g->part, p->deny,
+    nft_deny_end(g->part, NULL,
                  kernel_comment_isolation(p->ctx, p->arena, first, p->direction,
                                           g->policies.keys.n - 1, KERNEL_COMMENT_NFT));
 }

@@ -16,6 +16,8 @@
  */
 #include "backends/nft_priv.h"
 
+#include "backends/kernel_names.h"
+
 struct writer {
     const struct emit *emit;
     struct buf *out;
@@ -83,6 +85,11 @@ static void put_chain(struct writer *w, const struct nft_part *p, const struct n
     const struct workload *m = t->example;
     put_string(w, "member", str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(m->ns), STR_ARG(m->name)));
     buf_printf(w->out, ", \"addresses\": %zu", t->addrs.n);
+    if (w->emit->options->log) {
+        buf_puts(w->out, ", \"log\": ");
+        buf_json_string(w->out,
+                        kernel_log_prefix(a, p->direction, kernel_log_class(a, p->family, t)));
+    }
     put_policies(w, t);
     put_rules(w, t);
     buf_putc(w->out, '}');

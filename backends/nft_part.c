@@ -4,6 +4,10 @@
  */
 #include "backends/nft_priv.h"
 
+#include "backends/kernel_names.h"
+
+#include <inttypes.h>
+
 const struct nft_tuning nft_tuning_default = {
     .small_range = 4,
     .expand_elements = 1024,
@@ -41,9 +45,12 @@ void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tu
         /* Egress of a pod is decided before ingress of the other: it goes on where it is allowed.
          */
         .allow = ingress || host ? "accept" : "return",
-        .deny = !host     ? "goto npc_deny"
-                : ingress ? "goto npc_deny_in"
-                          : "goto npc_deny_out",
+        .deny = str_printf(&e->ctx->arena, "%s npc_deny%s", e->options->log ? "jump" : "goto",
+                           !host     ? ""
+                           : ingress ? "_in"
+                                     : "_out")
+                    .p,
+        .log_rate = emit_log_rate(e->options),
         .tuning = tuning,
         .max_elements = limit > 0 ? limit : e->ctx->limits.elements,
     };
@@ -267,6 +274,20 @@ void nft_rule_end(struct nft_part *p, const char *verdict, struct str comment)
         buf_printf(p->text, " comment \"" STR_FMT "\"", STR_ARG(comment));
     }
     buf_putc(p->text, '\n');
+}
+
+void nft_deny_end(struct nft_part *p, const struct target_class *t, struct str comment)
+{
+    nft_rule(p);
+    nft_rule_end(p, p->deny, comment);
+    if (p->log_rate > 0) {
+        const struct str class = kernel_log_class(p->arena, p->family, t);
+        const struct str prefix = kernel_log_prefix(p->arena, p->direction, class);
+        buf_printf(p->text,
+                   "\t\tlimit rate %" PRIu32 "/second burst %" PRIu32
+                   " packets log prefix \"" STR_FMT "\"\n\t\tdrop\n",
+                   p->log_rate, 2 * p->log_rate, STR_ARG(prefix));
+    }
 }
 
 struct str nft_comment(const struct nft_part *p, const struct grant *g)

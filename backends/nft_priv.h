@@ -76,7 +76,8 @@ struct nft_part {
     struct id_vec values; /* of classes, by id; nets are numbered behind the peers */
     struct intern taken;  /* those values */
     const char *allow;    /* verdict */
-    const char *deny;     /* goto of where denied packets end */
+    const char *deny;     /* goto of where denied packets end; with log a jump: they come back */
+    uint32_t log_rate;    /* log lines a second; 0: no log */
     const struct nft_tuning *tuning;
     size_t max_elements, elements;
     size_t global_elements; /* that they would be with the target's address in each key */
@@ -117,6 +118,9 @@ void nft_chain_end(struct nft_part *p);
 struct buf *nft_rule(struct nft_part *p);
 /* Ends a rule with the verdict and a comment (may be empty). */
 void nft_rule_end(struct nft_part *p, const char *verdict, struct str comment);
+/* The end of a chain: what it has not allowed is denied, and logged if it is to be. The class is
+ * NULL where the chain is of all. */
+void nft_deny_end(struct nft_part *p, const struct target_class *t, struct str comment);
 /* The comment of a rule that comes from this grant. */
 struct str nft_comment(const struct nft_part *p, const struct grant *g);
 

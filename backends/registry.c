@@ -158,3 +158,8 @@ bool backend_run(const struct backend *b, struct emit *e)
     }
     return b->emit(e);
 }
+
+uint32_t emit_log_rate(const struct emit_options *o)
+{
+    return !o->log ? 0 : o->log_rate > 0 ? o->log_rate : LOG_RATE;
+}

@@ -37,6 +37,8 @@ static const struct option binding[] = {
     {OPT_BINDING, "ipblock", 0, "any|external", "whether ipBlock matches pods' addresses (any)"},
     {OPT_BINDING, "failsafe", 0, "PORTS", "kept open to a --host, or none (tcp/22)"},
     {OPT_BINDING, "max-elements", 0, "N", "most set elements or rules (16000000)"},
+    {OPT_BINDING, "log", 0, NULL, "log dropped packets"},
+    {OPT_BINDING, "log-rate", 0, "N", "log lines a second for each class of pods (5)"},
     {0},
 };
 const struct option_group options_binding = {"Rules for a kernel", binding};

@@ -200,6 +200,22 @@ static bool set_from(struct npc *n, struct str option, struct str value)
     return file_read(n, str_dup(&n->ctx.arena, value).p, MOST, &n->emit.from);
 }
 
+static bool set_log(struct npc *n, struct str option, struct str value)
+{
+    (void)option, (void)value;
+    n->emit.log = true;
+    return true;
+}
+
+/* xt_limit counts in ten thousandths of a second. */
+static bool set_log_rate(struct npc *n, struct str option, struct str value)
+{
+    if (!str_to_u32(value, 10000, &n->emit.log_rate) || n->emit.log_rate == 0) {
+        return bad_value(n, option, value, "it must be a number from 1 to 10000");
+    }
+    return true;
+}
+
 static const struct option {
     struct str name;
     bool flag; /* takes no value */
@@ -218,6 +234,8 @@ static const struct option {
     {STR_INIT("ipblock"), false, set_ipblock},
     {STR_INIT("failsafe"), false, set_failsafe},
     {STR_INIT("max-elements"), false, set_max_elements},
+    {STR_INIT("log"), true, set_log},
+    {STR_INIT("log-rate"), false, set_log_rate},
     {STR_INIT("from"), false, set_from},
 };
 #define NOPTIONS (sizeof options / sizeof options[0])

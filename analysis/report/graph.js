@@ -29,7 +29,8 @@ function drawBadge(item) {
 
 function subtitle(item) {
     if (item.kind === "group") {
-        return `${count(item.size, groupNoun(item.group))}${item.canExpand ? ", " + count(item.units.length, "class", "classes") : ""}`;
+        const size = count(item.size, groupNoun(item.group));
+        return item.canExpand ? `${size}, ${count(item.units.length, "class", "classes")}` : size;
     }
     if (item.size > 1) {
         return count(item.size, groupNoun(item.group));
@@ -44,7 +45,7 @@ function groupNoun(group) {
 function describeItem(item) {
     const words = [item.title, subtitle(item)];
     for (const [direction, name] of [[INGRESS, "ingress"], [EGRESS, "egress"]]) {
-        const state = { closed: "isolated", open: "not isolated", mixed: "partly isolated" }[isolation(item, direction)];
+        const state = ISOLATION_WORDS[isolation(item, direction)];
         words.push(state ? `${name} ${state}` : null);
     }
     const found = findingsOf(item).length;
@@ -56,7 +57,8 @@ function drawCard(card) {
     const { item } = card;
     const group = svg("g", {
         class: `card ${item.kind} ${item.group.kind}`, transform: `translate(${card.x} ${card.y})`,
-        role: "button", tabindex: -1, "aria-label": describeItem(item), "data-key": item.key, "data-side": card.side || null,
+        role: "button", tabindex: -1, "aria-label": describeItem(item),
+        "data-key": item.key, "data-side": card.side || null,
     },
     svg("title", null, describeItem(item)),
     item.size > 1 ? svg("rect", { class: "stack", x: 4, y: 4, width: CARD.width, height: CARD.height, rx: 6 }) : null,
@@ -73,7 +75,8 @@ function drawBox(box) {
     if (box.bare) {
         return null;
     }
-    return svg("g", { class: `box ${box.group.kind}`, transform: `translate(${box.x} ${box.y})`, "data-group": box.group.key },
+    const at = `translate(${box.x} ${box.y})`;
+    return svg("g", { class: `box ${box.group.kind}`, transform: at, "data-group": box.group.key },
         svg("rect", { width: box.width, height: box.height, rx: 10 }),
         svg("text", { class: "boxname", x: BOX.pad, y: 20 }, fitText(box.title, box.width - 50, "bold 13px")),
         box.group.units.length > 1 ? svg("text", { class: "fold", x: box.width - 22, y: 20 }, "−") : null);
@@ -123,7 +126,8 @@ function drawArrow(arrow) {
 function drawHeads() {
     return svg("defs", null, ["decided", "undecided", "external"].map((kind) =>
         svg("marker", { id: `head-${kind}`, class: `head ${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4,
-            markerUnits: "userSpaceOnUse", markerWidth: 10, markerHeight: 10, orient: "auto-start-reverse" }, svg("path", { d: "M0 0L8 4L0 8Z" }))));
+            markerUnits: "userSpaceOnUse", markerWidth: 10, markerHeight: 10, orient: "auto" },
+        svg("path", { d: "M0 0L8 4L0 8Z" }))));
 }
 
 // Edges of one item that are all alike, with most of the others: one short arrow says it. Returns the bundles, and
@@ -172,7 +176,8 @@ function chooseStubs(arrows, sel) {
 }
 
 function drawBundle({ end, item, edges }, place, cards) {
-    const card = cards.find((candidate) => candidate.item === item && candidate.side !== (end === "to" ? "from" : "to"));
+    const other = end === "to" ? "from" : "to";
+    const card = cards.find((candidate) => candidate.item === item && candidate.side !== other);
     const text = edgeText(edges[0]);
     const label = `${itemName(item)} ${end === "to" ? "from" : "to"} ${edges.length} others: ${text}`;
     const [x, y] = [end === "to" ? card.x - STUB : card.x + CARD.width + 4, card.y + CARD.height - 8 - 7 * place];
@@ -224,7 +229,8 @@ function drawGraph(root, shown, state) {
         svg("g", { class: "cards" }, placed.cards.map(drawCard)));
     const { top, width, height } = frame(placed);
     root.setAttribute("viewBox", `0 ${top} ${width} ${height}`);
-    return { ...placed, width, height, hint, depends: hint !== "" || placed.arrows.some((arrow) => arrow.stub || isOf(arrow.edge, state.sel)) };
+    const depends = hint !== "" || placed.arrows.some((arrow) => arrow.stub || isOf(arrow.edge, state.sel));
+    return { ...placed, width, height, hint, depends };
 }
 
 // Marks what is selected and what belongs to it, and the rest as aside.
@@ -261,14 +267,17 @@ function cardTowards(placed, card, dx, dy) {
     return best;
 }
 
+const USED_ATTRIBUTES = ["tabindex", "role", "aria-label", "data-key", "data-side", "data-edge", "data-group"];
+
 // The graph as a file of its own: in the colours of now, without what only helps to use it.
 function exportGraph(root) {
     const copy = root.cloneNode(true);
     const box = root.viewBox.baseVal;
     copy.querySelectorAll(".hit, .fold").forEach((node) => node.remove());
-    copy.querySelectorAll(".aside, .selected, .near").forEach((node) => node.classList.remove("aside", "selected", "near"));
-    copy.querySelectorAll("[tabindex], [role]").forEach((node) => {
-        ["tabindex", "role", "aria-label", "data-key", "data-side", "data-edge", "data-group"].forEach((name) => node.removeAttribute(name));
+    const marks = ["aside", "selected", "near"];
+    copy.querySelectorAll("[class]").forEach((node) => node.classList.remove(...marks));
+    copy.querySelectorAll("*").forEach((node) => {
+        USED_ATTRIBUTES.forEach((name) => node.removeAttribute(name));
     });
     for (const name of [...copy.getAttributeNames()]) {
         copy.removeAttribute(name);
@@ -277,7 +286,8 @@ function exportGraph(root) {
     copy.setAttribute("viewBox", `0 ${box.y} ${box.width} ${box.height}`);
     copy.setAttribute("width", box.width);
     copy.setAttribute("class", "graph");
-    copy.prepend(svg("style", null, graphStyle()), svg("rect", { class: "ground", y: box.y, width: "100%", height: "100%" }));
+    const ground = svg("rect", { class: "ground", y: box.y, width: "100%", height: "100%" });
+    copy.prepend(svg("style", null, graphStyle()), ground);
     return new XMLSerializer().serializeToString(copy) + "\n";
 }
 

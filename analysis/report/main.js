@@ -89,7 +89,8 @@ function draw() {
         refocus(focused);
     }
     const hint = state.view === "graph" || shown.limited ? placed.hint : "";
-    byId("note").textContent = hint || `${count(shown.items.length, "item")}, ${count(shown.edges.length, "flow")} shown`;
+    const counts = `${count(shown.items.length, "item")}, ${count(shown.edges.length, "flow")} shown`;
+    byId("note").textContent = hint || counts;
     byId("all").closest("label").hidden = !hint || shown.limited;
     mark();
 }
@@ -155,7 +156,8 @@ function fillPage() {
     const workloads = new Set(classes.filter((cls) => cls.kind === "workload").flatMap((cls) =>
         cls.members.map((member) => memberName(cls, member)))).size;
     const facts = [count(workloads, "workload"), count(data.namespaces.length, "namespace"),
-        count(policies.length, "policy", "policies"), count(countConnections(), "connection"), count(findings.length, "finding")];
+        count(policies.length, "policy", "policies"), count(countConnections(), "connection"),
+        count(findings.length, "finding")];
     byId("facts").replaceChildren(...facts.map((fact) => html("li", null, fact)));
     byId("subject").textContent = data.title;
     for (const group of groups) {
@@ -277,7 +279,8 @@ function listen() {
     byId("reset").addEventListener("click", () =>
         change({ q: "", port: "", ns: "", sel: "", ...Object.fromEntries(FLAGS.map((flag) => [flag, false])) }));
     byId("drawing").addEventListener("click", onGraphClick);
-    byId("drawing").addEventListener("dblclick", (event) => foldSelected(event.target.closest("[data-key]")?.dataset.key));
+    byId("drawing").addEventListener("dblclick", (event) =>
+        foldSelected(event.target.closest("[data-key]")?.dataset.key));
     byId("drawing").addEventListener("keydown", onGraphKey);
     byId("canvas").addEventListener("pointerdown", onDrag);
     VIEWS.forEach((view) => byId(`tab-${view}`).addEventListener("click", () => change({ view })));

@@ -38,8 +38,8 @@ class Matrix extends Window {
         const heads = html("div", { class: "headrow", role: "row", "aria-rowindex": 1 },
             html("div", { class: "corner" }, html("span", null, "from ↓"), html("span", null, "to →")));
         for (let c = left; c < right; c++) {
-            const head = html("button", { class: "columnhead", role: "columnheader", tabindex: -1, "aria-colindex": c + 2,
-                "data-key": this.columns[c].key, title: describeItem(this.columns[c]) },
+            const head = html("button", { class: "columnhead", role: "columnheader", tabindex: -1,
+                "aria-colindex": c + 2, "data-key": this.columns[c].key, title: describeItem(this.columns[c]) },
             html("span", null, fitText(itemName(this.columns[c]), CELL.columnHead - 14, "14px")));
             head.style.left = `${CELL.rowHead + c * CELL.width}px`;
             heads.append(head);
@@ -54,7 +54,8 @@ class Matrix extends Window {
     row(r, left, right) {
         const item = this.rows[r];
         const row = html("div", { class: "row", role: "row", "aria-rowindex": r + 2 },
-            html("button", { class: "rowhead", role: "rowheader", tabindex: -1, "data-key": item.key, title: describeItem(item) },
+            html("button", { class: "rowhead", role: "rowheader", tabindex: -1, "data-key": item.key,
+                title: describeItem(item) },
                 fitText(itemName(item), CELL.rowHead - 22, "14px")));
         row.style.top = `${CELL.columnHead + r * CELL.height}px`;
         for (let c = left; c < right; c++) {
@@ -71,9 +72,9 @@ class Matrix extends Window {
         const kind = edge ? edgeKind(edge) : itself ? "itself" : "none";
         const text = edge ? shortPorts(edgePorts(edge)) : "";
         const cell = html("div", {
-            class: `cell ${kind}${edge?.key === this.sel ? " selected" : ""}`, role: "gridcell", tabindex: here ? 0 : -1,
-            "aria-colindex": c + 2, "data-r": r, "data-c": c, "data-edge": edge?.key,
-            "aria-label": edge ? edgeTitle(edge) : `${itemName(from)} → ${itemName(to)}: ${itself ? "itself" : "nothing"}`,
+            class: `cell ${kind}${edge?.key === this.sel ? " selected" : ""}`, role: "gridcell",
+            tabindex: here ? 0 : -1, "aria-colindex": c + 2, "data-r": r, "data-c": c, "data-edge": edge?.key,
+            "aria-label": edge ? edgeTitle(edge) : `${itemName(from)} → ${itemName(to)}: nothing`,
             title: edge ? edgeTitle(edge) : null,
         }, text);
         cell.style.left = `${CELL.rowHead + c * CELL.width}px`;

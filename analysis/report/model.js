@@ -42,6 +42,8 @@ function canBeIsolated(cls) {
     return cls.kind === "workload" || cls.kind === "open";
 }
 
+const ISOLATION_WORDS = { closed: "isolated", open: "not isolated", mixed: "partly isolated" };
+
 // "closed": isolated, only what a policy opens passes. "open": no policy has a say. "mixed": cluster policies have.
 function isolationOf(cls, direction) {
     const profile = cls.profiles[direction];
@@ -277,7 +279,8 @@ function countConnections() {
         eachOf(runs, (id) => { ids.push(id); });
         return ids;
     };
-    const parts = classes.flatMap((cls) => members(cls.id).filter((member) => member[4] !== undefined).map((member) => [cls.id, member]));
+    const parts = classes.flatMap((cls) =>
+        members(cls.id).filter((member) => member[4] !== undefined).map((member) => [cls.id, member]));
     let total = 0;
     for (const flow of flows) {
         const [from, to] = [listOf(flow.from), listOf(flow.to)];

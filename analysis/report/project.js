@@ -57,6 +57,10 @@ function memberMatches(unit, member, words) {
     return words.every((word) => text.includes(word));
 }
 
+function isOpen(cls) {
+    return canBeIsolated(cls) && [INGRESS, EGRESS].some((direction) => isolationOf(cls, direction) !== "closed");
+}
+
 // The units that the filters on endpoints name; null if there is no such filter.
 function unitsInFocus(state) {
     const words = state.q.toLowerCase().split(/\s+/).filter((word) => word !== "");
@@ -65,7 +69,7 @@ function unitsInFocus(state) {
     }
     return units.map((unit) =>
         (!state.ns || unit.group.key === state.ns) &&
-        (!state.open || (canBeIsolated(unit.cls) && [INGRESS, EGRESS].some((direction) => isolationOf(unit.cls, direction) !== "closed"))) &&
+        (!state.open || isOpen(unit.cls)) &&
         (!state.findings || findingsOfClass[unit.cls.id].length > 0) &&
         (words.length === 0 || unit.members.some((member) => memberMatches(unit, member, words))));
 }

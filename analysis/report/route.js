@@ -23,7 +23,9 @@ function boxRectangle(box) {
 }
 
 function aroundOf(rectangles) {
-    return { above: Math.min(...rectangles.map((o) => o.y)) - 12, below: Math.max(...rectangles.map((o) => o.bottom)) + 12 };
+    return {
+        above: Math.min(...rectangles.map((o) => o.y)) - 12, below: Math.max(...rectangles.map((o) => o.bottom)) + 12,
+    };
 }
 
 // Rectangles that an arrow should not cross: other boxes, and the other cards of its own.
@@ -85,12 +87,14 @@ function routeForward(arrow, x0, x1, way) {
     const { y0, y1 } = arrow;
     if (way) {
         const [a, b] = [Math.max(way.x, x0 + 20), Math.min(way.right, x1 - 20)];
-        arrow.path = `M${x0} ${y0}${curve(x0, y0, a, way.y, (a - x0) / 2)}H${b}${curve(b, way.y, x1, y1, (x1 - b) / 2)}`;
+        const [up, down] = [curve(x0, y0, a, way.y, (a - x0) / 2), curve(b, way.y, x1, y1, (x1 - b) / 2)];
+        arrow.path = `M${x0} ${y0}${up}H${b}${down}`;
         arrow.spots = [0.5, 0.25, 0.75].map((t) => ({ x: a + (b - a) * t, y: way.y }));
         arrow.level = way.y;
     } else {
         arrow.path = `M${x0} ${y0}${curve(x0, y0, x1, y1, Math.max(20, (x1 - x0) / 2))}`;
-        arrow.spots = [0.5, 0.35, 0.65, 0.2, 0.8].map((t) => ({ x: x0 + (x1 - x0) * t, y: y0 + (y1 - y0) * t * t * (3 - 2 * t) }));
+        arrow.spots = [0.5, 0.35, 0.65, 0.2, 0.8].map((t) =>
+            ({ x: x0 + (x1 - x0) * t, y: y0 + (y1 - y0) * t * t * (3 - 2 * t) }));
     }
 }
 
@@ -101,7 +105,8 @@ function routeBack(arrow, x0, x1, boxes) {
     const hit = own.filter((o) => isHit(o, x1 - 4, y1, x0 + 4, y0));
     const { above, below } = aroundOf(hit);
     const y = (y0 + y1) / 2 - above <= below - (y0 + y1) / 2 ? above : below;
-    arrow.path = `M${x0} ${y0}C${x0 + 44} ${y0} ${x0 + 44} ${y} ${x0} ${y}H${x1}C${x1 - 44} ${y} ${x1 - 44} ${y1} ${x1} ${y1}`;
+    const [right, left] = [x0 + 44, x1 - 44];
+    arrow.path = `M${x0} ${y0}C${right} ${y0} ${right} ${y} ${x0} ${y}H${x1}C${left} ${y} ${left} ${y1} ${x1} ${y1}`;
     arrow.spots = [0.5, 0.25, 0.75].map((t) => ({ x: x0 + (x1 - x0) * t, y }));
 }
 

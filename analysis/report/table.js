@@ -30,7 +30,8 @@ class FlowTable extends Window {
 
     row(edge, r) {
         const row = html("div", {
-            class: `row ${edgeKind(edge)}${edge.key === this.sel ? " selected" : ""}`, role: "row", "data-edge": edge.key,
+            class: `row ${edgeKind(edge)}${edge.key === this.sel ? " selected" : ""}`, role: "row",
+            "data-edge": edge.key,
             "data-r": r, "aria-rowindex": r + 2, tabindex: r === this.at ? 0 : -1,
         }, [itemName(edge.from), itemName(edge.to), edgeText(edge), decidersText(edge)].map((text) =>
             html("span", { role: "gridcell", title: text }, text)));
@@ -48,7 +49,8 @@ class FlowTable extends Window {
 
     keydown(event) {
         const page = Math.max(1, Math.floor(this.scroller.clientHeight / ROW_HEIGHT) - 2);
-        const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
+        const steps = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
+        const step = steps[event.key];
         if (step !== undefined) {
             event.preventDefault();
             this.at = clamp(this.at + step, this.edges.length - 1);

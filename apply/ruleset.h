@@ -53,8 +53,8 @@ struct ruleset ruleset_nothing(enum target t);
 bool ruleset_check(const struct kernel *k, enum target t, const struct ruleset *live,
                    const struct ruleset *wanted, struct str *why);
 
-/* From what is there (as it was read just now) to `wanted`, both families or neither. On failure
- * the kernel holds what it held before, unless *why also says that the way back failed. */
+/* From what is there (as it was read just now) to `wanted`. On failure each family holds the one or
+ * the other whole: the caller goes back, by another switch. False with a line in *why. */
 bool ruleset_switch(const struct kernel *k, enum target t, const struct ruleset *live,
                     const struct ruleset *wanted, struct str *why);
 

@@ -4,7 +4,7 @@
  *
  * A family is changed by one iptables-restore --noflush, which commits once: chains that are
  * wanted, the end of those that are not, and the jumps. No line speaks of a chain of others. The
- * kernel commits each family by itself, so when the second is refused the first is switched back.
+ * kernel commits each family by itself: when the second is refused, the caller goes back with both.
  */
 #include "apply/ruleset_priv.h"
 
@@ -255,31 +255,13 @@ bool ipt_check(const struct kernel *k, const struct ruleset *live, const struct 
            restore(k, &families[1], "--test", live, wanted, why);
 }
 
-static bool load_families(const struct kernel *k, const struct ruleset *live,
-                          const struct ruleset *wanted, struct str *why)
-{
-    if (!restore(k, &families[0], NULL, live, wanted, why)) {
-        return false;
-    }
-    if (restore(k, &families[1], NULL, live, wanted, why)) {
-        return true;
-    }
-    struct ruleset now = {0};
-    struct str back;
-    if (!read_family(k, &families[0], &now, &back) ||
-        !restore(k, &families[0], NULL, &now, live, &back)) {
-        *why = str_printf(k->loaders.arena, STR_FMT "; and IPv4 cannot go back: " STR_FMT,
-                          STR_ARG(*why), STR_ARG(back));
-    }
-    return false;
-}
-
 bool ipt_switch(const struct kernel *k, const struct ruleset *live, const struct ruleset *wanted,
                 struct str *why)
 {
     const struct str have = live->part[PART_SETS], want = wanted->part[PART_SETS];
     struct str ignored;
-    if (!sets_load(k, want, why) || !load_families(k, live, wanted, why)) {
+    if (!sets_load(k, want, why) || !restore(k, &families[0], NULL, live, wanted, why) ||
+        !restore(k, &families[1], NULL, live, wanted, why)) {
         /* What was made of the new sets goes again, as far as it was made. */
         struct str made;
         if (sets_read(k, &made, &ignored)) {

@@ -60,34 +60,35 @@ static void put_ports(struct buf *out, const char *protocol, struct port_ranges 
     }
 }
 
-/* The number of entries that were put, each after a comma. */
-static uint32_t number_ports(struct report *r, const struct buf *entries)
+/* The number of the entries in r->text, each after a comma. */
+static uint32_t number_ports(struct report *r)
 {
-    struct str text = buf_text(entries);
+    struct str text = buf_text(r->text);
     return intern_add(&r->ports, (struct str){text.p + 1, text.n > 0 ? text.n - 1 : 0});
 }
 
-uint32_t report_list_ports(struct report *r, const struct list_ports *ports)
+static uint32_t list_ports_number(struct report *r, const struct list_ports *ports)
 {
-    static struct port_range every = {0, UINT16_MAX};
+    struct port_range every = {0, UINT16_MAX};
     const struct port_ranges whole = {&every, 1};
-    struct buf *b = buf_new(r->arena);
+    buf_cut(r->text, 0);
     for (size_t i = 0; i < ports->n; i++) {
         const struct list_port *p = &ports->v[i];
         struct port_range range = {p->first, p->last};
         const struct port_ranges keys = {&range, 1};
         if (p->proto == LIST_OTHER) { /* in its parts, so that all entries can be compared */
-            put_ports(b, list_proto_name(LIST_ICMP), whole);
-            put_ports(b, list_proto_name(LIST_ICMP6), whole);
-            put_ports(b, list_proto_name(LIST_REST), whole);
+            put_ports(r->text, list_proto_name(LIST_ICMP), whole);
+            put_ports(r->text, list_proto_name(LIST_ICMP6), whole);
+            put_ports(r->text, list_proto_name(LIST_REST), whole);
         } else {
-            put_ports(b, list_proto_name(p->proto), p->whole ? whole : keys);
+            put_ports(r->text, list_proto_name(p->proto), p->whole ? whole : keys);
         }
     }
-    return number_ports(r, b);
+    return number_ports(r);
 }
 
-uint32_t report_traffic(struct report *r, struct traffic t)
+/* Puts the traffic of both families together. */
+static void put_traffic(struct report *r, struct traffic t)
 {
     static const enum list_proto names[] = {[PROTO_TCP] = LIST_TCP,
                                             [PROTO_UDP] = LIST_UDP,
@@ -103,32 +104,43 @@ uint32_t report_traffic(struct report *r, struct traffic t)
             whole = whole && t.of[f] == TRAFFIC_ALL;
         }
     }
-    struct buf *b = buf_new(r->arena);
     if (whole) {
-        buf_printf(b, ",[\"%s\"]", list_proto_name(LIST_ALL));
-        return number_ports(r, b);
+        buf_printf(r->text, ",[\"%s\"]", list_proto_name(LIST_ALL));
+        return;
     }
     for (size_t p = 0; p < PROTO_KEYED; p++) {
-        put_ports(b, list_proto_name(names[p]), all.keys[p]);
+        put_ports(r->text, list_proto_name(names[p]), all.keys[p]);
     }
     if (all.other) {
-        buf_printf(b, ",[\"%s\"]", list_proto_name(LIST_REST));
+        buf_printf(r->text, ",[\"%s\"]", list_proto_name(LIST_REST));
     }
-    return number_ports(r, b);
+}
+
+uint32_t report_traffic(struct report *r, struct traffic t)
+{
+    const uint32_t key[] = {t.of[FAM_IP4], t.of[FAM_IP6]};
+    uint32_t id = intern_ids(&r->traffic, key, 2);
+    if (id == r->traffic_ports.n) {
+        buf_cut(r->text, 0);
+        put_traffic(r, t);
+        vec_push(r->arena, &r->traffic_ports, number_ports(r));
+    }
+    return r->traffic_ports.v[id];
 }
 
 /* ---- members ---- */
 
-static struct str labels_text(struct arena *a, const struct labels *l)
+/* "a=b, c=d", until r->text is used again. */
+static struct str labels_text(struct report *r, const struct labels *l)
 {
-    struct buf *b = buf_new(a);
+    buf_cut(r->text, 0);
     for (size_t i = 0; i < l->n; i++) {
-        buf_puts(b, i > 0 ? ", " : "");
-        buf_str(b, l->v[i].key);
-        buf_putc(b, '=');
-        buf_str(b, l->v[i].value);
+        buf_puts(r->text, i > 0 ? ", " : "");
+        buf_str(r->text, l->v[i].key);
+        buf_putc(r->text, '=');
+        buf_str(r->text, l->v[i].value);
     }
-    return buf_text(b);
+    return buf_text(r->text);
 }
 
 /* `part_of`: the name of the workload whose addresses policies tell apart, or empty. */
@@ -158,7 +170,7 @@ static void put_workload(struct report *r, const struct list_endpoint *e)
     struct str kind =
         e->nmembers > 1 ? str_printf(r->arena, STR_FMT ", %zu pods", STR_ARG(e->type), e->nmembers)
                         : e->type;
-    put_member(r, intern_find(&r->namespaces, w->ns), name, kind, labels_text(r->arena, &e->labels),
+    put_member(r, intern_find(&r->namespaces, w->ns), name, kind, labels_text(r, &e->labels),
                e->inside[0]->naddrs > 0 ? w->name : STR(""));
 }
 
@@ -253,7 +265,7 @@ static void put_members(struct report *r, const struct list_endpoint *e,
             const struct labels none = {NULL, 0};
             const struct labels *l = e->kind == EP_NODE ? &e->inside[i]->node->labels : &none;
             buf_puts(r->out, i > 0 ? "," : "");
-            put_member(r, ID_NONE, e->members[i], STR(""), labels_text(r->arena, l), STR(""));
+            put_member(r, ID_NONE, e->members[i], STR(""), labels_text(r, l), STR(""));
         }
         return;
     }
@@ -290,7 +302,7 @@ static void put_namespaces(struct report *r)
         buf_puts(r->out, i > 0 ? ",[" : "[");
         buf_json_string(r->out, ns->name);
         buf_putc(r->out, ',');
-        buf_json_string(r->out, labels_text(r->arena, &ns->labels));
+        buf_json_string(r->out, labels_text(r, &ns->labels));
         buf_putc(r->out, ']');
     }
     buf_putc(r->out, ']');
@@ -303,7 +315,7 @@ static void put_flow(struct report *r, bool first, uint32_t ports, enum list_fam
 {
     static const unsigned numbers[] = {[LIST_BOTH] = 0, [LIST_IPV4] = 4, [LIST_IPV6] = 6};
     buf_puts(r->out, first ? "[" : ",[");
-    put_number(r->out, report_list_ports(r, &r->l->ports[ports]));
+    put_number(r->out, list_ports_number(r, &r->l->ports[ports]));
     buf_printf(r->out, ",%u,[", numbers[family]);
     put_runs(r->out, from.v, from.n);
     buf_puts(r->out, "],[");
@@ -433,9 +445,10 @@ static void put_island(struct buf *out, struct str json)
 static struct str report_data(const struct listing *l)
 {
     struct arena *a = &l->world->ctx->arena;
-    struct report r = {.l = l, .w = l->world, .arena = a, .out = buf_new(a)};
+    struct report r = {.l = l, .w = l->world, .arena = a, .out = buf_new(a), .text = buf_new(a)};
     intern_init(&r.namespaces, a);
     intern_init(&r.ports, a);
+    intern_init(&r.traffic, a);
     intern_init(&r.places, a);
     intern_init(&r.profiles, a);
     r.class_of = ARENA_NEW_ARRAY(a, r.w->nclasses, uint32_t);

@@ -36,14 +36,17 @@ struct report {
     const struct world *w;
     struct arena *arena;
     struct buf *out;
-    uint32_t *class_of;       /* by class of the world: of the page, or ID_NONE */
-    uint32_t rest[FAMILIES];  /* classes of the world: the most addresses */
-    struct intern namespaces; /* names */
-    struct intern ports;      /* entries, as JSON */
-    struct intern places;     /* file and line … */
-    VEC(struct span) lines;   /* … and one place there */
-    struct intern profiles;   /* direction, number in the world, families of the class … */
-    struct id_vec targets;    /* … and the first class of the world that it is about */
+    struct buf *text;            /* reused */
+    uint32_t *class_of;          /* by class of the world: of the page, or ID_NONE */
+    uint32_t rest[FAMILIES];     /* classes of the world: the most addresses */
+    struct intern namespaces;    /* names */
+    struct intern ports;         /* entries, as JSON */
+    struct intern traffic;       /* by family … */
+    struct id_vec traffic_ports; /* … and the ports that it is */
+    struct intern places;        /* file and line … */
+    VEC(struct span) lines;      /* … and one place there */
+    struct intern profiles;      /* direction, number in the world, families of the class … */
+    struct id_vec targets;       /* … and the first class of the world that it is about */
 };
 
 /* ---- report.c ---- */
@@ -53,6 +56,9 @@ uint32_t report_line(struct report *r, struct span at);
 void put_number(struct buf *out, uint32_t n); /* ID_NONE is -1 */
 /* Rising numbers as runs: "first,n,first,n". */
 void put_runs(struct buf *out, const uint32_t *v, size_t n);
+
+/* The number of what flows, of both families together. */
+uint32_t report_traffic(struct report *r, struct traffic t);
 
 /* The families in which a class can be reached, as bits. */
 static inline uint32_t families_of(const struct endpoint_class *c)
@@ -70,11 +76,5 @@ void report_profiles(struct report *r);
 /* ---- report_findings.c ---- */
 
 void report_findings(struct report *r);
-
-/* ---- ports ---- */
-
-/* The number of what a listing calls ports. */
-uint32_t report_list_ports(struct report *r, const struct list_ports *ports);
-uint32_t report_traffic(struct report *r, struct traffic t);
 
 #endif

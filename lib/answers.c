@@ -55,10 +55,13 @@ static bool emit_with_findings(struct npc *n, const struct list_format *format,
         records[i] = *diags->list.v[i];
         before.list.v[i] = &records[i];
     }
-    /* Findings are about what is in the input. */
-    const struct world_options closed = {.ipblock_external = n->emit.bind.ipblock_external};
     const struct lint_options options = {.target = LINT_KUBERNETES};
-    const struct world *w = world_new(&n->ctx, &n->program, &closed, NULL);
+    const struct world *w = l->world;
+    if (w->options.open) { /* findings are about what is in the input */
+        struct world_options closed = w->options;
+        closed.open = false;
+        w = world_new(&n->ctx, &n->program, &closed, NULL);
+    }
     if (w == NULL) {
         return false;
     }

@@ -94,8 +94,9 @@ function membersSection(item) {
         const [[, member]] = names;
         return section("About", list([member[2], member[3]].filter((text) => text), "No labels."));
     }
-    return section(`Members (${names.length})`, html("ul", { class: "members" }, names.slice(0, 500).map(([unit, member]) =>
-        html("li", null, memberName(unit.cls, member), quiet("span", ` ${member[3]}`)))),
+    const entries = names.slice(0, 500).map(([unit, member]) =>
+        html("li", null, memberName(unit.cls, member), quiet("span", ` ${member[3]}`)));
+    return section(`Members (${names.length})`, html("ul", { class: "members" }, entries),
     names.length > 500 ? quiet("p", `And ${count(names.length - 500, "more", "more")}.`) : null);
 }
 

@@ -1,6 +1,7 @@
 /* Asks the kernel by netlink and /proc/sys, which show the network namespace that we are in. */
 #include "apply/machine.h"
 
+#include "apply/lines.h"
 #include "apply/netlink.h"
 #include "base/file.h"
 
@@ -144,21 +145,32 @@ static bool is_on(struct arena *a, const char *setting)
     return on;
 }
 
-enum machine_bridge machine_bridge(struct arena *a, const char *address, const char **name)
+/* Whether packets to an address leave through a bridge; its name is put in `l`. */
+static bool is_bridged(struct arena *a, struct netlink *n, struct str address, struct link *l)
 {
     struct machine_address to;
+    *l = (struct link){0};
+    return machine_address_read(str_dup(a, address).p, &to) && find_link(a, n, &to, l) && l->bridge;
+}
+
+struct str machine_unseen(struct arena *a, struct str addresses, const char **bridge)
+{
+    struct str found = STR(""), line;
+    struct arena scratch;
     struct netlink n;
-    struct link l = {0};
-    if (!machine_address_read(address, &to) || !netlink_open(a, &n, NETLINK_ROUTE)) {
-        return BRIDGE_NONE;
+    const bool seen = is_on(a, "bridge-nf-call-iptables") && is_on(a, "bridge-nf-call-ip6tables");
+    if (seen || addresses.n == 0 || !netlink_open(a, &n, NETLINK_ROUTE)) {
+        return found;
     }
-    const bool found = find_link(a, &n, &to, &l);
+    while (found.n == 0 && line_next(&addresses, &line)) {
+        struct link l;
+        arena_init(&scratch, a->oom, a->oom_arg);
+        if (is_bridged(&scratch, &n, line, &l)) {
+            *bridge = str_dup(a, str_of(l.name)).p;
+            found = line;
+        }
+        arena_free(&scratch);
+    }
     netlink_close(&n);
-    if (!found || !l.bridge) {
-        return BRIDGE_NONE;
-    }
-    *name = str_dup(a, str_of(l.name)).p;
-    return is_on(a, "bridge-nf-call-iptables") && is_on(a, "bridge-nf-call-ip6tables")
-               ? BRIDGE_SEEN
-               : BRIDGE_UNSEEN;
+    return found;
 }

@@ -22,12 +22,9 @@ bool machine_has(const char *address);
 /* All addresses of its interfaces but the loopback's, a line each. */
 struct str machine_addresses(struct arena *a);
 
-enum machine_bridge {
-    BRIDGE_NONE,   /* packets to it leave through no bridge */
-    BRIDGE_SEEN,   /* they do, and the forward hook sees what the bridge carries */
-    BRIDGE_UNSEEN, /* they do, and it does not: no br_netfilter, or it is off */
-};
-/* How packets to an address leave. *name is the bridge's, if there is one. */
-enum machine_bridge machine_bridge(struct arena *a, const char *address, const char **name);
+/* The first of the addresses (a line each) that this machine reaches through a bridge whose traffic
+ * its forward hook does not see, because br_netfilter is not there or is off; *bridge is its name.
+ * Empty if there is none. */
+struct str machine_unseen(struct arena *a, struct str addresses, const char **bridge);
 
 #endif

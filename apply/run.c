@@ -69,17 +69,20 @@ static bool is_this_machine(struct apply *a, const struct npc_scope *s)
 
 static bool sees_bridges(struct apply *a, const struct npc_scope *s)
 {
-    const char *name;
-    for (size_t i = 0; s->kind != NPC_SCOPE_HOST && i < s->naddresses; i++) {
-        if (machine_bridge(&a->arena, s->addresses[i], &name) == BRIDGE_UNSEEN) {
-            tell(a, NPC_ERROR, 705,
-                 "load br_netfilter and set net.bridge.bridge-nf-call-iptables and -ip6tables to 1",
-                 "the pod at %s is on the bridge %s, whose traffic the rules would not see",
-                 s->addresses[i], name);
-            return false;
-        }
+    const char *bridge;
+    if (s->kind == NPC_SCOPE_HOST) {
+        return true;
     }
-    return true;
+    const struct str pods = address_lines(&a->arena, s->addresses, s->naddresses);
+    const struct str pod = machine_unseen(&a->arena, pods, &bridge);
+    if (pod.n == 0) {
+        return true;
+    }
+    tell(a, NPC_ERROR, 705,
+         "load br_netfilter and set net.bridge.bridge-nf-call-iptables and -ip6tables to 1",
+         "the pod at " STR_FMT " is on the bridge %s, whose traffic the rules would not see",
+         STR_ARG(pod), bridge);
+    return false;
 }
 
 /* ---- lockout ---- */

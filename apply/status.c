@@ -2,7 +2,6 @@
 #include "apply/guard.h"
 #include "apply/work.h"
 
-#include "apply/lines.h"
 #include "apply/machine.h"
 
 #include <string.h>
@@ -44,11 +43,8 @@ static void find_drift(struct apply *a, struct report *r)
 
 static void find_bridges(struct apply *a, struct report *r)
 {
-    struct str pods = bundle_get(&r->now.bundle, "pods"), line;
     const char *name;
-    while (!r->unseen && line_next(&pods, &line)) {
-        r->unseen = machine_bridge(&a->arena, str_dup(&a->arena, line).p, &name) == BRIDGE_UNSEEN;
-    }
+    r->unseen = machine_unseen(&a->arena, bundle_get(&r->now.bundle, "pods"), &name).n > 0;
 }
 
 static struct report find(struct apply *a)

@@ -924,3 +924,23 @@ def apply_without_standard_streams(lab):
     argv = " ".join(lab.apply_args(lab.host(8080)))
     lab.call(["sh", "-c", f"exec {argv} <&- >&- 2>&-"])
     expect(lab.verb("status").returncode == 0)
+
+
+@only("nft", "iptables-nft")
+def apply_out_of_memory(lab):
+    """Whatever it had begun is undone, also when the loaders have no memory either."""
+    with open(NPC, "rb") as f:
+        if b"__asan_init" in f.read():
+            raise Skip("limits of memory mean nothing to AddressSanitizer")
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    argv = " ".join(lab.apply_args(lab.host(8081)))
+    failed = 0
+    for kib in range(2000, 14000, 600):
+        r = lab.call(["sh", "-c", f"ulimit -v {kib}; exec {argv}"])
+        if r.returncode == 0:
+            lab.verb("rollback")
+        failed += r.returncode != 0
+        until(lambda: not (lab.run_dir / "pending").exists(), SOON, "the way back is gone")
+        expect(lab.dump() == before, f"with {kib} KiB:", difference(before, lab.dump()))
+    expect(failed > 2, "memory never ran out")

@@ -6,7 +6,7 @@ only=${1-}
 
 # libclang-rt: the sanitizers and the fuzzer of Debian 12's clang, which it only recommends.
 install_packages "${build_packages[@]}" chromium chromium-driver clang clang-format conntrack \
-    fonts-dejavu-core iproute2 ipset iptables \
+    fonts-dejavu-core graphviz iproute2 ipset iptables \
     libclang-rt-14-dev libcunit1-dev locales mandoc nftables python3 python3-yaml shellcheck strace valgrind
 
 dir=build/test

@@ -102,7 +102,7 @@ static void put_blocks(const struct listing *l, struct buf *out)
     }
 }
 
-static const char *kind_name(enum endpoint_kind kind)
+const char *list_kind_name(enum endpoint_kind kind)
 {
     switch (kind) {
     case EP_WORKLOAD:
@@ -132,7 +132,7 @@ static void put_isolated(const struct list_endpoint *e, struct buf *out)
 
 static void put_class(const struct list_endpoint *e, size_t id, struct buf *out)
 {
-    buf_printf(out, "{\"id\": %zu, \"kind\": \"%s\"", id, kind_name(e->kind));
+    buf_printf(out, "{\"id\": %zu, \"kind\": \"%s\"", id, list_kind_name(e->kind));
     if (e->kind == EP_WORKLOAD) {
         put_isolated(e, out);
     }

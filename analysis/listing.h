@@ -121,6 +121,8 @@ const char *list_proto_name(enum list_proto p);
 void list_ports_print(struct buf *b, const struct listing *l, uint32_t ports);
 /* Prints ports as the list that "ports" is in JSON. */
 void list_json_ports(const struct list_ports *ports, struct buf *out);
+/* "workload", "node", "range", "open" */
+const char *list_kind_name(enum endpoint_kind kind);
 /* "IPv4", "IPv6"; LIST_BOTH: "". */
 const char *list_family_name(enum list_family f);
 

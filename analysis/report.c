@@ -232,21 +232,6 @@ static uint32_t profile_number(struct report *r, enum direction d, const struct 
     return id;
 }
 
-static const char *kind_name(enum endpoint_kind kind)
-{
-    switch (kind) {
-    case EP_WORKLOAD:
-        return "workload";
-    case EP_NODE:
-        return "node";
-    case EP_RANGE:
-        return "range";
-    case EP_OPEN:
-        return "open";
-    }
-    return "";
-}
-
 static void put_members(struct report *r, const struct list_endpoint *e,
                         const struct lister *members)
 {
@@ -278,7 +263,7 @@ static void put_classes(struct report *r, const struct lister *members)
         const struct list_endpoint *e = &r->l->endpoints[i];
         const struct endpoint_class *c = &r->w->classes[e->class_id];
         buf_puts(r->out, i > 0 ? ",\n" : "[");
-        buf_printf(r->out, "[\"%s\",[", kind_name(e->kind));
+        buf_printf(r->out, "[\"%s\",[", list_kind_name(e->kind));
         put_members(r, e, members);
         buf_puts(r->out, "],");
         put_number(r->out, profile_number(r, DIR_INGRESS, c));

@@ -220,84 +220,33 @@ static void add_rules(struct earlier *e, const struct npolicy *np, enum directio
     }
 }
 
-/* The policies of a tier that were gone through, so that those whose targets can cover another's
- * are found: each stands under a label that its target demands, and so must the other's. */
 struct shadows {
     struct lint *l;
-    uint32_t tier;
-    struct strmap by_label; /* struct id_vec */
-    struct id_vec wide;     /* those that demand no label */
+    struct demands before; /* the policies of the tier that were gone through, by target */
+    const struct npolicy *np;
+    struct id_vec covering; /* of them: those whose target covers that of np */
 };
 
-static struct str demand_key(struct lint *l, char whose, const struct sel_req *req)
+static bool take_covering(void *arg, uint32_t before)
 {
-    buf_cut(l->key, 0);
-    buf_putc(l->key, whose);
-    buf_str(l->key, req->key);
-    buf_putc(l->key, '\0');
-    buf_str(l->key, req->values[0]);
-    return buf_text(l->key);
+    struct shadows *s = arg;
+    const struct npolicy *other = s->l->policies[before];
+    if (selector_covers(other->target_ns, s->np->target_ns) &&
+        selector_covers(other->target_pods, s->np->target_pods)) {
+        vec_push(s->l->a, &s->covering, before);
+    }
+    return true;
 }
 
-static const struct sel_req *first_demand(const struct selector *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->v[i].op == SEL_EQ) {
-            return &s->v[i];
-        }
-    }
-    return NULL;
-}
-
-static void shadows_add(struct shadows *s, uint32_t policy)
-{
-    const struct npolicy *np = s->l->policies[policy];
-    const struct sel_req *ns = first_demand(np->target_ns), *pods = first_demand(np->target_pods);
-    if (ns == NULL && pods == NULL) {
-        vec_push(s->l->a, &s->wide, policy);
-        return;
-    }
-    struct str key = demand_key(s->l, ns != NULL ? 'n' : 'p', ns != NULL ? ns : pods);
-    struct id_vec *list = strmap_get(&s->by_label, key);
-    if (list == NULL) {
-        list = ARENA_NEW(s->l->a, struct id_vec);
-        strmap_put(&s->by_label, str_dup(s->l->a, key), list);
-    }
-    vec_push(s->l->a, list, policy);
-}
-
-static void take_covering(struct shadows *s, const struct id_vec *list, const struct npolicy *np,
-                          struct id_vec *out)
-{
-    for (size_t i = 0; list != NULL && i < list->n && lint_spend(s->l, 1); i++) {
-        const struct npolicy *before = s->l->policies[list->v[i]];
-        if (selector_covers(before->target_ns, np->target_ns) &&
-            selector_covers(before->target_pods, np->target_pods)) {
-            vec_push(s->l->a, out, list->v[i]);
-        }
-    }
-}
-
-static void take_by_label(struct shadows *s, char whose, const struct selector *of,
-                          const struct npolicy *np, struct id_vec *out)
-{
-    for (size_t i = 0; i < of->n; i++) {
-        if (of->v[i].op == SEL_EQ) {
-            take_covering(s, strmap_get(&s->by_label, demand_key(s->l, whose, &of->v[i])), np, out);
-        }
-    }
-}
-
-static void check_shadows(struct shadows *s, const struct npolicy *np, struct id_list before,
-                          enum direction d)
+static void check_shadows(const struct shadows *s, enum direction d)
 {
     struct lint *l = s->l;
     struct earlier e = {.l = l};
-    for (size_t i = 0; np->nrules[d] > 0 && i < before.n; i++) {
-        add_rules(&e, l->policies[before.v[i]], d);
+    for (size_t i = 0; s->np->nrules[d] > 0 && i < s->covering.n; i++) {
+        add_rules(&e, l->policies[s->covering.v[i]], d);
     }
-    for (size_t i = 0; i < np->nrules[d]; i++) {
-        const struct nrule *r = &np->rules[d][i], *last = NULL;
+    for (size_t i = 0; i < s->np->nrules[d]; i++) {
+        const struct nrule *r = &s->np->rules[d][i], *last = NULL;
         if (rule_is_shadowed(&e, r, &last)) {
             struct diag *rec = WARN(l, NPC402, r->origin->at,
                                     "never reached: earlier rules match everything it does");
@@ -308,26 +257,22 @@ static void check_shadows(struct shadows *s, const struct npolicy *np, struct id
     }
 }
 
+/* Which of the rules before one comes first does not matter: what all of them leave is the same. */
 void lint_shadowed(struct lint *l, const struct lint_at *at)
 {
     (void)at;
     struct tier_order order = tier_order(l->a, l->p, l->policies, l->npolicies);
     struct shadows s = {.l = l};
     for (size_t i = 0; i < order.n; i++) {
-        const struct npolicy *np = l->policies[order.v[i].policy];
-        if (i == 0 || order.v[i].tier != s.tier) {
-            s = (struct shadows){.l = l, .tier = order.v[i].tier};
-            strmap_init(&s.by_label, l->a);
+        if (i == 0 || order.v[i].tier != order.v[i - 1].tier) {
+            demands_init(&s.before, l->a);
         }
-        struct id_vec before = {0};
-        take_covering(&s, &s.wide, np, &before);
-        take_by_label(&s, 'n', np->target_ns, np, &before);
-        take_by_label(&s, 'p', np->target_pods, np, &before);
-        /* Which of them comes first does not matter: what is left after all of them is the same. */
-        const struct id_list list = {before.v, before.n};
-        check_shadows(&s, np, list, DIR_INGRESS);
-        check_shadows(&s, np, list, DIR_EGRESS);
-        shadows_add(&s, order.v[i].policy);
+        s.np = l->policies[order.v[i].policy];
+        s.covering = (struct id_vec){0};
+        demands_visit(l, &s.before, s.np->target_ns, s.np->target_pods, take_covering, &s);
+        check_shadows(&s, DIR_INGRESS);
+        check_shadows(&s, DIR_EGRESS);
+        demands_add(l, &s.before, s.np->target_ns, s.np->target_pods, order.v[i].policy);
     }
 }
 

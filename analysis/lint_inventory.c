@@ -35,7 +35,7 @@ uint32_t lint_space(struct lint *l, struct str name)
                                      .labels = labels_of_ns(l, name),
                                      .declared = object != NULL && object->declared};
         vec_push(l->keep, &l->spaces, space);
-        strmap_init(&l->spaces.v[id].by_label, l->keep);
+        demands_init(&l->spaces.v[id].by_demand, l->keep);
         l->has_namespaces |= space.declared;
     }
     return id;
@@ -178,22 +178,11 @@ void selector_key(struct buf *b, const struct selector *s)
     buf_putc(b, '\1'); /* in no label */
 }
 
-/* A label that the selector demands, or NULL. */
-static const struct sel_req *demanded(const struct selector *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->v[i].op == SEL_EQ) {
-            return &s->v[i];
-        }
-    }
-    return NULL;
-}
-
 /* The groups among which all that match are: the fewest that are easily had. */
 static struct id_list candidates(struct lint *l, struct buf *b, const struct selector *ns,
                                  const struct selector *pods, bool *all)
 {
-    const struct sel_req *names = selector_ns_names(ns), *label = demanded(pods);
+    const struct sel_req *names = selector_ns_names(ns), *label = selector_demand(pods);
     const struct id_vec *best = NULL;
     static const struct id_vec nothing;
     if (label != NULL) {

@@ -51,8 +51,9 @@ struct item { /* one peer of one rule */
 struct items {
     struct lint *l;
     VEC(struct item) all;
-    struct id_vec anywhere, wide; /* wide: clauses that demand no label */
-    struct strmap by_label, by_prefix;
+    struct id_vec anywhere;
+    struct demands clauses;
+    struct strmap by_prefix;
 };
 
 static void push_at(struct items *s, struct strmap *map, struct str key, uint32_t id)
@@ -65,17 +66,6 @@ static void push_at(struct items *s, struct strmap *map, struct str key, uint32_
     vec_push(s->l->a, list, id);
 }
 
-static struct str label_key(struct items *s, char whose, const struct sel_req *req)
-{
-    struct buf *b = s->l->key;
-    buf_cut(b, 0);
-    buf_putc(b, whose);
-    buf_str(b, req->key);
-    buf_putc(b, '\0');
-    buf_str(b, req->values[0]);
-    return buf_text(b);
-}
-
 static struct str prefix_key(struct items *s, struct cidr c)
 {
     struct buf *b = s->l->key;
@@ -86,16 +76,6 @@ static struct str prefix_key(struct items *s, struct cidr c)
     return buf_text(b);
 }
 
-static const struct sel_req *first_demand(const struct selector *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->v[i].op == SEL_EQ) {
-            return &s->v[i];
-        }
-    }
-    return NULL;
-}
-
 static void index_item(struct items *s, uint32_t id)
 {
     const struct item *it = &s->all.v[id];
@@ -104,13 +84,7 @@ static void index_item(struct items *s, uint32_t id)
     } else if (it->peer->kind == PEER_CIDR) {
         push_at(s, &s->by_prefix, prefix_key(s, it->peer->cidr), id);
     } else if (it->peer->kind == PEER_PODS) {
-        const struct sel_req *pod = first_demand(it->clause.pods);
-        const struct sel_req *ns = first_demand(it->clause.ns);
-        if (pod != NULL || ns != NULL) {
-            push_at(s, &s->by_label, label_key(s, pod ? 'p' : 'n', pod ? pod : ns), id);
-        } else {
-            vec_push(s->l->a, &s->wide, id);
-        }
+        demands_add(s->l, &s->clauses, it->clause.ns, it->clause.pods, id);
     }
 }
 
@@ -176,16 +150,16 @@ static uint32_t killer_among(struct items *s, const struct id_vec *list, uint32_
     return ID_NONE;
 }
 
-static uint32_t killer_by_label(struct items *s, char whose, const struct selector *sel,
-                                uint32_t inner)
+struct killing {
+    const struct items *s;
+    uint32_t inner, by;
+};
+
+static bool try_clause(void *arg, uint32_t outer)
 {
-    uint32_t by = ID_NONE;
-    for (size_t i = 0; i < sel->n && by == ID_NONE; i++) {
-        if (sel->v[i].op == SEL_EQ) {
-            by = killer_among(s, strmap_get(&s->by_label, label_key(s, whose, &sel->v[i])), inner);
-        }
-    }
-    return by;
+    struct killing *k = arg;
+    k->by = kills(k->s, outer, k->inner) ? outer : ID_NONE;
+    return k->by == ID_NONE;
 }
 
 static uint32_t killer_by_prefix(struct items *s, uint32_t inner)
@@ -217,9 +191,9 @@ static uint32_t find_killer(struct items *s, uint32_t inner)
     if (it->peer->kind == PEER_CIDR) {
         return killer_by_prefix(s, inner);
     }
-    by = killer_among(s, &s->wide, inner);
-    by = by == ID_NONE ? killer_by_label(s, 'p', it->clause.pods, inner) : by;
-    return by == ID_NONE ? killer_by_label(s, 'n', it->clause.ns, inner) : by;
+    struct killing k = {.s = s, .inner = inner, .by = ID_NONE};
+    demands_visit(s->l, &s->clauses, it->clause.ns, it->clause.pods, try_clause, &k);
+    return k.by;
 }
 
 static struct str item_phrase(struct lint *l, const struct item *it)
@@ -259,7 +233,7 @@ static void check_direction(struct lint *l, const struct target *t, enum directi
         return;
     }
     struct items s = {.l = l};
-    strmap_init(&s.by_label, l->a);
+    demands_init(&s.clauses, l->a);
     strmap_init(&s.by_prefix, l->a);
     for (size_t i = 0; i < t->policies.n; i++) {
         const struct npolicy *np = l->policies[t->policies.v[i]];

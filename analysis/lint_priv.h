@@ -3,6 +3,7 @@
  *   lints.def         the findings
  *   lint.c            the walk over policies, rules, peers and ports
  *   lint_inventory.c  workloads in groups that no selector tells apart, and who matches a selector
+ *   lint_demand.c     selectors by a label that they demand
  *   lint_target.c     policies by what their targets demand
  *   lint_dns.c        NPC101-103
  *   lint_isolation.c  NPC104, 106-110
@@ -23,6 +24,12 @@
 #include "analysis/phrase.h"
 #include "ir/cover.h"
 
+struct demands { /* pairs of selectors by a label that they demand (lint_demand.c) */
+    struct arena *arena;
+    struct strmap by_label; /* struct id_vec */
+    struct id_vec wide;     /* those that demand no label */
+};
+
 struct wgroup { /* workloads that no selector of the program tells apart, with equal ports */
     const struct workload *example;
     uint32_t space;
@@ -33,12 +40,10 @@ struct wgroup { /* workloads that no selector of the program tells apart, with e
 struct wspace { /* a namespace: policies, workloads, or an object of it are in the input */
     struct str name;
     const struct labels *labels;
-    bool declared; /* its labels are in the input */
-    bool has_policies;
-    struct id_vec groups;   /* of workloads */
-    struct id_vec targets;  /* of its policies */
-    struct strmap by_label; /* of them: struct id_vec, by the label that they all demand */
-    struct id_vec wide;     /* of them: those that demand no label */
+    bool declared;         /* its labels are in the input */
+    struct id_vec groups;  /* of workloads */
+    struct id_vec targets; /* of its policies */
+    struct demands by_demand;
 };
 
 struct target { /* policies of one namespace that have equal targets */
@@ -147,6 +152,20 @@ bool lint_knows(struct lint *l, const struct selector *ns);
 struct str lint_group_name(struct lint *l, uint32_t group);
 /* The bytes of a selector in normal form: equal for equal selectors only. */
 void selector_key(struct buf *b, const struct selector *s);
+
+/* ---- lint_demand.c ---- */
+
+/* A requirement that demands one value of a label, or NULL. */
+const struct sel_req *selector_demand(const struct selector *s);
+void demands_init(struct demands *d, struct arena *a);
+/* Adds a pair of selectors in normal form under a number. */
+void demands_add(struct lint *l, struct demands *d, const struct selector *ns,
+                 const struct selector *pods, uint32_t id);
+/* Calls each() for the numbers among which all pairs are that cover this one, until it returns
+ * false or the budget is spent. */
+typedef bool (*demand_fn)(void *arg, uint32_t id);
+void demands_visit(struct lint *l, const struct demands *d, const struct selector *ns,
+                   const struct selector *pods, demand_fn each, void *arg);
 
 /* ---- lint_target.c ---- */
 

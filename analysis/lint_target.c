@@ -4,41 +4,13 @@
  */
 #include "analysis/lint_priv.h"
 
-static struct str demand_key(struct lint *l, const struct sel_req *req)
-{
-    buf_cut(l->key, 0);
-    buf_str(l->key, req->key);
-    buf_putc(l->key, '\0');
-    buf_str(l->key, req->values[0]);
-    return buf_text(l->key);
-}
-
-static const struct sel_req *first_demand(const struct selector *s)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->v[i].op == SEL_EQ) {
-            return &s->v[i];
-        }
-    }
-    return NULL;
-}
+static const struct selector everywhere; /* all are of one namespace */
 
 static void index_target(struct lint *l, uint32_t space, uint32_t target)
 {
     struct wspace *s = &l->spaces.v[space];
-    const struct sel_req *demand = first_demand(l->targets.v[target].selector);
     vec_push(l->keep, &s->targets, target);
-    if (demand == NULL) {
-        vec_push(l->keep, &s->wide, target);
-        return;
-    }
-    struct str key = demand_key(l, demand);
-    struct id_vec *list = strmap_get(&s->by_label, key);
-    if (list == NULL) {
-        list = ARENA_NEW(l->keep, struct id_vec);
-        strmap_put(&s->by_label, str_dup(l->keep, key), list);
-    }
-    vec_push(l->keep, list, target);
+    demands_add(l, &s->by_demand, &everywhere, l->targets.v[target].selector, target);
 }
 
 static unsigned dns_of_policy(struct lint *l, uint32_t index)
@@ -102,32 +74,16 @@ struct covering {
     void *arg;
 };
 
-/* False: each() has had enough. */
-static bool visit(const struct covering *c, const struct id_vec *list)
+static bool visit(void *arg, uint32_t target)
 {
-    for (size_t i = 0; list != NULL && i < list->n; i++) {
-        const struct target *outer = &c->l->targets.v[list->v[i]];
-        if (!lint_spend(c->l, 1)) {
-            return false;
-        }
-        if (selector_covers(outer->selector, c->inner) && !c->each(c->arg, outer)) {
-            return false;
-        }
-    }
-    return true;
+    const struct covering *c = arg;
+    const struct target *outer = &c->l->targets.v[target];
+    return !selector_covers(outer->selector, c->inner) || c->each(c->arg, outer);
 }
 
 void lint_covering(struct lint *l, const struct lint_at *at, target_fn each, void *arg)
 {
-    const struct covering c = {l, at->np->target_pods, each, arg};
+    struct covering c = {l, at->np->target_pods, each, arg};
     const struct wspace *s = &l->spaces.v[lint_space(l, at->np->target_ns->v[0].values[0])];
-    if (!visit(&c, &s->wide)) {
-        return;
-    }
-    for (size_t i = 0; i < c.inner->n; i++) {
-        if (c.inner->v[i].op == SEL_EQ &&
-            !visit(&c, strmap_get(&s->by_label, demand_key(l, &c.inner->v[i])))) {
-            return;
-        }
-    }
+    demands_visit(l, &s->by_demand, &everywhere, c.inner, visit, &c);
 }

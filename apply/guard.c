@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define POLL_MS    100
@@ -40,23 +41,31 @@ bool guard_lives(struct apply *a)
 struct watch {
     struct apply *apply;
     struct str id; /* of the FILE_PENDING that it watches over */
-    ino_t seen;    /* the file as it was looked at last: a new one has a new inode */
+    /* The file as it was looked at last, to read it again only when it is another. An inode may be
+     * used again at once, the time of its last change is not. */
+    ino_t inode;
+    struct timespec changed;
 };
 
 /* Whether FILE_PENDING is there, and still the same way back. */
 static bool is_mine(struct watch *w)
 {
     struct stat st;
+    struct pending p;
     const char *path = str_printf(&w->apply->arena, "%s/" FILE_PENDING, w->apply->run_dir).p;
     if (stat(path, &st) != 0) {
         return false;
     }
-    struct pending p;
-    if (st.st_ino == w->seen) {
+    if (st.st_ino == w->inode && st.st_ctim.tv_sec == w->changed.tv_sec &&
+        st.st_ctim.tv_nsec == w->changed.tv_nsec) {
         return true;
     }
-    w->seen = st.st_ino;
-    return pending_read(w->apply, &p) == STORE_OK && str_eq(p.id, w->id);
+    if (pending_read(w->apply, &p) != STORE_OK || !str_eq(p.id, w->id)) {
+        return false;
+    }
+    w->inode = st.st_ino;
+    w->changed = st.st_ctim;
+    return true;
 }
 
 /* Gives up terminal, session, standard streams (an ssh client waits for those) and npc's lock. */
@@ -97,12 +106,13 @@ static bool told_to_end(unsigned ms)
     return sigtimedwait(&ending, NULL, &t) == SIGTERM;
 }
 
+/* Goes back, unless that is no longer called for. */
 static void go_back(struct watch *w)
 {
     for (int i = 0; i < TRIES && is_mine(w) && store_lock_patiently(w->apply); i++) {
         struct pending p;
-        const bool done =
-            !is_mine(w) || pending_read(w->apply, &p) != STORE_OK || pending_go_back(w->apply, &p);
+        const bool done = pending_read(w->apply, &p) != STORE_OK || !str_eq(p.id, w->id) ||
+                          pending_go_back(w->apply, &p);
         store_unlock(w->apply);
         if (done) {
             return;

@@ -121,7 +121,7 @@ def T50_bad_rules_are_found_before(lab):
     r = lab.apply(lab.host(8081), "--loader-dir", where, want=3)
     expect("do not load" in r.stderr, r.stderr)
     expect(lab.dump(handles=True) == before, before, lab.dump(handles=True))
-    r = lab.apply(lab.host(8081), "--loader-dir", "/nonexistent", want=3)
+    r = lab.apply(lab.host(8081), "--loader-dir", str(lab.tmp / "no"), want=3)
     expect("NPC701" in r.stderr and "not installed" in r.stderr, r.stderr)
 
 
@@ -497,6 +497,28 @@ def T55_guard_ends_in_time_of_shutdown(lab):
 
 
 @only("nft")
+def T55_guard_minds_its_own_way_back(lab):
+    """One that ends while another apply waits: the other's rules are not touched."""
+    p = lab.start(lab.host(8080), "--confirm", "3")
+    until(lambda: lab.state_is("pending"), SOON, "pending")
+    guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
+    os.kill(guard, signal.SIGSTOP)  # it does not see that its own is gone
+    p.kill()
+    p.wait()
+    lab.verb("confirm")
+    os.rename(lab.run_dir / "guard", lab.run_dir / "guard-1")  # another guard can be
+    q = lab.start(lab.host(8081), "--confirm", "30")
+    until(lambda: lab.state_is("pending"), SOON, "pending")
+    new = lab.dump()
+    time.sleep(2)
+    os.kill(guard, signal.SIGCONT)
+    until(lambda: sh(f"grep State /proc/{guard}/status || echo gone", check=False).split()[0:2][-1] in ("Z", "gone"), SOON, "the first guard's end")
+    expect(lab.dump() == new and lab.state_is("pending"), "the guard of another went back")
+    lab.verb("confirm")
+    expect(q.wait(SOON) == 0)
+
+
+@only("nft")
 def T55_pending_refuses_others(lab):
     p = lab.start(lab.host(8080), "--confirm", "20")
     until(lambda: lab.state_is("pending"), SOON, "pending")
@@ -862,7 +884,7 @@ def apply_usage(lab):
     lab.apply(lab.source("namespace t { nonsense", "bad.npc"), want=2)
     lab.apply(path, "--expect-count", "7", want=2)
     expect(not list(lab.run_dir.glob("pending")))
-    r = lab.call([NPC, "apply", "--state-dir", "/nonexistent/x", "--run-dir", str(lab.run_dir), path])
+    r = lab.call([NPC, "apply", "--state-dir", str(lab.tmp / "no" / "x"), "--run-dir", str(lab.run_dir), path])
     expect(r.returncode == 3 and "NPC001" in r.stderr, r)
     (lab.run_dir / "pending").write_text("npc bundle 1\n")
     for r in (lab.apply(path, want=3), lab.verb("confirm", want=3), lab.verb("rollback", want=3)):

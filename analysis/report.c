@@ -388,20 +388,26 @@ static void put_port_lists(struct report *r)
     buf_putc(r->out, ']');
 }
 
+/* What was read: the first names, and how many more. The prelude is no input. */
 static void put_title(struct report *r)
 {
+    enum { MOST = 3 };
     const struct sources *s = &r->w->ctx->sources;
-    struct buf *b = buf_new(r->arena);
-    size_t most = 3;
-    for (size_t i = 1; i < s->list.n && i <= most; i++) {
-        buf_puts(b, i > 1 ? ", " : "");
-        buf_str(b, s->list.v[i].path);
+    size_t n = 0;
+    buf_cut(r->text, 0);
+    for (size_t i = 1; i < s->list.n; i++) {
+        bool input = s->list.v[i].reopen || !str_is(s->list.v[i].path, "prelude");
+        if (input && n < MOST) {
+            buf_puts(r->text, n > 0 ? ", " : "");
+            buf_str(r->text, s->list.v[i].path);
+        }
+        n += input;
     }
-    if (s->list.n > most + 1) {
-        buf_printf(b, " and %zu more", s->list.n - 1 - most);
+    if (n > MOST) {
+        buf_printf(r->text, " and %zu more", n - MOST);
     }
     buf_puts(r->out, "{\"version\":1,\"title\":");
-    buf_json_string(r->out, buf_text(b));
+    buf_json_string(r->out, buf_text(r->text));
 }
 
 /* ---- the page ---- */

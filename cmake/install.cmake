@@ -32,8 +32,11 @@ configure_file(${PROJECT_SOURCE_DIR}/cmake/npc.pc.in npc.pc @ONLY)
 install(TARGETS npc npc_program)
 install(FILES include/npc/npc.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/npc)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/npc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-configure_file(${PROJECT_SOURCE_DIR}/cmake/npc.service.in npc.service @ONLY)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/npc.service DESTINATION ${NPC_UNIT_DIR})
+# The unit names the program where it is installed, which only the installation knows.
+install(CODE "set(NPC_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+  configure_file(\"${PROJECT_SOURCE_DIR}/cmake/npc.service.in\"
+                 \"${CMAKE_CURRENT_BINARY_DIR}/npc.service\" @ONLY)")
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/npc.service DESTINATION lib/systemd/system)
 install(FILES docs/npc.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/npc-language.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES completions/npc.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions

@@ -68,5 +68,6 @@ int main() { return npc_version() == nullptr; }' >client.cc
 else
     skip header-in-c++ 'no C++ compiler'
 fi
+check installed-unit grep -qx "ExecStart=$TMP/usr/bin/npc boot" "$TMP/usr/lib/systemd/system/npc.service"
 check installed-program-runs sh -c "'$TMP/usr/bin/npc' compile '$SRC/examples/shop' >/dev/null"
 test_end

@@ -64,6 +64,11 @@ def check_text(where):
     urls = set(re.findall(r"\b(?:https?:)?//[a-z][a-z0-9.]+\.[a-z]{2,}[^\s\"'`]*", text.split('id="data">')[0] +
                           text.split("</script>", 1)[1]))
     suite.check("no-network", problem_of(urls, {"http://www.w3.org/2000/svg"}))
+    checked = json.loads(suite.run("check", "-v", "-o", "json", page.with_suffix(".yaml").name, cwd=where).out)
+    want = {(d["severity"], d["id"], f"{d['file']}:{d['line']}", d["message"]) for d in checked["diagnostics"]}
+    places = [f"{data['files'][file]}:{line}" for file, line, _ in data["lines"]]
+    got = {(severity, number, places[line], message) for severity, number, _, message, _, line, *_ in data["findings"]}
+    suite.check("findings", problem_of(got, want))
     hostile = make(where, "hostile<img src=x>", clusters.hostile(), "json").read_text(encoding="utf-8")
     raw = re.findall(r"[<>&\u2028\u2029]", island(hostile))
     suite.check("island-escaped", f"bare {raw[:5]}" if raw else "")

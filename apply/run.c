@@ -127,13 +127,16 @@ static bool read_keep(struct arena *a, struct str text, struct npc_flow *flow)
 
 /* What --keep names: a port of this machine, for whoever is at the other end of the session; or one
  * elsewhere, for this machine. */
-static enum npc_status check_keep(struct job *j, const struct npc_output *out)
+static enum npc_status check_keep(struct job *j, const struct npc_output *out, bool host)
 {
     struct npc_flow flow = {.protocol = "tcp"};
     if (!read_keep(&j->a->arena, str_of(j->o->keep), &flow)) {
         tell(j->a, NPC_ERROR, 901, NULL, "--keep cannot be '%s': it is ADDR:PORT or [ADDR]:PORT",
              j->o->keep);
         return NPC_BAD;
+    }
+    if (!host) {
+        return NPC_OK;
     }
     flow.inbound = machine_has(flow.destination);
     if (!flow.inbound) {
@@ -154,16 +157,14 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out)
 static enum npc_status check_lockout(struct job *j, const struct npc_output *out,
                                      const struct npc_scope *scope)
 {
+    const bool host = scope->kind == NPC_SCOPE_HOST;
     enum npc_status status = NPC_OK;
-    if (scope->kind != NPC_SCOPE_HOST) {
-        return NPC_OK;
-    }
-    if (j->session.found) {
+    if (host && j->session.found) {
         const struct npc_flow flow = {j->session.client, j->session.server, "tcp", j->session.port,
                                       true};
         status = check_flow(j, out, &flow, "the SSH session that you are in");
     }
-    return status == NPC_OK && j->o->keep != NULL ? check_keep(j, out) : status;
+    return status == NPC_OK && j->o->keep != NULL ? check_keep(j, out, host) : status;
 }
 
 /* ---- the rules ---- */

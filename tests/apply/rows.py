@@ -258,6 +258,9 @@ def T54_keep(lab):
     keep(f"{PEER4}:443", 0)
     expect("NPC604" in keep(f"{PEER4}:444", 1).stderr)
     expect("NPC604" in keep("[fd00:9::2]:443", 1).stderr)
+    lab.apply(lab.node(), "--keep", f"{V4}:9", "--replace", host=False)  # rules for pods never meet it
+    expect("NPC901" in lab.apply(lab.node(), "--keep", "x", host=False, want=2).stderr)
+    lab.apply(lab.host(8080), "--replace")
     for bad in (PEER4, f"{PEER4}:0", f"{PEER4}:65536", "host:22", "fd00:9::2:443", f"[{PEER4}]:443", f"{V4}:22"):
         expect("NPC901" in keep(bad, 2).stderr, bad)
 

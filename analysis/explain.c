@@ -395,7 +395,9 @@ static void print_place(struct buf *b, const struct world *w, struct span at)
 {
     const struct source *s = sources_get(&w->ctx->sources, at.file);
     if (at.file != 0 && s != NULL) {
-        buf_printf(b, " " STR_FMT ":%u", STR_ARG(s->path), at.line);
+        buf_putc(b, ' ');
+        buf_shown(b, s->path);
+        buf_printf(b, ":%u", at.line);
     }
 }
 
@@ -425,7 +427,9 @@ void rule_print(struct buf *b, const struct world *w, const struct npolicy *p,
     print_name(b, p);
     buf_printf(b, " %s[%zu]", direction_name(r->direction), r->index);
     if (r->origin->name.n > 0) {
-        buf_printf(b, " \"" STR_FMT "\"", STR_ARG(r->origin->name));
+        buf_puts(b, " \"");
+        buf_shown(b, r->origin->name);
+        buf_putc(b, '"');
     }
     print_place(b, w, r->origin->at);
 }

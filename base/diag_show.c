@@ -108,41 +108,6 @@ static struct selection selection_make(const struct diags *d, const struct diag_
     return sel;
 }
 
-/* ---- harmless text ---- */
-
-/* Characters that steer a terminal, reorder text or cannot be seen. */
-static bool is_unsafe(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || utf8_is_bidi_control(c) || c == 0x061C ||
-           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0xFEFF;
-}
-
-/* Appends the code point (or invalid byte) at s.p as it is shown; returns its length in s. */
-static size_t put_safe(struct buf *out, struct str s)
-{
-    uint32_t c;
-    size_t len = utf8_decode(s, &c);
-    if (len == 0) {
-        buf_printf(out, "\\x%02x", (unsigned char)s.p[0]);
-        return 1;
-    }
-    if (!is_unsafe(c)) {
-        buf_put(out, s.p, len);
-    } else if (c < 0x80) {
-        buf_printf(out, "\\x%02x", c);
-    } else {
-        buf_printf(out, "\\u{%x}", c);
-    }
-    return len;
-}
-
-static void put_text(struct buf *out, struct str s)
-{
-    for (size_t at = 0; at < s.n;) {
-        at += put_safe(out, (struct str){s.p + at, s.n - at});
-    }
-}
-
 /* ---- text ---- */
 
 struct shower {
@@ -166,7 +131,7 @@ static void put_place(const struct shower *w, struct span at)
     if (at.file == 0) {
         buf_puts(w->out, "npc");
     } else {
-        put_text(w->out, sources_get(w->d->sources, at.file)->path);
+        buf_shown(w->out, sources_get(w->d->sources, at.file)->path);
     }
     if (at.file != 0 && at.line > 0) {
         buf_putc(w->out, ':');
@@ -204,7 +169,7 @@ static struct cells line_cells(struct arena *a, struct str line)
             continue;
         }
         struct buf *shown = buf_new(a);
-        at += put_safe(shown, rest);
+        at += buf_shown_char(shown, rest);
         cell->text = buf_text(shown);
         cell->width = utf8_length(cell->text);
     }
@@ -277,19 +242,19 @@ static void put_diag(const struct shower *w, const struct diag *rec)
     put_colour(w, severity->colour);
     buf_printf(w->out, "%s: ", severity->name);
     put_colour(w, COLOUR_OFF);
-    put_text(w->out, rec->text);
+    buf_shown(w->out, rec->text);
     buf_printf(w->out, " [NPC%03u]\n", diag_number(rec->id));
     put_source(w, rec->at);
     if (rec->hint.n > 0) {
         buf_puts(w->out, "  hint: ");
-        put_text(w->out, rec->hint);
+        buf_shown(w->out, rec->hint);
         buf_putc(w->out, '\n');
     }
     for (size_t i = 0; i < rec->notes.n; i++) {
         buf_puts(w->out, "  ");
         put_place(w, rec->notes.v[i].at);
         buf_puts(w->out, "note: ");
-        put_text(w->out, rec->notes.v[i].text);
+        buf_shown(w->out, rec->notes.v[i].text);
         buf_putc(w->out, '\n');
     }
 }

@@ -74,6 +74,12 @@ END
 run "$NPC" query --from shop/db --to shop/web --port tcp/80 six.npc pods.yaml
 check query-family grep -qF 'shop/db cannot reach shop/web on tcp/80 (IPv4)' "$TMP/out"
 
+# The name of a file steers no terminal.
+name=$(printf 'a\033[31mb.npc')
+echo 'namespace shop { policy x for pods app=db { default deny ingress } }' >"$name"
+run "$NPC" query --from shop/web --to shop/db --explain "$name" pods.yaml
+check query-file-name grep -qF 'decided by shop/x a\x1b[31mb.npc:1' "$TMP/out"
+
 # ---- why ----
 line='Nov 21 10:00:00 node kernel: npc IN=a OUT=b SRC=10.0.0.3 DST=10.0.0.2 LEN=60 PROTO=TCP SPT=4000 DPT=5432 SYN'
 run "$NPC" why "$line" old pods.yaml

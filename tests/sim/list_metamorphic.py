@@ -119,7 +119,7 @@ def check(suite, rng, directory, change, objs, before):
 
 
 def main():
-    suite = npctest.Suite(__doc__, count=100)
+    suite = npctest.Suite(__doc__, count=60)
     problems = {change: "" for change in CHANGES}
     directory = suite.scratch()
     for number in range(suite.args.count):

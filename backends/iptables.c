@@ -3,8 +3,10 @@
  *
  *   NPC-FORWARD   replies RETURN; -s GATE -j NPC-E; -d GATE -j NPC-I     (pods behind this node)
  *   NPC-E, NPC-I  find the class of the packet's local address           (ipt_dispatch.c)
+ *                 where classes have many grants, NPC-E-LOCAL and NPC-I-LOCAL do, and NPC-E and
+ *                 NPC-I look for pairs of peer and pod first          (ipt_pairs.c)
  *   class, atom   find the port, then the peer; allow is RETURN          (ipt_class.c)
- *   NPC-DENY      what is never filtered, then DROP
+ *   NPC-DENY      what is never filtered, then DROP; with --log one for each class, which logs
  *   NPC-INPUT, NPC-OUTPUT  with --host: the rules of the one class, at the hooks
  *
  * A jump enters each direction and only gotos follow, so RETURN anywhere below leads back behind

@@ -36,10 +36,10 @@ bool kernel_name(struct kernel_names *t, struct str slug, const struct str *part
  *
  *     npc:i-abcdefgh        npc:[ie]-[a-z2-7]{8}
  *
- * i is ingress, e egress; the rest is base32 of the first 40 bits of SHA-256 over direction and
- * `class`: its lowest address, "host" of a machine whose address is not known, or "all" where a
- * rule speaks for all classes. Whoever has the input (or NAME.map, which lists them) can make it
- * again. iptables takes 29 bytes, nft 127.
+ * i is ingress, e egress; the rest is base32 of the first 40 bits of SHA-256 over "log", the
+ * direction and `class` (each after its length, as in names): its lowest address, "host" of a
+ * machine whose address is not known, or "all" where a rule speaks for all classes. Whoever has the
+ * input can make it again; NAME.map lists them. iptables takes 29 bytes, nft 127.
  */
 struct str kernel_log_prefix(struct arena *a, enum direction d, struct str class);
 /* The name of a class as above; NULL is all classes. */

@@ -263,6 +263,41 @@ static void type_255_takes_the_rest(void)
     arena_free(&w.arena);
 }
 
+/* Whether some match fits, as xt_multiport does. */
+static bool some_fits(const struct port_matches *list, enum proto p, uint32_t key)
+{
+    bool fits = false;
+    for (size_t i = 0; i < list->n; i++) {
+        const struct port_match *m = &list->v[i];
+        for (size_t k = 0; k < m->nkeys && m->proto == p; k++) {
+            fits |= m->keys[k].first <= key && key <= m->keys[k].last;
+        }
+        fits |= m->proto == p && m->whole;
+    }
+    return fits;
+}
+
+/* All of UDP, one port of SCTP, and more ports of TCP than a match has slots. */
+static void matches_of_ports_are_exact(void)
+{
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    struct portset ports =
+        portset_union(&a, portset_of(&a, PROTO_UDP, 0, 65535), portset_of(&a, PROTO_SCTP, 9, 9));
+    for (uint16_t i = 0; i < 20; i++) {
+        uint16_t first = (uint16_t)(100 * i + 1), last = (uint16_t)(first + i % 3);
+        ports = portset_union(&a, ports, portset_of(&a, PROTO_TCP, first, last));
+    }
+    const struct port_matches matches = atoms_matches(&a, ports);
+    for (uint32_t key = 0; key <= UINT16_MAX; key++) {
+        for (enum proto p = PROTO_TCP; p <= PROTO_ICMP; p++) {
+            CU_ASSERT_EQUAL(some_fits(&matches, p, key), portset_has(ports, p, (uint16_t)key));
+        }
+    }
+    CU_ASSERT(matches.n > 3); /* TCP takes several */
+    arena_free(&a);
+}
+
 UNIT_MAIN("ipt_atoms", TEST(partitions_random_grants), TEST(nothing_is_one_match),
           TEST(a_hole_costs_no_ranges), TEST(many_ports_are_several_matches),
-          TEST(type_255_takes_the_rest))
+          TEST(type_255_takes_the_rest), TEST(matches_of_ports_are_exact))

@@ -137,6 +137,25 @@ static void T31_slug_decides_nothing(void)
     ctx_free(&c);
 }
 
+/* Computed by Python's hashlib and base64 from the header's words. */
+static void log_prefix_is_short_and_fixed(void)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    struct ip ip = {0, 0x0a000007};
+    const struct target_class class = {.addrs = {&ip, 1}}, nowhere_known = {0};
+    struct str name = kernel_log_class(&c.arena, FAM_IP4, &class);
+    CU_ASSERT(str_eq(name, STR("10.0.0.7")));
+    struct str in = kernel_log_prefix(&c.arena, DIR_INGRESS, name);
+    CU_ASSERT(str_eq(in, STR("npc:i-tnqpnf6h ")));
+    CU_ASSERT(in.n <= 29); /* iptables(8): --log-prefix */
+    struct str out = kernel_log_prefix(&c.arena, DIR_EGRESS, name);
+    CU_ASSERT(str_starts(out, "npc:e-") && !str_eq(in, out));
+    CU_ASSERT(str_eq(kernel_log_class(&c.arena, FAM_IP6, &nowhere_known), STR("host")));
+    CU_ASSERT(str_eq(kernel_log_class(&c.arena, FAM_IP6, NULL), STR("all")));
+    ctx_free(&c);
+}
+
 UNIT_MAIN("kernel names", TEST(T29_form), TEST(hash_is_sha256_of_length_and_bytes),
           TEST(T30_length_prefix), TEST(same_key_same_name), TEST(T30_collision_is_an_error),
-          TEST(T31_slug_decides_nothing))
+          TEST(T31_slug_decides_nothing), TEST(log_prefix_is_short_and_fixed))

@@ -65,7 +65,7 @@ static void print_miss(struct buf *b, struct str who, const struct sel_req *r,
     struct sel_req copy = *r;
     struct selector wanted = {.v = &copy, .n = 1};
     buf_puts(b, r->op == SEL_NOTIN || r->op == SEL_ABSENT ? ", and the rule wants " : ", not ");
-    selector_print(b, &wanted);
+    selector_print(b, &wanted, 0);
 }
 
 /* Counts the requirements that do not hold, and prints each. */

@@ -3,44 +3,9 @@
 
 enum { MOST_SHOWN = 4 }; /* of a list, before it ends in "…" */
 
-static void put_values(struct buf *b, const struct sel_req *r)
-{
-    for (size_t i = 0; i < r->nvalues && i < MOST_SHOWN; i++) {
-        buf_puts(b, i > 0 ? ", " : "");
-        buf_str(b, r->values[i]);
-    }
-    buf_puts(b, r->nvalues > MOST_SHOWN ? ", …" : "");
-}
-
-static void put_requirement(struct buf *b, const struct sel_req *r)
-{
-    buf_str(b, r->key);
-    switch (r->op) {
-    case SEL_EQ:
-        buf_putc(b, '=');
-        put_values(b, r);
-        break;
-    case SEL_IN:
-    case SEL_NOTIN:
-        buf_puts(b, r->op == SEL_IN ? " in {" : " notin {");
-        put_values(b, r);
-        buf_putc(b, '}');
-        break;
-    case SEL_EXISTS:
-        buf_puts(b, " exists");
-        break;
-    case SEL_ABSENT:
-        buf_puts(b, " !exists");
-        break;
-    }
-}
-
 static void put_selector(struct buf *b, const struct selector *s)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        buf_puts(b, i > 0 ? " & " : "");
-        put_requirement(b, &s->v[i]);
-    }
+    selector_print(b, s, MOST_SHOWN);
     buf_puts(b, s->n == 0 ? "{}" : "");
 }
 
@@ -58,7 +23,7 @@ static void put_namespaces(struct buf *b, const struct selector *ns)
         buf_puts(b, "all namespaces");
     } else if (names != NULL) {
         buf_puts(b, names->nvalues == 1 ? "namespace " : "namespace {");
-        put_values(b, names);
+        selector_print_values(b, names, MOST_SHOWN);
         buf_puts(b, names->nvalues == 1 ? "" : "}");
     } else {
         buf_puts(b, "namespaces ");

@@ -139,14 +139,14 @@ static struct str clause_text(struct arena *a, const struct selector *ns,
 {
     struct buf *b = buf_new(a);
     buf_puts(b, pods->n > 0 ? "pods " : "all pods");
-    selector_print(b, pods);
+    selector_print(b, pods, 0);
     const struct sel_req *named = selector_ns_names(ns);
     if (named != NULL && named->nvalues == 1) {
         buf_puts(b, " in namespace ");
         buf_str(b, named->values[0]);
     } else if (ns->n > 0) {
         buf_puts(b, " in namespaces ");
-        selector_print(b, ns);
+        selector_print(b, ns, 0);
     } else {
         buf_puts(b, " in all namespaces");
     }

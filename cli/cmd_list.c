@@ -38,6 +38,11 @@ static const char *namespace_of(const struct call *call)
     return value;
 }
 
+static enum npc_status ask(struct npc *n, const void *options, const char **text, size_t *size)
+{
+    return npc_list(n, options, text, size);
+}
+
 static int run(const struct call *call)
 {
     const char *const *values = call->values;
@@ -57,22 +62,11 @@ static int run(const struct call *call)
         .nodes = values[OPT_NODES] != NULL,
     };
     struct session s;
-    const char *text;
-    size_t size;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
         status = session_load(&s);
     }
-    if (status == NPC_OK) {
-        status = npc_list(s.npc, &options, &text, &size);
-    }
-    if (status == NPC_OK) {
-        status = session_rehearse(&s);
-    }
-    if (status == NPC_OK) {
-        status = print_text(text, size);
-    }
-    return session_end(&s, status);
+    return session_answer(&s, status, ask, &options);
 }
 
 const struct command command_list = {

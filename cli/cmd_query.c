@@ -24,6 +24,11 @@ static const struct option_group options_output = {"Answer", output};
 static const struct option_group *const groups[] = {
     &options_question, &options_output, &options_meaning, &options_input, &options_common, NULL};
 
+static enum npc_status ask(struct npc *n, const void *options, const char **text, size_t *size)
+{
+    return npc_query(n, options, text, size);
+}
+
 static int run(const struct call *call)
 {
     const char *const *values = call->values;
@@ -39,24 +44,11 @@ static int run(const struct call *call)
         .json = values[OPT_OUTPUT] != NULL && strcmp(values[OPT_OUTPUT], "json") == 0,
     };
     struct session s;
-    const char *text;
-    size_t size;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
         status = session_load(&s);
     }
-    enum npc_status answer = NPC_OK;
-    if (status == NPC_OK) {
-        answer = npc_query(s.npc, &options, &text, &size);
-        status = answer == NPC_NO ? NPC_OK : answer;
-    }
-    if (status == NPC_OK) {
-        status = session_rehearse(&s);
-    }
-    if (status == NPC_OK) {
-        status = print_text(text, size);
-    }
-    return session_end(&s, status == NPC_OK ? answer : status);
+    return session_answer(&s, status, ask, &options);
 }
 
 const struct command command_query = {

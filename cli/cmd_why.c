@@ -7,26 +7,19 @@
 static const struct option_group *const groups[] = {&options_meaning, &options_input,
                                                     &options_common, NULL};
 
+static enum npc_status ask(struct npc *n, const void *options, const char **text, size_t *size)
+{
+    return npc_why(n, options, text, size);
+}
+
 static int run(const struct call *call)
 {
     struct session s;
-    const char *text;
-    size_t size;
-    enum npc_status answer = NPC_OK, status = session_begin(&s, call);
+    enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
         status = session_load_paths(&s, call->operands + 1, call->noperands - 1);
     }
-    if (status == NPC_OK) {
-        answer = npc_why(s.npc, call->operands[0], &text, &size);
-        status = answer == NPC_NO ? NPC_OK : answer;
-    }
-    if (status == NPC_OK) {
-        status = session_rehearse(&s);
-    }
-    if (status == NPC_OK) {
-        status = print_text(text, size);
-    }
-    return session_end(&s, status == NPC_OK ? answer : status);
+    return session_answer(&s, status, ask, call->operands[0]);
 }
 
 const struct command command_why = {

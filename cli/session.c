@@ -104,6 +104,24 @@ enum npc_status print_text(const char *text, size_t size)
     return NPC_FAULT;
 }
 
+int session_answer(struct session *s, enum npc_status status, answer_fn ask, const void *options)
+{
+    const char *text;
+    size_t size;
+    enum npc_status answer = NPC_OK;
+    if (status == NPC_OK) {
+        answer = ask(s->npc, options, &text, &size);
+        status = answer == NPC_NO ? NPC_OK : answer;
+    }
+    if (status == NPC_OK) {
+        status = session_rehearse(s);
+    }
+    if (status == NPC_OK) {
+        status = print_text(text, size);
+    }
+    return session_end(s, status == NPC_OK ? answer : status);
+}
+
 static void ending_signals(sigset_t *set)
 {
     sigemptyset(set);

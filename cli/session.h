@@ -25,6 +25,11 @@ enum npc_status session_load_paths(struct session *s, const char *const *paths, 
 enum npc_status session_rehearse(struct session *s);
 /* Whether what goes to a descriptor is to be coloured. */
 bool session_colour(const struct call *call, int fd);
+/* The rest of a command that answers: if it was loaded (`status`), ask() gives a text and NPC_OK or
+ * NPC_NO; the text is printed. Ends the session and returns the exit status. */
+typedef enum npc_status (*answer_fn)(struct npc *n, const void *options, const char **text,
+                                     size_t *size);
+int session_answer(struct session *s, enum npc_status status, answer_fn ask, const void *options);
 /* Prints all diagnostics, frees everything, and returns the exit status for `status`. */
 int session_end(struct session *s, enum npc_status status);
 

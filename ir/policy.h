@@ -56,9 +56,11 @@ const struct label *labels_find(const struct labels *l, struct str key);
 void labels_sort(struct labels *l);
 /* Whether an object with these labels matches. A NULL selector is the caller's to interpret. */
 bool selector_matches(const struct selector *s, const struct labels *l);
-/* Appends a selector as the npc language writes it: `app=web & env in {a, b} & tier exists`;
- * nothing for the empty one. For people. */
-void selector_print(struct buf *b, const struct selector *s);
+/* Appends a selector for people, as the npc language writes it: `app=web & env in {a, b} & tier
+ * exists`; nothing for the empty one. Of a list of values at most `most` are shown; 0: all. */
+void selector_print(struct buf *b, const struct selector *s, size_t most);
+/* The values of a requirement, with commas. */
+void selector_print_values(struct buf *b, const struct sel_req *r, size_t most);
 /* If s is exactly one requirement on LABEL_NS_NAME, EQ or IN, that requirement; else NULL. */
 const struct sel_req *selector_ns_names(const struct selector *s);
 

@@ -100,31 +100,31 @@ bool policy_is_cluster(const struct policy *p)
 
 /* ---- for people ---- */
 
-static void print_values(struct buf *b, const struct sel_req *r)
+void selector_print_values(struct buf *b, const struct sel_req *r, size_t most)
 {
-    buf_putc(b, '{');
     for (size_t i = 0; i < r->nvalues; i++) {
         buf_puts(b, i > 0 ? ", " : "");
+        if (most > 0 && i == most) {
+            buf_puts(b, "…");
+            return;
+        }
         buf_str(b, r->values[i].n > 0 ? r->values[i] : STR("\"\""));
     }
-    buf_putc(b, '}');
 }
 
-static void print_requirement(struct buf *b, const struct sel_req *r)
+static void print_requirement(struct buf *b, const struct sel_req *r, size_t most)
 {
     buf_str(b, r->key);
     switch (r->op) {
     case SEL_EQ:
         buf_putc(b, '=');
-        buf_str(b, r->values[0].n > 0 ? r->values[0] : STR("\"\""));
+        selector_print_values(b, r, most);
         break;
     case SEL_IN:
-        buf_puts(b, " in ");
-        print_values(b, r);
-        break;
     case SEL_NOTIN:
-        buf_puts(b, " notin ");
-        print_values(b, r);
+        buf_puts(b, r->op == SEL_IN ? " in {" : " notin {");
+        selector_print_values(b, r, most);
+        buf_putc(b, '}');
         break;
     case SEL_EXISTS:
         buf_puts(b, " exists");
@@ -135,10 +135,10 @@ static void print_requirement(struct buf *b, const struct sel_req *r)
     }
 }
 
-void selector_print(struct buf *b, const struct selector *s)
+void selector_print(struct buf *b, const struct selector *s, size_t most)
 {
     for (size_t i = 0; i < s->n; i++) {
         buf_puts(b, i > 0 ? " & " : "");
-        print_requirement(b, &s->v[i]);
+        print_requirement(b, &s->v[i], most);
     }
 }

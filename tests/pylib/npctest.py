@@ -87,6 +87,20 @@ class Suite:
             self.ok(name)
         return not problem
 
+    def trials(self, name, make, first=0, shown=3):
+        """--count random trials: make(number) has run(), which returns what is wrong, and describe()."""
+        failed = 0
+        for number in range(first, first + self.args.count):
+            trial = make(number)
+            problem = trial.run()
+            if problem:
+                failed += 1
+                if failed <= shown:
+                    self.fail(f"{name}-{self.args.seed}-{number}", trial.describe(problem))
+        if not failed:
+            self.ok(f"{name}-{self.args.seed}")
+        return self.finish()
+
     def note(self, text):
         for line in str(text).splitlines():
             print(f"# {line}", flush=True)

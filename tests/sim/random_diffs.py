@@ -20,8 +20,6 @@ from naive import World  # noqa: E402
 from random_lists import Trial, make_world, owners_of  # noqa: E402
 from verdicts import Verdicts  # noqa: E402
 
-FAILURES_SHOWN = 3
-
 
 class Side(Trial):
     """One of the two clusters."""
@@ -165,18 +163,7 @@ class Comparison:
 
 def main():
     suite = npctest.Suite(__doc__, count=200)
-    seed, failed = suite.args.seed, 0
-    for number in range(suite.args.count):
-        trial = Comparison(suite, seed, number)
-        problem = trial.run()
-        if problem:
-            failed += 1
-            if failed <= FAILURES_SHOWN:
-                suite.fail(f"random-diffs-{seed}-{number}", trial.describe(problem))
-    if not failed:
-        suite.ok(f"random-diffs-{seed}")
-    suite.note(f"{suite.args.count} pairs of worlds")
-    return suite.finish()
+    return suite.trials("random-diffs", lambda number: Comparison(suite, suite.args.seed, number))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ import worlds  # noqa: E402
 from naive import World  # noqa: E402
 from verdicts import Verdicts  # noqa: E402
 
-FAILURES_SHOWN = 5
 NAIVE_PACKETS = 60
 MOST_ENDS = 24  # a small world has fewer: there, every pair is compared
 LEVELS = {"pods": ["--pods", "--nodes"], "workloads": [], "classes": ["--classes", "--nodes"]}
@@ -302,18 +301,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="number of the first world")
     options, sys.argv[1:] = parser.parse_known_args()
     suite = npctest.Suite(__doc__, count=100)
-    seed, failed = suite.args.seed, 0
-    for number in range(options.first, options.first + suite.args.count):
-        trial = Trial(suite, seed, number)
-        problem = trial.run()
-        if problem:
-            failed += 1
-            if failed <= FAILURES_SHOWN:
-                suite.fail(f"random-lists-{seed}-{number}", trial.describe(problem))
-    if not failed:
-        suite.ok(f"random-lists-{seed}")
-    suite.note(f"{suite.args.count} worlds")
-    return suite.finish()
+    return suite.trials("random-lists", lambda number: Trial(suite, suite.args.seed, number), options.first)
 
 
 if __name__ == "__main__":

@@ -116,18 +116,7 @@ class Questions(Trial):
 
 def main():
     suite = npctest.Suite(__doc__, count=100)
-    seed, failed = suite.args.seed, 0
-    for number in range(suite.args.count):
-        trial = Questions(suite, seed, number)
-        problem = trial.run()
-        if problem:
-            failed += 1
-            if failed <= 3:
-                suite.fail(f"random-queries-{seed}-{number}", trial.describe(problem))
-    if not failed:
-        suite.ok(f"random-queries-{seed}")
-    suite.note(f"{suite.args.count} worlds, {QUESTIONS} questions each")
-    return suite.finish()
+    return suite.trials("random-queries", lambda number: Questions(suite, suite.args.seed, number))
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ static struct sender source_of(const struct census *c, const struct list_connect
         in_ns++;
     }
     size_t others = c->of_ns[v[0].from] - (same_ns(l, v[0].from, v[0].to) ? 1 : 0);
-    if (in_ns == others && others >= 2) {
+    if (in_ns == others && others >= 2 && e->ns.n > 0) { /* a class may span namespaces */
         s.kind = SOURCE_NAMESPACE;
         s.ns = e->ns;
         s.text = str_printf(a, STR_FMT "/*", STR_ARG(e->ns));

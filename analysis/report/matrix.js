@@ -2,7 +2,7 @@
 
 const CELL = { width: 64, height: 28, rowHead: 210, columnHead: 150 };
 
-class Matrix extends Window {
+class Matrix extends ListWindow {
     constructor(scroller, onSelect) {
         super(scroller, "Allowed flows, sources down, destinations across", onSelect);
         this.at = [0, 0]; // the cell that has the focus

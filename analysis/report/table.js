@@ -2,7 +2,7 @@
 
 const ROW_HEIGHT = 30;
 
-class FlowTable extends Window {
+class FlowTable extends ListWindow {
     constructor(scroller, onSelect) {
         super(scroller, "Allowed flows", onSelect);
         this.at = 0; // the row that has the focus

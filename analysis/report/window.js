@@ -1,7 +1,7 @@
 // A list that is longer than its window: the base of the matrix and the table. The subclass has render(), which
 // makes the elements in view, and hands them to put(); exactly one of them has tabindex 0.
 
-class Window {
+class ListWindow {
     // onSelect(key) is called with the key of an edge or an item.
     constructor(scroller, label, onSelect) {
         this.scroller = scroller;

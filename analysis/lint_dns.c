@@ -151,7 +151,7 @@ struct dns_sum {
     unsigned ways;
 };
 
-static bool add_ways(void *arg, const struct target *covering)
+static bool add_ways(void *arg, struct target *covering)
 {
     struct dns_sum *sum = arg;
     sum->ways |= covering->dns;
@@ -240,15 +240,22 @@ static bool has_complement(struct lint *l, const struct lint_at *at)
     return false;
 }
 
-static bool restricts_egress(const struct lint_at *at)
+/* Whether the policy is for the pods of the DNS: they ask others. */
+static bool is_for_dns(const struct lint *l, const struct npolicy *np)
+{
+    return selector_covers(l->dns_ns, np->target_ns) &&
+           selector_covers(l->dns_pods, np->target_pods);
+}
+
+static bool restricts_egress(const struct lint *l, const struct lint_at *at)
 {
     return !policy_is_cluster(at->policy) && at->policy->isolates[DIR_EGRESS] &&
-           selector_satisfiable(at->np->target_pods);
+           selector_satisfiable(at->np->target_pods) && !is_for_dns(l, at->np);
 }
 
 void lint_dns_blocked(struct lint *l, const struct lint_at *at)
 {
-    if (!restricts_egress(at) || ways_of_policy(l, at) != 0) {
+    if (!restricts_egress(l, at) || ways_of_policy(l, at) != 0) {
         return;
     }
     bool is_pure = at->policy->nrules[DIR_EGRESS] == 0;
@@ -279,7 +286,7 @@ static const struct rule *dns_rule(struct lint *l, struct lint_at at)
 
 void lint_dns_half(struct lint *l, const struct lint_at *at)
 {
-    const struct rule *rule = restricts_egress(at) ? dns_rule(l, *at) : NULL;
+    const struct rule *rule = restricts_egress(l, at) ? dns_rule(l, *at) : NULL;
     if (rule == NULL) {
         return;
     }

@@ -19,13 +19,12 @@ static uint32_t class_of(struct lint *l, uint32_t group)
 }
 
 /* Protocols of which both ends speak alike in both families. */
-static struct portset with_ports(struct arena *a, struct portset s)
+static struct portset with_ports(struct portset s)
 {
     struct portset keyed = portset_none;
     for (size_t p = PROTO_TCP; p <= PROTO_SCTP; p++) {
         keyed.keys[p] = s.keys[p];
     }
-    (void)a;
     return keyed;
 }
 
@@ -50,7 +49,7 @@ static void add_pair(struct pairing *p, uint32_t ours, uint32_t theirs)
     for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
         if (t.of[f] != TRAFFIC_ABSENT) {
             struct portset s = traffic_ports(l->w->traffic, f, t.of[f]);
-            p->passes = portset_union(l->a, p->passes, with_ports(l->a, s));
+            p->passes = portset_union(l->a, p->passes, with_ports(s));
             if (!p->any) {
                 p->any = true;
                 p->example[0] = ours;
@@ -66,9 +65,9 @@ static bool find_missing(struct pairing *p, struct portset *missing)
 {
     struct lint *l = p->l;
     const struct nrule *r = p->at->nrule;
-    struct portset wanted = with_ports(l->a, r->any_port ? portset_all(l->a) : r->ports);
+    struct portset wanted = with_ports(r->any_port ? portset_all(l->a) : r->ports);
     if (r->nnames > 0) {
-        wanted = with_ports(l->a, portset_all(l->a)); /* whatever they are on each pod */
+        wanted = with_ports(portset_all(l->a)); /* whatever they are on each pod */
     }
     bool covered = false;
     for (size_t i = 0; i < p->ours.n && !covered; i++) {

@@ -70,7 +70,7 @@ static bool is_older(const struct policy *a, const struct policy *b, uint32_t ia
     return !equal || ia < ib;
 }
 
-static bool look_for_deny(void *arg, const struct target *covering)
+static bool look_for_deny(void *arg, struct target *covering)
 {
     struct redundancy *r = arg;
     uint32_t self = ID_NONE;

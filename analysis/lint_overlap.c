@@ -1,5 +1,5 @@
 /*
- * What is said twice: NPC203 dead-peer, NPC310 except-reopened, NPC314 overlap. Peers of all rules
+ * What is said twice: NPC203 dead-peer, NPC314 overlap. Peers of all rules
  * of policies with one target and direction are compared; those that can cover a peer are found by
  * a label that it demands, or by a shorter prefix of its own.
  */
@@ -19,8 +19,7 @@ static bool has_name(const struct nrule *r, const struct port_name *name)
     return false;
 }
 
-/* Whether every packet that the ports of `inner` let pass, those of `outer` let pass. */
-static bool ports_cover(const struct nrule *outer, const struct nrule *inner)
+bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner)
 {
     if (outer->any_port) {
         return true;
@@ -128,7 +127,7 @@ static bool peer_covers(const struct item *outer, const struct item *inner)
 
 static bool item_covers(const struct item *outer, const struct item *inner)
 {
-    return ports_cover(outer->rule, inner->rule) && peer_covers(outer, inner);
+    return lint_ports_cover(outer->rule, inner->rule) && peer_covers(outer, inner);
 }
 
 /* Of equal items the later is dead. */
@@ -167,15 +166,7 @@ static uint32_t killer_by_prefix(struct items *s, uint32_t inner)
     const struct cidr c = s->all.v[inner].peer->cidr;
     uint32_t by = ID_NONE;
     for (uint8_t len = 0; len <= c.len && by == ID_NONE; len++) {
-        struct cidr wider = c;
-        unsigned bits = c.family == FAM_IP4 ? 32 : 128, host = bits - len;
-        wider.len = len;
-        if (host >= 64) {
-            wider.first.lo = 0;
-            wider.first.hi = host >= 128 ? 0 : c.first.hi >> (host - 64) << (host - 64);
-        } else {
-            wider.first.lo = c.first.lo >> host << host;
-        }
+        struct cidr wider = cidr_shorten(c, len);
         by = killer_among(s, strmap_get(&s->by_prefix, prefix_key(s, wider)), inner);
     }
     return by;
@@ -315,69 +306,6 @@ void lint_overlapping_cidrs(struct lint *l, const struct lint_at *at)
         /* … repeats apart, which hold nothing that the first does not. */
         if (depth == 0 || cidr_cmp(stack[depth - 1]->cidr, cidrs[i]->cidr) != 0) {
             stack[depth++] = cidrs[i];
-        }
-    }
-}
-
-/* ---- NPC310: exceptions that another rule allows ---- */
-
-/* What other rules for the same pods let pass on all of the rule's ports. */
-static struct ipset allowed_elsewhere(struct lint *l, const struct target *t, enum direction d,
-                                      const struct nrule *rule, enum family f)
-{
-    struct ipset sum = {0};
-    for (size_t i = 0; i < t->policies.n; i++) {
-        const struct npolicy *np = l->policies[t->policies.v[i]];
-        for (size_t r = 0; r < np->nrules[d] && lint_spend(l, 1); r++) {
-            const struct nrule *other = &np->rules[d][r];
-            if (!ports_cover(other, rule)) {
-                continue;
-            }
-            if (other->any_peer) {
-                return ipset_all(l->a, f);
-            }
-            sum = other->nets[f].n > 0 ? ipset_union(l->a, sum, other->nets[f]) : sum;
-        }
-    }
-    return sum;
-}
-
-static bool add_allowed(struct lint *l, const struct lint_at *at, const struct target *t,
-                        struct ipset *sum)
-{
-    *sum = ipset_union(
-        l->a, *sum, allowed_elsewhere(l, t, at->rule->direction, at->nrule, at->peer->cidr.family));
-    return true;
-}
-
-struct reopening {
-    struct lint *l;
-    const struct lint_at *at;
-    struct ipset sum;
-};
-
-static bool add_target(void *arg, const struct target *covering)
-{
-    struct reopening *r = arg;
-    return add_allowed(r->l, r->at, covering, &r->sum);
-}
-
-void lint_reopened_excepts(struct lint *l, const struct lint_at *at)
-{
-    const struct peer *p = at->peer;
-    if (at->nrule == NULL || policy_is_cluster(at->policy) || p->kind != PEER_CIDR ||
-        p->nexcept == 0) {
-        return;
-    }
-    struct reopening r = {.l = l, .at = at};
-    lint_covering(l, at, add_target, &r);
-    for (size_t i = 0; i < p->nexcept; i++) {
-        if (ipset_covers(r.sum, ipset_of_cidr(l->a, p->except[i]))) {
-            struct diag *d = WARN(l, NPC310, lint_place(l, p->except_at[i], at->place),
-                                  "except " STR_FMT " has no effect: other peers or rules for the "
-                                  "same pods allow it",
-                                  STR_ARG(cidr_text(l->a, p->except[i])));
-            HINT(l, d, "an exception belongs to its own cidr only");
         }
     }
 }

@@ -10,7 +10,8 @@
  *   lint_flows.c      NPC111
  *   lint_labels.c     NPC201, 204, 206, 210, 211: selectors by themselves
  *   lint_matches.c    NPC205, 207, 208, 212: selectors and the inventory
- *   lint_overlap.c    NPC203, 310, 314
+ *   lint_overlap.c    NPC203, 314
+ *   lint_except.c     NPC310
  *   lint_ports.c      NPC301, 302, 305-308, 316
  *   lint_nets.c       NPC303, 304, 309, 311, 312
  *   lint_cluster.c    NPC401-403, 405, 407, 408
@@ -49,7 +50,8 @@ struct wspace { /* a namespace: policies, workloads, or an object of it are in t
 struct target { /* policies of one namespace that have equal targets */
     const struct selector *selector;
     struct id_vec policies;
-    unsigned dns; /* what they let pass to the DNS: enum dns_way */
+    unsigned dns;                       /* what they let pass to the DNS: enum dns_way */
+    struct net_index *nets[DIRECTIONS]; /* of lint_except.c; made when first asked */
 };
 
 struct lint_inside { /* an address of a pod or of a Service */
@@ -173,8 +175,13 @@ void demands_visit(struct lint *l, const struct demands *d, const struct selecto
 void lint_targets_init(struct lint *l);
 /* Calls each() for the targets of the policy's namespace that cover its own (which is one of them),
  * until it returns false. */
-typedef bool (*target_fn)(void *arg, const struct target *covering);
+typedef bool (*target_fn)(void *arg, struct target *covering);
 void lint_covering(struct lint *l, const struct lint_at *at, target_fn each, void *arg);
+
+/* ---- lint_overlap.c ---- */
+
+/* Whether every packet that the ports of `inner` let pass, those of `outer` let pass. */
+bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner);
 
 /* ---- lint_dns.c ---- */
 

@@ -77,7 +77,7 @@ struct covering {
 static bool visit(void *arg, uint32_t target)
 {
     const struct covering *c = arg;
-    const struct target *outer = &c->l->targets.v[target];
+    struct target *outer = &c->l->targets.v[target];
     return !selector_covers(outer->selector, c->inner) || c->each(c->arg, outer);
 }
 

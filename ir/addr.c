@@ -406,6 +406,12 @@ struct ip cidr_last(struct cidr c)
     return (struct ip){c.first.hi | host.hi, c.first.lo | host.lo};
 }
 
+struct cidr cidr_shorten(struct cidr c, uint8_t len)
+{
+    struct ip host = host_bits(c.family, len);
+    return (struct cidr){c.family, {c.first.hi & ~host.hi, c.first.lo & ~host.lo}, len};
+}
+
 bool cidr_contains(struct cidr outer, struct cidr inner)
 {
     return outer.len <= inner.len && cidr_has(outer, inner.family, inner.first);

@@ -68,6 +68,8 @@ int cidr_cmp(struct cidr a, struct cidr b); /* family, first, then shorter prefi
 struct ip cidr_last(struct cidr c);
 bool cidr_contains(struct cidr outer, struct cidr inner); /* equal counts */
 bool cidr_has(struct cidr c, enum family f, struct ip a);
+/* The prefix of that length, at most c.len, which c is in. */
+struct cidr cidr_shorten(struct cidr c, uint8_t len);
 /* True if every address of c is IPv4-mapped IPv6 (::ffff:0:0/96) or the prefix is inside
  * ::ffff:0:0/96. */
 bool cidr_is_mapped(struct cidr c);

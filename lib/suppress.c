@@ -160,8 +160,15 @@ static uint32_t line_after(const struct sources *s, size_t i)
     return s->remarks.v[i].at.line + 1;
 }
 
+/* Whether all findings are there to be silenced: of very many some are only counted. */
+static bool are_all_kept(const struct diags *d)
+{
+    return d->errors <= d->kept && d->warnings <= d->kept && d->infos <= d->kept;
+}
+
 size_t suppress(struct ctx *c)
 {
+    bool all = are_all_kept(&c->diags);
     size_t n = c->diags.list.n, silenced = 0;
     struct diag **sorted = ARENA_NEW_ARRAY(&c->arena, n, struct diag *);
     for (size_t i = 0; i < n; i++) {
@@ -181,7 +188,7 @@ size_t suppress(struct ctx *c)
             silenced += !sorted[at]->silenced;
             diag_silence(&c->diags, sorted[at], a.reason);
         }
-        if (at == first) {
+        if (at == first && all) {
             struct diag *d = diag_warning(&c->diags, NPC515, a.remark->at,
                                           "npc:allow NPC%03u silences nothing: line %u has no such "
                                           "finding",

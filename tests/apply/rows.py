@@ -951,6 +951,7 @@ def apply_without_standard_streams(lab):
     expect(lab.verb("status").returncode == 0)
 
 
+@long
 @only("nft", "iptables-nft")
 def apply_out_of_memory(lab):
     """Whatever it had begun is undone, also when the loaders have no memory either."""

@@ -1,6 +1,6 @@
 /*
  * The findings of `npc check`: what is legal and yet most likely not what its writer meant. Each is
- * one row of the table in lint.c. What the readers and binding have found already is not found
+ * one row of lints.def. What the readers and binding have found already is not found
  * again here; where check takes it more seriously than compile does, its severity is raised.
  */
 #ifndef NPC_ANALYSIS_LINT_H

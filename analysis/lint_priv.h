@@ -150,7 +150,7 @@ struct id_list lint_targets(struct lint *l, const struct npolicy *np);
 struct id_list lint_peers(struct lint *l, const struct lint_at *at);
 /* Whether the input has workloads in some namespace that the selector matches. */
 bool lint_knows(struct lint *l, const struct selector *ns);
-/* "shop/web", or "Deployment shop/web" of a template. */
+/* "shop/web": the name of one of its workloads. */
 struct str lint_group_name(struct lint *l, uint32_t group);
 /* The bytes of a selector in normal form: equal for equal selectors only. */
 void selector_key(struct buf *b, const struct selector *s);

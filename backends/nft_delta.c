@@ -10,14 +10,16 @@
 #include "backends/nft_priv.h"
 #include "backends/nft_text.h"
 
+#include <sha2.h>
 #include <string.h>
 
-enum change {
-    KEPT,
-    ADDED,
-    REMOVED,
-    REWRITTEN, /* chain: other rules. Set: another type or size, so another set of the same name */
-    UPDATED    /* set: other elements */
+enum change { /* of the old ruleset's object to the new one's */
+              KEPT,
+              ADDED,
+              REMOVED,
+              REWRITTEN, /* chain: other rules. Set: another type or size, so another set of the
+                            same name */
+              UPDATED    /* set: other elements */
 };
 
 struct pair { /* an object of the two rulesets */
@@ -269,7 +271,18 @@ static void add_objects(struct delta *d)
 
 struct str nft_mark(struct arena *a, struct str tables)
 {
-    return str_printf(a, "npc_is_%016llx", (unsigned long long)str_hash(tables));
+    enum { BYTES = 8 };
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    SHA2_CTX sha;
+    SHA256Init(&sha);
+    SHA256Update(&sha, (const uint8_t *)tables.p, tables.n);
+    SHA256Final(hash, &sha);
+    struct buf *b = buf_new(a);
+    buf_puts(b, "npc_is_");
+    for (size_t i = 0; i < BYTES; i++) {
+        buf_printf(b, "%02x", hash[i]);
+    }
+    return buf_text(b);
 }
 
 static const char header[] =

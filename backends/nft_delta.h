@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 
-/* The name of the empty chain that marks a ruleset: by a hash of its text. */
+/* The name of the empty chain that marks a ruleset: by a hash (SHA-256, cut) of its text. */
 struct str nft_mark(struct arena *a, struct str tables);
 
 /* Writes to `out` what leads from the text `old` (called `name`) to `new`, both as nft.c writes

@@ -217,7 +217,7 @@ def random_steps(steps, seed, count):
 
 
 def main():
-    suite = npctest.Suite(__doc__, count=20)
+    suite = npctest.Suite(__doc__, count=12)
     if in_namespace("nft list ruleset", "/").status != 0:
         suite.skip("all", "no namespace or no nft here")
         return suite.finish()

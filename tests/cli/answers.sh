@@ -80,6 +80,19 @@ echo 'namespace shop { policy x for pods app=db { default deny ingress } }' >"$n
 run "$NPC" query --from shop/web --to shop/db --explain "$name" pods.yaml
 check query-file-name grep -qF 'decided by shop/x a\x1b[31mb.npc:1' "$TMP/out"
 
+# Nobody knows the addresses of a domain: the answer is neither yes nor no.
+cat >domain.npc <<'END'
+cluster policy p in tier admin priority 1 for all pods in all namespaces {
+  deny to domain "*.example.com" on tcp/443
+}
+END
+run "$NPC" query --from shop/web --to shop/db domain.npc pods.yaml
+check_err query-unknown-domain 2 'domain.npc:2:11: error: who reaches whom cannot be told'
+run "$NPC" list domain.npc pods.yaml
+check_err list-unknown-domain 2 'NPC406'
+run "$NPC" diff --with pods.yaml old domain.npc
+check_err diff-unknown-domain 2 'NPC406'
+
 # ---- why ----
 line='Nov 21 10:00:00 node kernel: npc IN=a OUT=b SRC=10.0.0.3 DST=10.0.0.2 LEN=60 PROTO=TCP SPT=4000 DPT=5432 SYN'
 run "$NPC" why "$line" old pods.yaml

@@ -7,8 +7,8 @@ test_begin bench
 
 if [ "$(id -u)" != 0 ]; then
     skip quick 'bench/run needs root'
-elif ! unshare -n true 2>/dev/null; then
-    skip quick 'no network namespaces here'
+elif ! unshare -nm true 2>/dev/null; then
+    skip quick 'no network and mount namespaces here'
 else
     run "$SRC/bench/run" --quick
     check quick-runs test "$status" = 0

@@ -50,11 +50,16 @@ def namespaces_of(pid):
     return found
 
 
-def remains(pids, namespaces):
+def processes():
+    return {p for p in os.listdir("/proc") if p.isdigit()}
+
+
+def remains(pids, namespaces, suspects):
     """What is left of a laboratory: a namespace lives as long as a process is in it or holds it, or
-    a mount does."""
+    a mount does. The suspects are processes from before its end: the kernel gives the number of a
+    namespace that is gone to the next one, which may be another test's."""
     left = [f"process {p}" for p in pids if os.path.exists(f"/proc/{p}")]
-    for p in filter(str.isdigit, os.listdir("/proc")):
+    for p in suspects:
         left += [f"{n} in {p}" for n in namespaces_of(p) & namespaces]
     with open("/proc/self/mountinfo", encoding="ascii", errors="replace") as f:
         left += [line.strip() for line in f if any(n in line for n in namespaces)]
@@ -85,7 +90,8 @@ def check(name, kill):
         lab.stdin.close()
         print(f"SKIP killed-{name}: no network namespaces: {lab.stderr.read().strip()}")
         return lab.wait() == 3
-    seen = remains(pids, namespaces)
+    suspects = processes()
+    seen = remains(pids, namespaces, suspects)
     if len(pids) != PROCESSES or len(namespaces) != NAMESPACES or len(seen) < PROCESSES + NAMESPACES:
         kill(lab, pids)
         print(f"FAIL killed-{name}: the test sees too little: {pids} {namespaces} {seen}")
@@ -94,9 +100,9 @@ def check(name, kill):
     lab.stdin.close()
     lab.wait()
     end = time.monotonic() + PATIENCE
-    while remains(pids, namespaces) and time.monotonic() < end:
+    while remains(pids, namespaces, suspects) and time.monotonic() < end:
         time.sleep(0.02)
-    left = remains(pids, namespaces)
+    left = remains(pids, namespaces, suspects)
     print(f"FAIL killed-{name}: {'; '.join(left)}" if left else f"ok killed-{name}")
     return not left
 

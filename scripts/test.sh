@@ -35,8 +35,9 @@ run_script()
 {
     local log=$1
     shift
-    local status=0
+    local status=0 start=$SECONDS
     "$@" >"$log" 2>&1 </dev/null || status=$?
+    echo "took $((SECONDS - start)) s" >>"$log"
     if ! grep -qE '^(ok|FAIL|SKIP) ' "$log"; then
         echo "FAIL none: no test ran (exit status $status)" >>"$log"
     elif [ "$status" -ne 0 ] && ! grep -q '^FAIL ' "$log"; then
@@ -101,9 +102,9 @@ count()
 echo "== results"
 for log in "$logs"/*/*.log; do
     [ -e "$log" ] || break
-    printf '%-44s %5d ok %4d failed %4d skipped\n' "$(basename "$(dirname "$log")")/$(basename "$log" .log)" \
+    printf '%-44s %5d ok %4d failed %4d skipped %4d s\n' "$(basename "$(dirname "$log")")/$(basename "$log" .log)" \
         "$(grep -c '^ok ' "$log" || true)" "$(grep -c '^FAIL ' "$log" || true)" \
-        "$(grep -c '^SKIP ' "$log" || true)"
+        "$(grep -c '^SKIP ' "$log" || true)" "$(sed -n 's/^took \([0-9]*\) s$/\1/p' "$log" | tail -1)"
     grep '^SKIP ' "$log" | sed 's/^/    /' || true
     if grep -q '^FAIL ' "$log"; then
         grep -v '^ok ' "$log" | head -60 | sed 's/^/    /'

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Branch coverage of npc's sources by its tests: 95 % of frontend, ir and backends, all of the validators
+# (the lists are in coverage.py). Exit status 1 if it is less, or if a test fails.
+#
+#     scripts/coverage.sh [--dir DIRECTORY] [--no-kernel] [--tests REGEX] [--show FILE]...
+#
+#     --dir DIRECTORY   where to build and to keep counts (or COVERAGE_DIR); default build/coverage
+#     --no-kernel       leave out the tests that send packets or load rules
+#     --tests REGEX     run only the tests whose path matches (grep -E), and add to the counts that are there
+#     --show FILE       run nothing; list the branches of FILE that no test took, as FILE:LINE:COLUMN
+#
+# Measured by clang, whose branches are the outcomes of conditions as the source has them; gcov counts
+# jumps that the compiler made. Assertions are compiled out (NDEBUG): that none ever fails is no gap.
+# Random tests run few cases (TEST_EFFORT=short): what only the thousandth reaches wants a test of its own.
+. "$(dirname "$0")/common.sh"
+
+dir=${COVERAGE_DIR:-build/coverage}
+only='' kernel=yes show=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --dir) dir=$2 && shift 2 ;;
+        --no-kernel) kernel=no && shift ;;
+        --tests) only=$2 && shift 2 ;;
+        --show) show+=("$2") && shift 2 ;;
+        *) sed -n '2,/^\./s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    esac
+done
+case $dir in
+    /*) ;;
+    *) dir=$SRC/$dir ;;
+esac
+pool=$dir/counts
+logs=$dir/logs
+
+# report FILE...: the tables, or what was not taken in FILE...
+report()
+{
+    llvm-profdata-14 merge -sparse "$pool"/*.profraw -o "$dir/npc.profdata"
+    llvm-cov-14 export "$dir/npc" -instr-profile="$dir/npc.profdata" >"$dir/npc.json"
+    python3 scripts/coverage.py "$dir/npc.json" "$@"
+}
+
+if [ ${#show[@]} -gt 0 ]; then
+    report "${show[@]}"
+    exit
+fi
+
+install_packages "${build_packages[@]}" "${test_packages[@]}" llvm-14
+
+# The place of the counts is built in, since tests run npc with environments of their own. %m: one
+# file for each program, to which its processes add; %4: four, so that they need not wait for each other.
+# Without _FORTIFY_SOURCE, whose inline functions clang does not let a test replace.
+flags="-fprofile-instr-generate=$pool/%4m.profraw -fcoverage-mapping -U_FORTIFY_SOURCE"
+build "$dir" -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=$flags"
+
+# Tests that do not run npc, or are about its speed or another build of it, or draw pages in a browser.
+leave_out='^tests/(bench|fuzz|report)/|/(docs|install|style|includes|grammar|valgrind|run_diag_coverage)\.'
+if [ $kernel = no ]; then
+    leave_out="$leave_out|^tests/(kernel|apply|load)/"
+fi
+if [ -z "$only" ]; then
+    rm -rf "$pool"
+fi
+rm -rf "$logs"
+mkdir -p "$pool" "$logs"
+
+while read -r test; do
+    log=$logs/$(echo "${test#tests/}" | tr / .).log
+    limit_jobs
+    if [[ $test == *.c ]]; then
+        run_unit "$log" "$dir/tests/$(basename "$test" .c)" &
+    else
+        NPC=$dir/npc NPC_BUILD=$dir TEST_EFFORT=${TEST_EFFORT:-short} run_script "$log" "./$test" &
+    fi
+done < <({ find tests/unit -name 'test_*.c' && find tests -type f -perm -u+x \( -name '*.sh' -o -name '*.py' \); } |
+        grep -E -- "$only" | grep -vE "$leave_out" | LC_ALL=C sort)
+wait
+
+if grep -q '^FAIL ' "$logs"/*.log; then
+    echo "== tests that failed; what follows counts them all the same"
+    grep -H '^FAIL ' "$logs"/*.log | sed "s|^$logs/||" | cut -c 1-200
+fi
+report
+if grep -qs '^FAIL ' "$logs"/*.log; then
+    exit 1
+fi

@@ -1,4 +1,7 @@
-/* What the fuzz targets share: a run of the library over text in memory. */
+/*
+ * What the fuzz targets share: running the library over text in memory, and readers of its outputs
+ * that share no code with the writers. docs/testing.md says what each target shows.
+ */
 #ifndef NPC_TESTS_FUZZ_H
 #define NPC_TESTS_FUZZ_H
 
@@ -17,71 +20,47 @@
         }                                                                                          \
     } while (0)
 
-/* Loads one text; NULL if it is refused, which must have been said. */
-static inline struct npc *fuzz_load(const char *name, const char *text, size_t size)
-{
-    struct npc *n = npc_new();
-    FUZZ_CHECK(n != NULL, "no memory");
-    npc_set(n, "allow-raw", NULL);
-    npc_add_text(n, name, text, size);
-    if (npc_load(n) == NPC_OK) {
-        return n;
-    }
-    const char *said;
-    size_t length;
-    npc_diagnostics(n, NPC_DIAG_TEXT, true, &said, &length);
-    FUZZ_CHECK(length > 0, "refused without a word");
-    FUZZ_CHECK(memchr(said, 0x1b, length) == NULL, "a control byte in a diagnostic");
-    npc_free(n);
-    return NULL;
-}
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+/* ---- running the library: run.c ---- */
+
+/* A context with --allow-raw; further options by npc_set(). */
+struct npc *fuzz_new(void);
+/* Loads what was added. If it is refused that must have been said; the context is freed and NULL
+ * returned. */
+struct npc *fuzz_load(struct npc *n);
+/* A new context with one text. */
+struct npc *fuzz_load_text(const char *name, const char *text, size_t size);
+/* A file of text: the line ends behind the last line, which mean nothing in any syntax, choose
+ * among options of the load, so that an input stays plain text. */
+struct npc *fuzz_load_file(const char *name, const char *text, size_t size);
 
 /* Compiles; a refusal must be said. Returns whether *out is set. */
-static inline bool fuzz_compile(struct npc *n, const char *backend, struct npc_output *out)
-{
-    if (npc_compile(n, backend, out) == NPC_OK) {
-        return true;
-    }
-    const char *said;
-    size_t length;
-    npc_diagnostics(n, NPC_DIAG_TEXT, true, &said, &length);
-    FUZZ_CHECK(length > 0, "refused without a word");
-    return false;
-}
+bool fuzz_compile(struct npc *n, const char *backend, struct npc_output *out);
+/* Through every backend, for all pods and for the first node or machine of the inventory; outputs
+ * that others read are read by the readers below. */
+void fuzz_all_backends(struct npc *n);
+/* text -> npc -> text and text -> YAML -> text say the same objects, and decompiled text is
+ * formatted as fmt would. */
+void fuzz_round_trip(struct npc *first);
+/* What was said up to now: not nothing if `demanded`, and harmless on a terminal. */
+void fuzz_diagnostics(struct npc *n, bool demanded);
 
-/* Through every backend, and back through those whose output npc reads: text -> npc -> text must
- * be a fixed point, and so must the formatter. */
-static inline void fuzz_all_backends(struct npc *n)
-{
-    struct npc_backend_info info;
-    struct npc_output out;
-    for (size_t i = 0; npc_backend(i, &info); i++) {
-        fuzz_compile(n, info.name, &out);
-    }
-}
+/* ---- reading outputs: reread.c ---- */
 
-/* Compiles the text of one context again as another language; both must say the same objects. */
-static inline void fuzz_round_trip(struct npc *first)
-{
-    struct npc_output objects, source, again;
-    if (!fuzz_compile(first, "k8s", &objects) || !fuzz_compile(first, "npc", &source)) {
-        return;
-    }
-    struct npc *second = fuzz_load("again.npc", source.text, source.size);
-    FUZZ_CHECK(second != NULL, "the decompiled text is refused");
-    FUZZ_CHECK(fuzz_compile(second, "k8s", &again), "the decompiled text does not compile");
-    FUZZ_CHECK(again.size == objects.size && memcmp(again.text, objects.text, again.size) == 0,
-               "the decompiled text means other objects");
-    const char *formatted;
-    size_t length;
-    FUZZ_CHECK(npc_format(second, "again.npc", source.text, source.size, &formatted, &length) ==
-                   NPC_OK,
-               "the decompiled text is not formatted");
-    FUZZ_CHECK(length == source.size && memcmp(formatted, source.text, length) == 0,
-               "the formatter changes decompiled text");
-    npc_free(second);
-}
-
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+/*
+ * Each reader stops the fuzzer if the text is not in the closed grammar of what npc may write. The
+ * shape is the text without what input may choose: free text is `S`, a made-up name `N`, so that
+ * two programs that differ in a name only must have equal shapes. It is malloc'd.
+ */
+char *fuzz_read_nft(const char *text, size_t size);
+char *fuzz_read_iptables(const char *text, size_t size); /* rules.v4, rules.v6, ipsets */
+char *fuzz_read_yaml(const char *text, size_t size);
+char *fuzz_read_json(const char *text, size_t size);
+char *fuzz_read_npc(const char *text, size_t size);
+/* The normalized policies of -t json, as text. */
+char *fuzz_read_meaning(const char *text, size_t size);
+/* The shapes of all that a backend wrote, one after the other. */
+char *fuzz_read_output(const char *backend, const struct npc_output *out);
 
 #endif

@@ -3,7 +3,7 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    struct npc *n = fuzz_load("in.json", (const char *)data, size);
+    struct npc *n = fuzz_load_file("in.json", (const char *)data, size);
     if (n != NULL) {
         fuzz_all_backends(n);
         fuzz_round_trip(n);

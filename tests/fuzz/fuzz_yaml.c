@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    struct npc *n = fuzz_load("in.yaml", (const char *)data, size);
+    struct npc *n = fuzz_load_file("in.yaml", (const char *)data, size);
     if (n != NULL) {
         fuzz_all_backends(n);
         fuzz_round_trip(n);

@@ -2,6 +2,7 @@
  * Between the parts of lint:
  *   lints.def         the findings
  *   lint.c            the walk over policies, rules, peers and ports
+ *   lint_tools.c      what rows share
  *   lint_inventory.c  workloads in groups that no selector tells apart, and who matches a selector
  *   lint_demand.c     selectors by a label that they demand
  *   lint_target.c     policies by what their targets demand
@@ -116,7 +117,7 @@ struct lint_at {
 #include "analysis/lints.def"
 #undef LINT
 
-/* ---- lint.c ---- */
+/* ---- lint_tools.c ---- */
 
 /* Whether n more comparisons may be made. If not, that is reported once (NPC517): what was not
  * looked at must not pass for clean. */

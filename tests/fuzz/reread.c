@@ -705,7 +705,7 @@ static void put_utf8(FILE *out, unsigned long c)
         return;
     }
     int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    fputc((int)((0xf00u >> more & 0xff) | c >> 6 * more), out);
+    fputc((int)((0xff00u >> (more + 1) & 0xff) | c >> 6 * more), out);
     while (more-- > 0) {
         fputc((int)(0x80 | (c >> 6 * more & 0x3f)), out);
     }

@@ -117,7 +117,7 @@ def ports(*numbers):
 
 
 def networks(first, last):
-    return [{"ipBlock": {"cidr": f"172.16.{i}.0/24"}} for i in range(first, last)]
+    return [{"ipBlock": {"cidr": f"172.16.{2 * i}.0/24"}} for i in range(first, last)]  # apart, so that they stay many
 
 
 NODES = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": n}} for n in ("n1", "n2")]

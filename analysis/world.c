@@ -452,9 +452,11 @@ uint32_t world_find_address(const struct world *w, enum family f, struct ip ip)
             high = middle;
         }
     }
-    const struct endpoint *e = parts->match.endpoints[f].v + low;
-    bool found = low < parts->match.endpoints[f].n && ip_cmp(e->ip, ip) == 0;
-    return found ? place_of_address(w, f, ip, &parts->places[e->live]) : ID_NONE;
+    if (low == parts->match.endpoints[f].n) {
+        return ID_NONE;
+    }
+    const struct endpoint *e = &parts->match.endpoints[f].v[low];
+    return ip_cmp(e->ip, ip) == 0 ? place_of_address(w, f, ip, &parts->places[e->live]) : ID_NONE;
 }
 
 bool world_is_free(const struct endpoint_member *a, const struct endpoint_member *b)

@@ -89,6 +89,14 @@ static bool is_string(struct piece s)
            (s.n == 2 || consists_of((struct piece){s.p + 1, s.n - 2}, COMMENT));
 }
 
+static void check_line(bool ok, const char *what, struct piece line)
+{
+    if (!ok) {
+        fprintf(stderr, "'%.*s'\n", (int)line.n, line.p);
+    }
+    FUZZ_CHECK(ok, what);
+}
+
 static bool next_line(struct piece *rest, struct piece *line)
 {
     if (rest->n == 0) {
@@ -168,7 +176,7 @@ static bool take_all(struct words *w, const char *words)
 static bool is_hashed(struct piece s)
 {
     enum { SLUG = 7, HASH = 16 };
-    return begins(s, "npc_is_") ||
+    return (begins(s, "npc_is_") && s.n == 7 + HASH) ||
            (begins(s, "NPC-") && s.n == 4 + SLUG + 1 + HASH && s.p[4 + SLUG] == '-');
 }
 
@@ -394,13 +402,12 @@ static bool read_elements(struct nft_reader *r)
     return is_elements(&r->words);
 }
 
-static void read_nft_line(struct nft_reader *r)
+static bool read_nft_line(struct nft_reader *r)
 {
     static bool (*const readers[])(struct nft_reader * r) = {
         [TOP] = read_top, [TABLE] = read_table,           [CHAIN] = read_chain,
         [SET] = read_set, [SET_ELEMENTS] = read_elements, [MORE_ELEMENTS] = read_elements};
-    bool ok = readers[r->where](r) && r->words.at == r->words.n;
-    FUZZ_CHECK(ok, "a line that is not in the grammar of npc's nft output");
+    return readers[r->where](r) && r->words.at == r->words.n;
 }
 
 char *fuzz_read_nft(const char *text, size_t size)
@@ -414,11 +421,11 @@ char *fuzz_read_nft(const char *text, size_t size)
             line = (struct piece){line.p + 1, line.n - 1};
         }
         if (line.n > 0 && line.p[0] == '#') {
-            FUZZ_CHECK(r.where <= TABLE && consists_of(line, COMMENT "#='"), "a bad comment");
+            check_line(r.where <= TABLE && consists_of(line, COMMENT "#='"), "a bad comment", line);
             fputs("#\n", shape.out);
         } else if (line.n > 0) {
             split(line, &r.words);
-            read_nft_line(&r);
+            check_line(read_nft_line(&r), "this line is not in the grammar of nft outputs", line);
             put_words(shape.out, &r.words);
         }
     }
@@ -440,7 +447,7 @@ static bool is_list(struct piece s) /* of ports, or an ICMP type */
 
 static bool is_rate(struct piece s)
 {
-    return consists_of(s, DIGITS "/sec");
+    return consists_of(s, DIGITS "/second");
 }
 
 static bool is_protocol(struct piece s)
@@ -580,13 +587,13 @@ char *fuzz_read_iptables(const char *text, size_t size)
     shape_begin(&shape);
     while (next_line(&rest, &line)) {
         if (line.n > 0 && line.p[0] == '#') {
-            FUZZ_CHECK(consists_of(line, COMMENT "#<|=;"), "a bad comment");
+            check_line(consists_of(line, COMMENT "#<|=;"), "a bad comment", line);
             continue;
         }
         split(line, &w);
         bool ok = sets ? is_ipset_line(&w) : is_rules_line(&w);
-        FUZZ_CHECK(ok && w.at == w.n && (sets || !committed),
-                   "a line that is not in the grammar of npc's iptables output");
+        check_line(ok && w.at == w.n && (sets || !committed),
+                   "this line is not in the grammar of iptables outputs", line);
         committed = committed || is(line, "COMMIT");
         if (line.n > 0 && line.p[0] == ':' && is_hashed(w.v[0])) {
             chains++; /* they are sorted by their hashes, and their order means nothing */
@@ -628,7 +635,8 @@ char *fuzz_read_yaml(const char *text, size_t size)
 
 /* ---- JSON ---- */
 
-static void put_json(FILE *out, const json_t *j)
+/* `made` says whether strings may be names that npc has made of a hash. */
+static void put_json(FILE *out, const json_t *j, bool made)
 {
     size_t i;
     const char *key;
@@ -636,13 +644,14 @@ static void put_json(FILE *out, const json_t *j)
     json_t *object = json_incref((json_t *)(uintptr_t)j); /* iterators want it so */
     if (json_is_string(j)) {
         struct piece s = {json_string_value(j), json_string_length(j)};
+        bool hashed = made && is_hashed(s);
         fputc('"', out);
-        fwrite(is_hashed(s) ? "N" : s.p, 1, is_hashed(s) ? 1 : s.n, out);
+        fwrite(hashed ? "N" : s.p, 1, hashed ? 1 : s.n, out);
     } else if (json_is_array(j)) {
         fputc('[', out);
         json_array_foreach(object, i, value)
         {
-            put_json(out, value);
+            put_json(out, value, made);
         }
         fputc(']', out);
     } else if (json_is_object(j)) {
@@ -650,7 +659,8 @@ static void put_json(FILE *out, const json_t *j)
         json_object_foreach(object, key, value)
         {
             fprintf(out, "%s:", key);
-            put_json(out, value);
+            put_json(out, value,
+                     made && (strcmp(key, "policy") != 0 && strcmp(key, "member") != 0));
         }
         fputc('}', out);
     } else if (json_is_integer(j)) {
@@ -662,16 +672,21 @@ static void put_json(FILE *out, const json_t *j)
     json_decref(object);
 }
 
-char *fuzz_read_json(const char *text, size_t size)
+static char *read_json(const char *text, size_t size, bool made)
 {
     struct shape shape;
     json_error_t error;
     json_t *j = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     FUZZ_CHECK(j != NULL, "the output is not JSON");
     shape_begin(&shape);
-    put_json(shape.out, j);
+    put_json(shape.out, j, made);
     json_decref(j);
     return shape_end(&shape);
+}
+
+char *fuzz_read_json(const char *text, size_t size)
+{
+    return read_json(text, size, false);
 }
 
 /* What is left of -t json without places and the faithful form, with sorted keys. The kind goes,
@@ -783,7 +798,7 @@ static char *read_file(const char *backend, const char *path, const char *text, 
                    {"nft", fuzz_read_nft},  {"iptables", fuzz_read_iptables}};
     size_t n = strlen(path);
     if (n >= 4 && strcmp(path + n - 4, ".map") == 0) {
-        return fuzz_read_json(text, size);
+        return read_json(text, size, true);
     }
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         if (strcmp(readers[i].backend, backend) == 0) {

@@ -6,16 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An address compare costs about 1 ns when it misses, a set about 120 and each prefix length of a
- * hash:net about 15: short lists are compared one by one. */
-enum {
-    INLINE_PODS = 4,         /* addresses of one selection */
-    INLINE_PODS_ATOM = 32,   /* … of all selections of an atom */
-    INLINE_NETS_ATOM = 64,   /* prefixes of an atom */
-    SETS_ATOM = 8,           /* sets that an atom asks; more become one union */
-    UNION_ELEMENTS = 1000000 /* of all unions; beyond, large selections keep sets of their own */
-};
-
 struct use { /* a selection in an atom */
     struct ipt_selection *selection;
     const struct grant *first;
@@ -166,7 +156,7 @@ static bool put_nets(struct ipt_side *s, const struct atom_uses *uses, struct sp
     for (size_t i = 0; i < uses->nets.n; i++) {
         prefixes += uses->nets.v[i].selection->cidrs.n;
     }
-    if (prefixes > INLINE_NETS_ATOM) {
+    if (prefixes > s->tuning->inline_nets_atom) {
         return put_net_set(s, uses, at, body);
     }
     for (size_t i = 0; i < uses->nets.n; i++) {
@@ -238,12 +228,13 @@ static int larger_first(const void *x, const void *y)
  * ones that others have too, stay sets of their own. */
 static bool put_sets(struct ipt_side *s, const struct use **uses, size_t n, struct buf *body)
 {
+    const struct ipt_tuning *t = s->tuning;
     size_t own = n;
-    if (n > SETS_ATOM && s->sets->unions + count_addrs(uses, n) <= UNION_ELEMENTS) {
+    if (n > t->sets_atom && s->sets->unions + count_addrs(uses, n) <= t->union_elements) {
         own = 0;
-    } else if (n > SETS_ATOM) {
+    } else if (n > t->sets_atom) {
         qsort(uses, n, sizeof *uses, larger_first);
-        own = SETS_ATOM - 1;
+        own = t->sets_atom - 1;
     }
     for (size_t i = 0; i < own; i++) {
         if (!put_set(s, uses[i]->selection->addrs, uses + i, 1, body)) {
@@ -268,7 +259,7 @@ static bool put_pods(struct ipt_side *s, const struct atom_uses *uses, struct bu
     for (size_t i = 0; i < uses->pods.n; i++) {
         const struct use *use = &uses->pods.v[i];
         size_t n = use->selection->addrs.n;
-        if (n <= INLINE_PODS && inlined + n <= INLINE_PODS_ATOM) {
+        if (n <= s->tuning->inline_pods && inlined + n <= s->tuning->inline_pods_atom) {
             put_addrs(s, body, use);
             inlined += n;
         } else {

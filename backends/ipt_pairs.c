@@ -3,11 +3,6 @@
 
 #include "backends/ipt_walk.h"
 
-enum {
-    CROWD = 8,          /* grants to pods that one class may have without pairs */
-    PAIRS_MOST = 400000 /* pairs of one side: a rule takes 5 to 20 µs to load */
-};
-
 /* ---- the plan ---- */
 
 /* ICMP and other protocols are left to the classes, which know how to say them. */
@@ -37,7 +32,7 @@ static bool count_pairs(struct ipt_side *s, size_t *pairs)
             pairs[width] += places * width;
             crowd += width > 0;
         }
-        crowded |= crowd > CROWD;
+        crowded |= crowd > s->tuning->crowd;
     }
     return crowded;
 }
@@ -50,7 +45,7 @@ bool ipt_pairs_plan(struct ipt_side *s)
     }
     /* A wide selection is one set that is worth its look-up: where not all can be pairs, those. */
     size_t sum = 0, widest = 0;
-    while (widest < s->bound->npeers && sum + pairs[widest + 1] <= PAIRS_MOST) {
+    while (widest < s->bound->npeers && sum + pairs[widest + 1] <= s->tuning->pairs_most) {
         sum += pairs[++widest];
     }
     for (size_t i = 0; i < s->bound->ntargets; i++) {

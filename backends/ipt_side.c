@@ -5,6 +5,17 @@
 
 #include <stdlib.h>
 
+const struct ipt_tuning ipt_tuning_default = {
+    .name_bits = KERNEL_NAME_BITS,
+    .inline_pods = 4,
+    .inline_pods_atom = 32,
+    .inline_nets_atom = 64,
+    .sets_atom = 8,
+    .union_elements = 1000000,
+    .crowd = 8,
+    .pairs_most = 400000,
+};
+
 void ipt_side_init(struct ipt_side *s)
 {
     strmap_init(&s->peers, &s->ctx->arena);

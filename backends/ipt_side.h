@@ -5,9 +5,28 @@
 #ifndef NPC_BACKENDS_IPT_SIDE_H
 #define NPC_BACKENDS_IPT_SIDE_H
 
+#include "backends/backend.h"
 #include "backends/ipt_chains.h"
 #include "backends/ipt_map.h"
 #include "backends/ipt_sets.h"
+
+/* Where one way of writing rules begins to cost more than another. An address compare costs about
+ * 1 ns when it misses, a set about 120 and each prefix length of a hash:net about 15: short lists
+ * are compared one by one. Tests set other values to see every layout on small input. */
+struct ipt_tuning {
+    unsigned name_bits;      /* see kernel_names_init() */
+    size_t inline_pods;      /* addresses of one selection that are compared one by one … */
+    size_t inline_pods_atom; /* … and of all selections of an atom */
+    size_t inline_nets_atom; /* prefixes of an atom */
+    size_t sets_atom;        /* sets that an atom asks; more become one union */
+    size_t union_elements;   /* of all unions; beyond, large selections keep sets of their own */
+    size_t crowd;            /* grants to pods that one class may have without pairs */
+    size_t pairs_most;       /* pairs of one side: a rule takes 5 to 20 µs to load */
+};
+extern const struct ipt_tuning ipt_tuning_default;
+
+/* emit() of the backend, with other values. */
+bool ipt_emit(struct emit *e, const struct ipt_tuning *tuning);
 
 /* Pods or networks. */
 struct ipt_selection {
@@ -28,6 +47,7 @@ struct ipt_peers { /* NULL: nobody of that kind in this family */
 
 struct ipt_side {
     struct ctx *ctx;
+    const struct ipt_tuning *tuning;
     struct ipt_table *table;
     struct ipt_sets *sets;
     struct ipt_map *map;

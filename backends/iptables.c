@@ -29,6 +29,7 @@
 
 struct rules { /* the work on one family */
     struct emit *e;
+    const struct ipt_tuning *tuning;
     struct ipt_table table;
     struct ipt_sets *sets;
     struct ipt_map map;
@@ -55,6 +56,7 @@ static struct ipt_side side_of(struct rules *r, enum direction d, const char *de
 {
     struct ipt_side side = {
         .ctx = r->e->ctx,
+        .tuning = r->tuning,
         .table = &r->table,
         .sets = r->sets,
         .map = &r->map,
@@ -296,17 +298,18 @@ static void put_table(const struct emit *e, const struct ipt_table *t, struct bu
     ipt_table_print(t, out);
 }
 
-static bool iptables_emit(struct emit *e)
+bool ipt_emit(struct emit *e, const struct ipt_tuning *tuning)
 {
     const struct bind_options *o = &e->options->bind;
     struct kernel_names names;
     struct ipt_sets sets;
     struct rules families[FAMILIES];
-    kernel_names_init(&names, e->ctx, KERNEL_NAME_BITS);
+    kernel_names_init(&names, e->ctx, tuning->name_bits);
     ipt_sets_init(&sets, e->ctx, &names,
                   o->max_elements != 0 ? o->max_elements : e->ctx->limits.elements);
     for (enum family f = 0; f < FAMILIES; f++) {
-        families[f] = (struct rules){.e = e, .sets = &sets, .sides = e->bound->side[f]};
+        families[f] =
+            (struct rules){.e = e, .tuning = tuning, .sets = &sets, .sides = e->bound->side[f]};
         ipt_map_init(&families[f].map, e->ctx, f, e->options->log);
         ipt_table_init(&families[f].table, e->ctx, &names, f);
         if (!(o->scope == BIND_HOST ? put_host : put_node)(&families[f])) {
@@ -321,6 +324,11 @@ static bool iptables_emit(struct emit *e)
     const struct ipt_map *const maps[] = {&families[FAM_IP4].map, &families[FAM_IP6].map};
     ipt_map_print(maps, add_file(e, "npc.map"));
     return true;
+}
+
+static bool iptables_emit(struct emit *e)
+{
+    return ipt_emit(e, &ipt_tuning_default);
 }
 
 const struct backend backend_iptables = {

@@ -63,6 +63,8 @@ def read_files(export):
     for path, file in files.items():
         with open(os.path.join(SRC, path), encoding='utf-8') as source:
             file.text = source.read().splitlines()
+        if any(line > len(file.text) for line, *_ in file.branches):
+            sys.exit(f'{path} is not the file that was measured: run the tests again')
         for place in [p for p in file.branches if file.text[p[0] - 1][:p[1] - 1].endswith('switch (')]:
             del file.branches[place]
     return files

@@ -340,11 +340,13 @@ static bool read_top(struct nft_reader *r)
         }
         return ok && take(w, "{}");
     }
-    if (take_all(w, "add element")) {
+    if (take_all(w, "add element") || take_all(w, "delete element")) {
         r->where = MORE_ELEMENTS;
         return take_if(w, is_family) && take(w, "npc") && take_if(w, is_name) && take(w, "{");
     }
-    if (take_all(w, "add chain")) {
+    if (take_all(w, "add chain") || take_all(w, "delete chain") || take_all(w, "flush chain") ||
+        take_all(w, "delete set") || take_all(w, "flush set") || take_all(w, "delete map") ||
+        take_all(w, "flush map")) {
         return take_if(w, is_family) && take(w, "npc") && take_if(w, is_name);
     }
     return (take_all(w, "add table") || take_all(w, "delete table")) && take_if(w, is_family) &&

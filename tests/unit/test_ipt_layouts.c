@@ -105,6 +105,13 @@ static void read_rules(struct random_world *w, const struct emit *e, struct ipt_
 
 /* ---- verdicts ---- */
 
+/* Mostly what crowds are about. */
+static struct packet pick_packet(struct random_world *w, const struct probes *p)
+{
+    static const struct packet http = {PROTO_TCP, 80}, ssh = {PROTO_TCP, 22};
+    return chance(w, 50) ? http : chance(w, 5) ? ssh : p->packets[pick(w, p->npackets)];
+}
+
 static size_t wrong_on_node(struct random_world *w, const struct ipt_sim *tables,
                             const struct probes *p)
 {
@@ -112,7 +119,7 @@ static size_t wrong_on_node(struct random_world *w, const struct ipt_sim *tables
     for (size_t i = 0; i < 400; i++) {
         enum family f = chance(w, 50) ? FAM_IP4 : FAM_IP6;
         struct address from = probe_address(w, f), to = probe_address(w, f);
-        struct packet pk = p->packets[pick(w, p->npackets)];
+        struct packet pk = pick_packet(w, p);
         if (!foreign(pk, f)) {
             struct sim_packet packet = sim_packet_of(from, to, pk);
             bool got = ipt_sim_passes(&tables[f], "NPC-FORWARD", packet);
@@ -130,8 +137,7 @@ static size_t wrong_on_host(struct random_world *w, const struct ipt_sim *tables
         enum family f = chance(w, 50) ? FAM_IP4 : FAM_IP6;
         struct address peer = probe_address(w, f), here = address_at(f, 0x00ffffff);
         bool in = chance(w, 50);
-        struct packet pk =
-            chance(w, 5) ? (struct packet){PROTO_TCP, 22} : p->packets[pick(w, p->npackets)];
+        struct packet pk = pick_packet(w, p);
         if (foreign(pk, f)) {
             continue;
         }
@@ -145,11 +151,45 @@ static size_t wrong_on_host(struct random_world *w, const struct ipt_sim *tables
     return wrong;
 }
 
+/* A policy for a whole namespace, with many selections of pods at one port. */
+static void add_crowd(struct random_world *w, struct str ns)
+{
+    enum { RULES = 6 };
+    static const struct selector everything;
+    struct arena *a = &w->ctx.arena;
+    struct policy *p = ARENA_NEW(a, struct policy);
+    p->ns = ns;
+    p->name = STR("crowd");
+    p->target_pods = &everything;
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        p->isolates[d] = true;
+        p->rules[d] = ARENA_NEW_ARRAY(a, RULES, struct rule);
+        p->nrules[d] = RULES;
+        for (size_t i = 0; i < RULES; i++) {
+            struct peer *peer = ARENA_NEW(a, struct peer);
+            *peer = (struct peer){
+                .kind = PEER_PODS, .ns = &everything, .pods = random_selector(w, false)};
+            struct port *port = ARENA_NEW(a, struct port);
+            *port = (struct port){.form = PORT_ONE, .proto = PROTO_TCP, .first = 80, .last = 80};
+            p->rules[d][i] = (struct rule){.action = ACT_ALLOW,
+                                           .direction = (enum direction)d,
+                                           .peers = peer,
+                                           .npeers = 1,
+                                           .ports = port,
+                                           .nports = 1};
+        }
+    }
+    vec_push(a, &w->program.policies, p);
+}
+
 static void make_world(struct random_world *w, struct rng *rng)
 {
     world_init(w, rng);
     for (unsigned i = 0; i < 4; i++) {
         add_policy(w, 20 + i, false);
+    }
+    for (size_t i = 0; i < 3 && chance(w, 60); i++) {
+        add_crowd(w, ns_names[i]);
     }
 }
 

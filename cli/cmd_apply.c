@@ -215,8 +215,9 @@ static int run_status(const struct call *call)
         status = apply_open_unlocked(s.npc, &where, &a);
     }
     if (status == NPC_OK) {
+        text = NULL;
         status = apply_status(a, format != NULL && strcmp(format, "json") == 0, &text, &size);
-        if (print_text(text, size) != NPC_OK) {
+        if (text != NULL && print_text(text, size) != NPC_OK) {
             status = NPC_FAULT;
         }
     }

@@ -83,6 +83,9 @@ static enum npc_status print_all(const struct text *texts, size_t n)
 static enum npc_status format(struct session *s, struct text *texts, size_t n)
 {
     enum npc_status status = format_all(s->npc, texts, n);
+    if (status == NPC_OK) {
+        status = session_rehearse(s);
+    }
     if (status != NPC_OK) {
         return status;
     }

@@ -72,6 +72,36 @@ enum npc_status session_rehearse(struct session *s)
     return npc_diagnostics(s->npc, diag_format(s->call), info, &s->said, &s->said_size);
 }
 
+/* Not by stdio, which forgets what it has not written when a signal comes. */
+static bool write_all(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, text, size);
+        if (n > 0) {
+            text += n;
+            size -= (size_t)n;
+        } else if (n == 0) {
+            errno = EIO;
+            return false;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum npc_status print_text(const char *text, size_t size)
+{
+    /* ferror(): what was printed with printf() may have failed before. */
+    if (fflush(stdout) == 0 && ferror(stdout) == 0 && write_all(STDOUT_FILENO, text, size)) {
+        return NPC_OK;
+    }
+    if (errno != EPIPE) {
+        fprintf(stderr, "npc: error: cannot write to standard output: %s\n", strerror(errno));
+    }
+    return NPC_FAULT;
+}
+
 int session_end(struct session *s, enum npc_status status)
 {
     progress_free(s->progress);
@@ -87,21 +117,10 @@ int session_end(struct session *s, enum npc_status status)
         shown = session_rehearse(s);
     }
     if (s->said_size > 0) {
-        fwrite(s->said, 1, s->said_size, stderr);
+        (void)write_all(STDERR_FILENO, s->said, s->said_size); /* whom could one tell? */
     }
     npc_free(s->npc);
     return shown > status ? shown : status;
-}
-
-enum npc_status print_text(const char *text, size_t size)
-{
-    if (fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0) {
-        return NPC_OK;
-    }
-    if (errno != EPIPE) {
-        fprintf(stderr, "npc: error: cannot write to standard output: %s\n", strerror(errno));
-    }
-    return NPC_FAULT;
 }
 
 int session_answer(struct session *s, enum npc_status status, answer_fn ask, const void *options)

@@ -247,9 +247,13 @@ static void load_item(struct loader *l, const struct item *it, struct span at)
 
 /* ---- include and import ---- */
 
+/* What is wrong with the name; NULL: nothing, but the machine failed. */
 static const char *open_failure(int error)
 {
     switch (error) {
+    case EINVAL:
+    case ENAMETOOLONG:
+        return strerror(error);
     case ENOENT:
         return "there is no such file";
     case ELOOP:
@@ -261,7 +265,7 @@ static const char *open_failure(int error)
     case ENXIO:
         return "it is a device or socket, not a file";
     default:
-        return strerror(error);
+        return NULL;
     }
 }
 
@@ -271,6 +275,19 @@ static struct diag *import_error(struct loader *l, const struct ast_import *im, 
     l->holes |= !im->is_import;
     return diag_error(diags(l), NPC005, im->at, "cannot %s '" STR_FMT "': %s",
                       im->is_import ? "import" : "include", STR_ARG(im->path), text);
+}
+
+static void import_fault(struct loader *l, const struct ast_import *im, int error)
+{
+    const char *text = open_failure(error);
+    if (text != NULL) {
+        import_error(l, im, text);
+        return;
+    }
+    l->ok = false;
+    l->holes |= !im->is_import;
+    diag_error(diags(l), NPC001, im->at, "'" STR_FMT "' cannot be opened: %s", STR_ARG(im->path),
+               strerror(error));
 }
 
 /* Whether the file's kind suits the statement. */
@@ -335,7 +352,7 @@ static void load_import(struct loader *l, const struct frame *from, const struct
     it.shown = str_printf(arena(l), STR_FMT STR_FMT, STR_ARG(l->root), STR_ARG(it.name));
     it.fd = open_beneath(l->root_fd, it.name.p);
     if (it.fd < 0) {
-        import_error(l, im, open_failure(errno));
+        import_fault(l, im, errno);
         return;
     }
     load_item(l, &it, im->at);

@@ -336,6 +336,7 @@ static void normalize(struct world *w, struct str default_ns)
 const struct world *world_new(struct ctx *c, const struct program *p, const struct world_options *o,
                               struct traffic_table *traffic)
 {
+    progress_phase(&c->progress, "analysing", NULL);
     struct str default_ns = p->has_default_ns ? p->default_ns : STR("default");
     bool ok = bind_check_homeless(c, p, default_ns);
     struct world *w = ARENA_NEW(&c->arena, struct world);

@@ -67,6 +67,11 @@ void apply_close(struct apply *a)
     }
 }
 
+void apply_abandon(const struct apply *a)
+{
+    temps_remove(&a->temps);
+}
+
 enum npc_status apply_open(struct npc *n, const struct apply_places *places, const char *wait,
                            struct apply **out)
 {

@@ -31,6 +31,8 @@ enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *pl
                                     struct apply **out);
 /* Releases the lock and all memory. NULL is fine. */
 void apply_close(struct apply *a);
+/* As npc_abandon(): for a signal's handler that ends the process. The guard does the rest. */
+void apply_abandon(const struct apply *a);
 
 struct apply_setting {
     const char *option, *value; /* as for npc_set() */

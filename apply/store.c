@@ -168,7 +168,7 @@ enum store_result store_read(struct apply *a, const char *dir, const char *file,
 bool store_write(struct apply *a, const char *dir, const char *file, struct str bytes)
 {
     const char *path = path_of(a, dir, file);
-    return file_write_atomic(path, bytes, 0600) || failed(a, "write", path);
+    return file_write_atomic(&a->temps, path, bytes, 0600) || failed(a, "write", path);
 }
 
 bool store_remove(struct apply *a, const char *dir, const char *file)

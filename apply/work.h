@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 #include "apply/bundle.h"
 #include "apply/ruleset.h"
+#include "base/file.h"
 
 struct apply {
     struct arena arena; /* memory exhausted: the process ends */
@@ -13,6 +14,7 @@ struct apply {
     const char *state_dir, *run_dir, *unit_dir, *failsafe;
     bool enable_unit; /* even if systemd does not run */
     int lock;         /* held while >= 0 */
+    struct temps temps;
 };
 
 /* Files of the two directories. */

@@ -151,11 +151,13 @@ bool backend_run(const struct backend *b, struct emit *e)
     }
     e->bound = NULL;
     if (has_flag(b, BACKEND_BINDS)) {
+        progress_phase(&e->ctx->progress, "binding", NULL);
         e->bound = bind_program(e->ctx, e->program, &e->options->bind);
         if (e->bound == NULL) {
             return false;
         }
     }
+    progress_phase(&e->ctx->progress, "compiling", NULL);
     return b->emit(e);
 }
 

@@ -39,6 +39,8 @@ static void release_child(void *child)
 void arena_init_scratch(struct arena *child, struct arena *parent)
 {
     arena_init(child, parent->oom, parent->oom_arg);
+    child->tick = parent->tick;
+    child->tick_arg = parent->tick_arg;
     arena_defer(parent, release_child, child);
 }
 
@@ -55,7 +57,8 @@ void arena_free(struct arena *a)
         free(a->chunks);
         a->chunks = older;
     }
-    arena_init(a, a->oom, a->oom_arg);
+    a->next = a->end = NULL;
+    a->total = 0;
 }
 
 _Noreturn void arena_fail(struct arena *a)
@@ -78,6 +81,9 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
         arena_fail(a);
     }
     a->total += size;
+    if (a->tick) {
+        a->tick(a->tick_arg);
+    }
     return chunk;
 }
 

@@ -15,6 +15,9 @@
 
 /* Called when memory is exhausted. Must not return. */
 typedef void (*arena_oom_fn)(void *arg);
+/* Called when memory is taken from malloc, a chunk at a time: a sign that work goes on, whatever
+ * the work is. Must not use the arena. */
+typedef void (*arena_tick_fn)(void *arg);
 /* Releases one resource that is not arena memory. */
 typedef void (*arena_release_fn)(void *resource);
 
@@ -25,14 +28,16 @@ struct arena {
     size_t total;               /* bytes obtained from malloc, for limits and tests */
     arena_oom_fn oom;
     void *oom_arg;
+    arena_tick_fn tick; /* or NULL */
+    void *tick_arg;
 };
 
 /* Makes an empty arena; takes no memory yet. */
 void arena_init(struct arena *a, arena_oom_fn oom, void *oom_arg);
 
-/* Makes an empty arena that shares the oom handler of `parent`, for scratch memory. The caller
- * frees it; if the scratch outlives a longjmp it must be deferred on the parent: that is done here,
- * so arena_free(child) twice is harmless. */
+/* Makes an empty arena that shares the handlers of `parent`, for scratch memory. The caller frees
+ * it; if the scratch outlives a longjmp it must be deferred on the parent: that is done here, so
+ * arena_free(child) twice is harmless. */
 void arena_init_scratch(struct arena *child, struct arena *parent);
 
 /* Runs the deferred releases, newest first, then frees all memory. The arena is empty afterwards

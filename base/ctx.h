@@ -1,8 +1,10 @@
-/* What every layer is handed: memory, strings, sources, diagnostics, limits. No other state. */
+/* What every layer is handed: memory, strings, sources, diagnostics, limits, progress. No other
+ * state. */
 #ifndef NPC_BASE_CTX_H
 #define NPC_BASE_CTX_H
 
 #include "base/diag.h"
+#include "base/progress.h"
 
 /* Limits of threats.md section 1. Tests lower them; users do not. */
 struct limits {
@@ -27,6 +29,7 @@ struct ctx {
     struct sources sources;
     struct diags diags;
     struct limits limits;
+    struct progress progress;
 };
 
 /* Makes a context with default limits; `oom` as in arena.h. */

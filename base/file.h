@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 
+#include <signal.h>
+
 /* One file to be written: path relative to the output directory, or the -o path itself. */
 struct out_file {
     struct str path;
@@ -17,21 +19,42 @@ struct out_file {
  * can stand beside it. */
 bool path_is_stream(const char *path);
 
+/* What is on disk under a temporary name while something is being written, so that a handler of
+ * signals can take it away. One for each thread that writes; zeroed at first. */
+#define FILES_WRITE_MOST 4
+#define TEMP_NAME        sizeof ".npc-0123456789abcdef"
+struct temp {
+    volatile sig_atomic_t there; /* else the rest means nothing */
+    int dir;                     /* where it lies */
+    char name[TEMP_NAME];
+    bool is_directory;
+    const struct out_file *files; /* in the directory */
+    size_t n;
+};
+struct temps {
+    struct temp v[FILES_WRITE_MOST];
+};
+
+/* Removes it. May be called in a signal's handler if the process then ends: whatever is in the
+ * place of a file then is the old one or the new one. */
+void temps_remove(const struct temps *t);
+
 /* Writes one file: a temporary file beside it (O_EXCL, mode 0600, then `mode` less the umask),
  * fsync, rename, fsync of the directory. Interrupted and short writes are continued. On failure the
  * old file stays, the temporary one is removed, errno is set and false returned. */
-bool file_write_atomic(const char *path, struct str text, unsigned mode);
+bool file_write_atomic(struct temps *t, const char *path, struct str text, unsigned mode);
 
 /* The same for a file and the few that go with it, at paths of their own (with a NUL after them):
- * all are written and synced before the first is renamed, so that a full disk changes none. */
-#define FILES_WRITE_MOST 4
-bool files_write_atomic(const struct out_file *files, size_t n, unsigned mode);
+ * all are written and synced before the first is renamed, so that a full disk changes none; while
+ * they are renamed signals wait, so that these change all or none. */
+bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode);
 
 /* Writes several files as the directory `dir`: a new temporary directory beside it, every file
  * synced, then one exchange (renameat2 RENAME_EXCHANGE) or rename; the old directory is removed
  * afterwards. Refuses (errno EEXIST) to replace a directory that holds anything but files named in
  * `files`. false and errno on failure, with the old directory in place. */
-bool dir_write_atomic(const char *dir, const struct out_file *files, size_t n, unsigned mode);
+bool dir_write_atomic(struct temps *t, const char *dir, const struct out_file *files, size_t n,
+                      unsigned mode);
 
 /* Writes all of text to a descriptor; false and errno on failure. */
 bool fd_write_all(int fd, struct str text);

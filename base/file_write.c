@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 
 /* A name that is taken is no fault, but somebody who takes each of them is. */
 #define TEMP_TRIES 100
-#define TEMP_NAME  sizeof ".npc-0123456789abcdef"
 
 bool fd_write_all(int fd, struct str text)
 {
@@ -124,6 +124,37 @@ static bool temp_name(char name[TEMP_NAME])
     return true;
 }
 
+/* Announces a new temporary name before there is anything of that name, so that there is no moment
+ * in which a file exists that a handler of signals does not know of. */
+static bool temp_begin(struct temp *t, int dir)
+{
+    if (!temp_name(t->name)) {
+        return false;
+    }
+    t->dir = dir;
+    atomic_signal_fence(memory_order_seq_cst);
+    t->there = true;
+    return true;
+}
+
+/* Signals that end the process wait while names change places. Others do not, so that a fault in
+ * here is still a fault. */
+static void signals_hold(sigset_t *before)
+{
+    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+        sigaddset(&set, ending[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+static void signals_restore(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 /* Sets the mode of a new file or directory to 0600 or 0700 and tells which one the umask (or the
  * directory's default ACL) gave it. There is no other way to ask for the umask that is safe beside
  * other threads. */
@@ -161,16 +192,18 @@ static bool file_create(int dir, const char *name, struct str text, unsigned mod
     return done;
 }
 
-/* The same under a temporary name, which is put in `name`. */
-static bool file_create_temp(int dir, char name[TEMP_NAME], struct str text, unsigned mode)
+/* The same under a temporary name. */
+static bool file_create_temp(struct temp *t, int dir, struct str text, unsigned mode)
 {
+    t->is_directory = false;
     for (int tries = 0; tries < TEMP_TRIES; tries++) {
-        if (!temp_name(name)) {
+        if (!temp_begin(t, dir)) {
             return false;
         }
-        if (file_create(dir, name, text, mode)) {
+        if (file_create(dir, t->name, text, mode)) {
             return true;
         }
+        t->there = false;
         if (errno != EEXIST) {
             return false;
         }
@@ -219,9 +252,9 @@ static bool file_write_through(const char *path, struct str text)
 struct staged {
     const char *path;
     struct str text;
-    bool through; /* there is no file to replace: it is written to in its turn */
+    bool through; /* there is no file to replace: it is written to */
     struct place place;
-    char temp[TEMP_NAME]; /* empty: there is none (any more) */
+    struct temp *temp;
 };
 
 /* Writes and syncs the temporary file. */
@@ -238,35 +271,46 @@ static bool stage(struct staged *s, unsigned mode)
     if (s->through) {
         return true;
     }
-    if (!place_open(&s->place, s->path)) {
-        return false;
-    }
-    if (!file_create_temp(s->place.dir, s->temp, s->text, mode)) {
-        s->temp[0] = '\0';
-        return false;
-    }
-    return true;
+    return place_open(&s->place, s->path) && file_create_temp(s->temp, s->place.dir, s->text, mode);
 }
 
 /* Puts the file in its place. A link with this name is replaced; what it leads to stays. */
 static bool unstage(struct staged *s)
 {
-    if (s->through) {
-        return file_write_through(s->path, s->text);
-    }
-    if (renameat(s->place.dir, s->temp, s->place.dir, s->place.name) != 0) {
+    if (renameat(s->place.dir, s->temp->name, s->place.dir, s->place.name) != 0) {
         return false;
     }
-    s->temp[0] = '\0';
-    place_sync(&s->place);
+    s->temp->there = false;
     return true;
+}
+
+/* All of them; in their places with no signal in between. */
+static bool unstage_all(struct staged *files, size_t n)
+{
+    bool done = true;
+    for (size_t i = 0; i < n && done; i++) {
+        done = !files[i].through || file_write_through(files[i].path, files[i].text);
+    }
+    sigset_t before;
+    signals_hold(&before);
+    for (size_t i = 0; i < n && done; i++) {
+        done = files[i].through || unstage(&files[i]);
+    }
+    signals_restore(&before);
+    for (size_t i = 0; i < n; i++) {
+        if (done && !files[i].through) {
+            place_sync(&files[i].place);
+        }
+    }
+    return done;
 }
 
 static void staged_drop(struct staged *s)
 {
     int fault = errno;
-    if (s->temp[0] != '\0') {
-        unlinkat(s->place.dir, s->temp, 0);
+    if (s->temp->there) {
+        unlinkat(s->place.dir, s->temp->name, 0);
+        s->temp->there = false;
     }
     errno = fault;
     close_quietly(s->place.dir);
@@ -278,22 +322,20 @@ static bool write_staged(struct staged *files, size_t n, unsigned mode)
     for (size_t i = 0; i < n && done; i++) {
         done = stage(&files[i], mode);
     }
-    for (size_t i = 0; i < n && done; i++) {
-        done = unstage(&files[i]);
-    }
+    done = done && unstage_all(files, n);
     for (size_t i = 0; i < n; i++) {
         staged_drop(&files[i]);
     }
     return done;
 }
 
-bool file_write_atomic(const char *path, struct str text, unsigned mode)
+bool file_write_atomic(struct temps *t, const char *path, struct str text, unsigned mode)
 {
-    struct staged file = {.path = path, .text = text, .place = {.dir = -1}};
+    struct staged file = {.path = path, .text = text, .place = {.dir = -1}, .temp = t->v};
     return write_staged(&file, 1, mode);
 }
 
-bool files_write_atomic(const struct out_file *files, size_t n, unsigned mode)
+bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode)
 {
     struct staged staged[FILES_WRITE_MOST];
     if (n > FILES_WRITE_MOST) {
@@ -301,8 +343,10 @@ bool files_write_atomic(const struct out_file *files, size_t n, unsigned mode)
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        staged[i] = (struct staged){
-            .path = files[i].path.p, .text = buf_text(files[i].text), .place = {.dir = -1}};
+        staged[i] = (struct staged){.path = files[i].path.p,
+                                    .text = buf_text(files[i].text),
+                                    .place = {.dir = -1},
+                                    .temp = &t->v[i]};
     }
     return write_staged(staged, n, mode);
 }
@@ -415,54 +459,84 @@ static bool dir_fill(int parent, const char *name, struct file_set files, unsign
     return done;
 }
 
-/* Makes a filled directory under a temporary name, which is put in `name`. */
-static bool dir_create_temp(int parent, char name[TEMP_NAME], struct file_set files, unsigned mode)
+/* Takes away what has a temporary name. */
+static void temp_remove(const struct temp *t)
+{
+    if (t->is_directory) {
+        dir_remove(t->dir, t->name, (struct file_set){t->files, t->n});
+    } else {
+        unlinkat(t->dir, t->name, 0);
+    }
+}
+
+void temps_remove(const struct temps *t)
+{
+    for (size_t i = 0; i < FILES_WRITE_MOST; i++) {
+        if (t->v[i].there) {
+            temp_remove(&t->v[i]);
+        }
+    }
+}
+
+/* Makes a filled directory under a temporary name. */
+static bool dir_create_temp(struct temp *t, int parent, struct file_set files, unsigned mode)
 {
     mode_t search = (mode_t)(mode & 0444) >> 2; /* who may read files may enter */
     int made = -1;
+    t->is_directory = true;
+    t->files = files.v;
+    t->n = files.n;
     for (int tries = 0; tries < TEMP_TRIES && made != 0; tries++) {
-        if (!temp_name(name)) {
+        if (!temp_begin(t, parent)) {
             return false;
         }
-        made = mkdirat(parent, name, (mode_t)mode | search);
-        if (made != 0 && errno != EEXIST) {
-            return false;
+        made = mkdirat(parent, t->name, (mode_t)mode | search);
+        if (made != 0) {
+            t->there = false;
+            if (errno != EEXIST) {
+                return false;
+            }
         }
     }
-    if (made != 0 || !dir_fill(parent, name, files, mode)) {
-        if (made == 0) {
-            dir_remove(parent, name, files);
-        }
-        return false;
-    }
-    return true;
+    return made == 0 && dir_fill(parent, t->name, files, mode);
 }
 
-/* Puts the directory `temp` in the place of the old one, and the name that the old one then has in
- * `temp`. Where the file system cannot exchange (ENOSYS, EINVAL: NFS, for example) it takes two
- * steps, the first of which is undone if the second fails. */
-static bool dir_exchange(int parent, char temp[TEMP_NAME], const char *name)
+/* The exchange in two steps, the first of which is undone if the second fails. */
+static bool dir_exchange_slowly(struct temp *t, int parent, const char *name)
 {
-    if (renameat2(parent, temp, parent, name, RENAME_EXCHANGE) == 0) {
-        return true;
-    }
     char aside[TEMP_NAME];
-    if ((errno != ENOSYS && errno != EINVAL) || !temp_name(aside) ||
-        renameat(parent, name, parent, aside) != 0) {
+    if (!temp_name(aside) || renameat(parent, name, parent, aside) != 0) {
         return false;
     }
-    if (renameat(parent, temp, parent, name) != 0) {
+    if (renameat(parent, t->name, parent, name) != 0) {
         int fault = errno;
         renameat(parent, aside, parent, name);
         errno = fault;
         return false;
     }
-    memcpy(temp, aside, TEMP_NAME);
+    memcpy(t->name, aside, TEMP_NAME);
     return true;
 }
 
+/* Puts the temporary directory in the place of the old one, which then has the temporary name. Some
+ * file systems cannot exchange (ENOSYS, EINVAL: NFS, for example). */
+static bool dir_exchange(struct temp *t, int parent, const char *name)
+{
+    if (renameat2(parent, t->name, parent, name, RENAME_EXCHANGE) == 0) {
+        return true;
+    }
+    if (errno != ENOSYS && errno != EINVAL) {
+        return false;
+    }
+    sigset_t before;
+    signals_hold(&before);
+    bool done = dir_exchange_slowly(t, parent, name);
+    signals_restore(&before);
+    return done;
+}
+
 /* Replaces or makes the directory of that place. */
-static bool dir_replace(const struct place *p, struct file_set files, unsigned mode)
+static bool dir_replace(struct temp *t, const struct place *p, struct file_set files, unsigned mode)
 {
     struct stat st;
     bool exists = fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
@@ -476,29 +550,30 @@ static bool dir_replace(const struct place *p, struct file_set files, unsigned m
     if (exists && !dir_holds_only(p->dir, p->name, files)) {
         return false;
     }
-    char temp[TEMP_NAME];
-    if (!dir_create_temp(p->dir, temp, files, mode)) {
-        return false;
-    }
-    bool done =
-        exists ? dir_exchange(p->dir, temp, p->name) : renameat(p->dir, temp, p->dir, p->name) == 0;
+    bool done = dir_create_temp(t, p->dir, files, mode) &&
+                (exists ? dir_exchange(t, p->dir, p->name)
+                        : renameat(p->dir, t->name, p->dir, p->name) == 0);
     if (done) {
         place_sync(p);
     }
-    if (!done || exists) { /* the temporary name now holds what is not wanted */
-        dir_remove(p->dir, temp, files);
+    if (t->there && (!done || exists)) { /* the temporary name now holds what is not wanted */
+        int fault = errno;
+        temp_remove(t);
+        errno = fault;
     }
+    t->there = false;
     return done;
 }
 
-bool dir_write_atomic(const char *dir, const struct out_file *files, size_t n, unsigned mode)
+bool dir_write_atomic(struct temps *t, const char *dir, const struct out_file *files, size_t n,
+                      unsigned mode)
 {
     struct file_set set = {files, n};
     struct place place;
     if (!names_are_plain(set) || !place_open(&place, dir)) {
         return false;
     }
-    bool done = dir_replace(&place, set, mode);
+    bool done = dir_replace(t->v, &place, set, mode);
     close_quietly(place.dir);
     return done;
 }

@@ -1,7 +1,9 @@
 /* npc apply, confirm, rollback, status and boot: the rules of this machine. */
 #include "apply/apply.h"
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -81,6 +83,7 @@ static struct apply_places places_of(const struct call *call)
 
 static void say(const char *line)
 {
+    progress_hide();
     fprintf(stderr, "%s\n", line);
 }
 
@@ -158,12 +161,14 @@ static int run_apply(const struct call *call)
     if (status == NPC_OK) {
         status = apply_open(s.npc, &where, call->values[OPT_WAIT], &a);
     }
+    signals_guard_apply(a);
     if (status == NPC_OK) {
         status = session_load(&s);
     }
     if (status == NPC_OK) {
         status = apply_run(a, &options);
     }
+    signals_guard_apply(NULL);
     apply_close(a);
     return session_end(&s, status);
 }
@@ -180,9 +185,11 @@ static int run_verb(const struct call *call, enum npc_status (*verb)(struct appl
     if (status == NPC_OK) {
         status = apply_open(s.npc, &where, wait, &a);
     }
+    signals_guard_apply(a);
     if (status == NPC_OK) {
         status = verb(a);
     }
+    signals_guard_apply(NULL);
     apply_close(a);
     return session_end(&s, status);
 }

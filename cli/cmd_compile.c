@@ -1,5 +1,6 @@
 /* npc compile: INPUTs in, one backend's output out. */
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 
 #include <stdint.h>
@@ -64,12 +65,10 @@ static bool check_call(const struct call *call, const struct npc_backend_info *b
 static enum npc_status write_output(struct npc *n, const char *path, const struct npc_output *out)
 {
     if (path == NULL || strcmp(path, "-") == 0) {
+        progress_hide();
         return npc_write_fd(n, STDOUT_FILENO, out);
     }
-    signals_hold();
-    enum npc_status status = npc_write_path(n, path, out);
-    signals_release();
-    return status;
+    return npc_write_path(n, path, out);
 }
 
 static int run(const struct call *call)

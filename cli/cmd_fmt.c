@@ -61,13 +61,11 @@ static enum npc_status check_all(const struct text *texts, size_t n)
 static enum npc_status write_all(struct npc *n, const struct text *texts, size_t ntexts)
 {
     enum npc_status status = NPC_OK;
-    signals_hold();
     for (size_t i = 0; i < ntexts && status == NPC_OK; i++) {
         if (!is_formatted(&texts[i])) {
             status = npc_write_file(n, texts[i].path, texts[i].after, texts[i].after_size);
         }
     }
-    signals_release();
     return status;
 }
 

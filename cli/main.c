@@ -1,6 +1,7 @@
 /* The program npc: finds the command, parses its options, runs it. */
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -93,6 +94,7 @@ int main(int argc, char **argv)
 {
     /* A reader that goes away is a failed write like any other, not a sudden death. */
     signal(SIGPIPE, SIG_IGN);
+    signals_catch();
     if (argc < 2) {
         help_all(stderr);
         return NPC_BAD;

@@ -16,6 +16,7 @@ enum option_key {
     OPT_HELP,
     OPT_DIAG,
     OPT_COLOR,
+    OPT_PROGRESS,
     OPT_VERBOSE,
     OPT_TARGET,
     OPT_OUTPUT,

@@ -1,16 +1,26 @@
-/* One line on a terminal that says how far long work has come; erased at the end. */
+/* One line on the terminal that says how far long work has come, and goes away before anything else
+ * is said. There is one terminal, so there is one line: to hide it takes no handle. */
 #ifndef NPC_CLI_PROGRESS_H
 #define NPC_CLI_PROGRESS_H
 
-#include <stdint.h>
+#include "npc/npc.h"
 
-struct progress;
+#include <stddef.h>
 
-/* NULL if standard error is no terminal (or a dumb one): then nothing is ever shown. */
-struct progress *progress_new(void);
-/* An npc_progress_fn. The first line appears after half a second. */
-void progress_tell(void *arg, uint64_t bytes, uint64_t objects, const char *phase);
-/* Erases the line. NULL is fine. */
-void progress_free(struct progress *p);
+struct progress {
+    int64_t due; /* ms: time of the next line */
+};
+/* An npc_progress_fn for standard error, whose argument is `p`, or NULL where none is to be shown:
+ * it is no terminal, or one that cannot erase (TERM=dumb). The first line appears half a second
+ * after this call. */
+npc_progress_fn progress_begin(struct progress *p);
+/* Erases the line; the next report draws it again. May be called in a signal's handler, and if
+ * there is none. */
+void progress_hide(void);
+
+/* The text of a report in at most `columns` columns, into `line`, printable ASCII: what a path has
+ * beside is shown as '?'. */
+#define PROGRESS_MOST 200
+void progress_text(const struct npc_progress *p, size_t columns, char line[PROGRESS_MOST]);
 
 #endif

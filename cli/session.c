@@ -2,9 +2,9 @@
 #include "cli/session.h"
 
 #include "cli/progress.h"
+#include "cli/signals.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@ enum npc_status session_begin(struct session *s, const struct call *call)
     if (s->npc == NULL) {
         return NPC_FAULT;
     }
+    signals_guard(s->npc);
     enum npc_status worst = NPC_OK;
     for (size_t i = 0; i < call->nlibrary; i++) {
         enum npc_status status =
@@ -23,6 +24,12 @@ enum npc_status session_begin(struct session *s, const struct call *call)
         worst = status > worst ? status : worst;
     }
     return worst;
+}
+
+static bool progress_wanted(const struct call *call)
+{
+    const char *when = call->values[OPT_PROGRESS];
+    return when == NULL || strcmp(when, "never") != 0;
 }
 
 enum npc_status session_load_paths(struct session *s, const char *const *paths, size_t n)
@@ -33,9 +40,8 @@ enum npc_status session_load_paths(struct session *s, const char *const *paths, 
             return status;
         }
     }
-    s->progress = progress_new();
-    if (s->progress != NULL) {
-        npc_set_progress(s->npc, progress_tell, s->progress);
+    if (progress_wanted(s->call)) {
+        npc_set_progress(s->npc, progress_begin(&s->progress), &s->progress);
     }
     return npc_load(s->npc);
 }
@@ -90,21 +96,10 @@ static bool write_all(int fd, const char *text, size_t size)
     return true;
 }
 
-enum npc_status print_text(const char *text, size_t size)
-{
-    /* ferror(): what was printed with printf() may have failed before. */
-    if (fflush(stdout) == 0 && ferror(stdout) == 0 && write_all(STDOUT_FILENO, text, size)) {
-        return NPC_OK;
-    }
-    if (errno != EPIPE) {
-        fprintf(stderr, "npc: error: cannot write to standard output: %s\n", strerror(errno));
-    }
-    return NPC_FAULT;
-}
-
 int session_end(struct session *s, enum npc_status status)
 {
-    progress_free(s->progress);
+    progress_hide();
+    signals_guard(NULL);
     if (s->npc == NULL) {
         fputs("npc: error: out of memory\n", stderr);
         return NPC_FAULT;
@@ -123,6 +118,19 @@ int session_end(struct session *s, enum npc_status status)
     return shown > status ? shown : status;
 }
 
+enum npc_status print_text(const char *text, size_t size)
+{
+    progress_hide();
+    /* ferror(): what was printed with printf() may have failed before. */
+    if (fflush(stdout) == 0 && ferror(stdout) == 0 && write_all(STDOUT_FILENO, text, size)) {
+        return NPC_OK;
+    }
+    if (errno != EPIPE) {
+        fprintf(stderr, "npc: error: cannot write to standard output: %s\n", strerror(errno));
+    }
+    return NPC_FAULT;
+}
+
 int session_answer(struct session *s, enum npc_status status, answer_fn ask, const void *options)
 {
     const char *text;
@@ -139,26 +147,4 @@ int session_answer(struct session *s, enum npc_status status, answer_fn ask, con
         status = print_text(text, size);
     }
     return session_end(s, status == NPC_OK ? answer : status);
-}
-
-static void ending_signals(sigset_t *set)
-{
-    sigemptyset(set);
-    sigaddset(set, SIGHUP);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-}
-
-void signals_hold(void)
-{
-    sigset_t set;
-    ending_signals(&set);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-void signals_release(void)
-{
-    sigset_t set;
-    ending_signals(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

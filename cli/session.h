@@ -3,13 +3,14 @@
 #define NPC_CLI_SESSION_H
 
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "npc/npc.h"
 
 struct session {
     const struct call *call;
     struct npc *npc;
-    struct progress *progress; /* NULL: none is shown */
-    const char *said;          /* the diagnostics as session_rehearse() found them, or NULL */
+    struct progress progress;
+    const char *said; /* the diagnostics as session_rehearse() found them, or NULL */
     size_t said_size;
     bool answered; /* the diagnostics are part of the answer: session_end() does not repeat them */
 };
@@ -33,12 +34,8 @@ int session_answer(struct session *s, enum npc_status status, answer_fn ask, con
 /* Prints all diagnostics, frees everything, and returns the exit status for `status`. */
 int session_end(struct session *s, enum npc_status status);
 
-/* Writes text to standard output: NPC_OK, or NPC_FAULT with a message (none for a closed pipe). */
+/* Erases progress and writes text to standard output: NPC_OK, or NPC_FAULT with a message (none for
+ * a closed pipe). */
 enum npc_status print_text(const char *text, size_t size);
-
-/* Signals that end the program wait while a file is being replaced, so that no temporary file
- * stays behind. */
-void signals_hold(void);
-void signals_release(void);
 
 #endif

@@ -34,4 +34,5 @@ complete -c npc -n '__fish_seen_subcommand_from apply' -l iptables -x -a 'nft le
 complete -c npc -n '__fish_seen_subcommand_from status' -s o -l output -x -a 'text json'
 complete -c npc -l diag -x -a 'text json'
 complete -c npc -l color -x -a 'auto always never'
+complete -c npc -l progress -x -a 'auto never'
 complete -c npc -n '__fish_seen_subcommand_from compile' -l ipblock -x -a 'any external'

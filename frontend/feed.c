@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define SNIFF_MOST    ((size_t)64 << 10)
-#define PROGRESS_STEP ((uint64_t)1 << 20)
+#define PROGRESS_STEP ((uint64_t)64 << 10) /* some read()s of a pipe */
 
 void feed_init(struct feed *f, struct arena *a, int fd, struct str text)
 {

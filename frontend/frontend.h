@@ -20,8 +20,6 @@ struct load_options {
     size_t nskip_kinds;
     bool has_expect_count; /* --expect-count N: policies that must have been read */
     size_t expect_count;
-    void (*progress)(void *arg, size_t bytes, size_t objects, const char *phase); /* may be NULL */
-    void *progress_arg;
 };
 
 struct input {       /* one INPUT argument, or text in memory */

@@ -87,20 +87,33 @@ static struct diags *diags(const struct loader *l)
 
 /* ---- progress ---- */
 
+/* Notes what has been read: whole files, and so much of one more. */
+static void count(const struct loader *l, uint64_t of_file)
+{
+    const struct inventory *inv = &l->p->inv;
+    struct progress *p = &l->c->progress;
+    p->file_bytes = of_file;
+    p->bytes = l->bytes + of_file;
+    p->objects =
+        l->p->policies.n + inv->workloads.n + inv->namespaces.n + inv->nodes.n + inv->services.n;
+}
+
 static void tell(void *arg, const struct feed *f)
 {
     const struct loader *l = arg;
-    const struct inventory *inv = &l->p->inv;
-    l->o->progress(l->o->progress_arg, l->bytes + f->total,
-                   l->p->policies.n + inv->workloads.n + inv->namespaces.n + inv->nodes.n +
-                       inv->services.n,
-                   "reading");
+    count(l, f->total);
+    progress_tell(&l->c->progress);
 }
 
-static void tell_phase(const struct loader *l, const char *phase)
+/* A file begins. */
+static void tell_file(const struct loader *l, const struct item *it)
 {
-    if (l->o->progress != NULL) {
-        l->o->progress(l->o->progress_arg, l->bytes, l->p->policies.n, phase);
+    struct stat st;
+    struct progress *p = &l->c->progress;
+    count(l, 0);
+    progress_phase(p, "reading", it->shown.p);
+    if (p->tell != NULL && it->fd >= 0 && fstat(it->fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        p->file_size = (uint64_t)st.st_size;
     }
 }
 
@@ -231,10 +244,9 @@ static void load_item(struct loader *l, const struct item *it, struct span at)
     sources_get(&l->c->sources, file)->name = it->name;
     struct feed feed;
     feed_init(&feed, arena(l), it->fd, it->text);
-    if (l->o->progress != NULL) {
-        feed.progress = tell;
-        feed.progress_arg = l;
-    }
+    feed.progress = tell;
+    feed.progress_arg = l;
+    tell_file(l, it);
     enum syntax syntax = it->syntax == SYNTAX_UNKNOWN ? feed_sniff(&feed) : it->syntax;
     if (syntax == SYNTAX_NPC) {
         load_npc(l, &feed, it, file, node);
@@ -621,7 +633,8 @@ bool load_inputs(struct ctx *c, const struct load_options *o, const struct input
         load_input(l, &sorted[i]);
     }
     loader_release(l);
-    tell_phase(l, "checking");
+    count(l, 0);
+    progress_phase(&c->progress, "checking", NULL);
     if (!l->holes && l->files.n > 0) {
         l->ok &= dsl_resolve(c, o, l->files.v, l->files.n, p);
     }

@@ -3,6 +3,7 @@
 #define NPC_LIB_CONTEXT_H
 
 #include "backends/backend.h"
+#include "base/file.h"
 #include "frontend/frontend.h"
 #include "npc/npc.h"
 
@@ -21,6 +22,7 @@ struct npc {
     struct load_options load;
     struct emit_options emit;
     struct program program;
+    struct temps temps;
     npc_progress_fn progress;
     void *progress_arg;
 };

@@ -88,16 +88,34 @@ enum npc_status npc_add_text(struct npc *n, const char *name, const char *text, 
     return NPC_OK;
 }
 
+static void tell_progress(void *arg, const struct progress *p)
+{
+    const struct npc *n = arg;
+    const struct npc_progress shown = {.phase = p->phase,
+                                       .file = p->file,
+                                       .file_bytes = p->file_bytes,
+                                       .file_size = p->file_size,
+                                       .bytes = p->bytes,
+                                       .objects = p->objects};
+    n->progress(n->progress_arg, &shown);
+}
+
+static void tell_tick(void *arg)
+{
+    const struct progress *p = arg;
+    if (p->phase != NULL) { /* some work has begun */
+        progress_tell(p);
+    }
+}
+
 void npc_set_progress(struct npc *n, npc_progress_fn fn, void *arg)
 {
     n->progress = fn;
     n->progress_arg = arg;
-}
-
-static void tell_progress(void *arg, size_t bytes, size_t objects, const char *phase)
-{
-    const struct npc *n = arg;
-    n->progress(n->progress_arg, bytes, objects, phase);
+    n->ctx.progress.tell = fn != NULL ? tell_progress : NULL;
+    n->ctx.progress.arg = n;
+    n->ctx.arena.tick = fn != NULL ? tell_tick : NULL;
+    n->ctx.arena.tick_arg = &n->ctx.progress;
 }
 
 static bool usage_error(struct npc *n, const char *text)
@@ -117,10 +135,6 @@ static bool load(struct npc *n)
     }
     n->load.skip_kinds = n->skip_kinds.v;
     n->load.nskip_kinds = n->skip_kinds.n;
-    if (n->progress != NULL) {
-        n->load.progress = tell_progress;
-        n->load.progress_arg = n;
-    }
     n->usable = load_inputs(&n->ctx, &n->load, n->inputs.v, n->inputs.n, &n->program);
     return n->usable;
 }

@@ -108,7 +108,7 @@ enum npc_status npc_write_fd(struct npc *n, int fd, const struct npc_output *out
 
 static bool write_directory(struct npc *n, const char *path, const struct emit *e)
 {
-    if (dir_write_atomic(path, e->files.v, e->files.n, OUTPUT_MODE)) {
+    if (dir_write_atomic(&n->temps, path, e->files.v, e->files.n, OUTPUT_MODE)) {
         return true;
     }
     if (errno == EEXIST) {
@@ -133,13 +133,15 @@ static bool write_files(struct npc *n, const char *path, const struct emit *e)
         files[i].text = e->files.v[i].text;
     }
     files[beside] = (struct out_file){str_dup(a, str_of(path)), e->out};
-    return files_write_atomic(files, beside + 1, OUTPUT_MODE) || io_error(n, "write", path, errno);
+    return files_write_atomic(&n->temps, files, beside + 1, OUTPUT_MODE) ||
+           io_error(n, "write", path, errno);
 }
 
 enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc_output *out)
 {
     GUARD(n);
     const struct emit *e = out->internal;
+    progress_phase(&n->ctx.progress, "writing", path);
     bool ok = out->directory ? write_directory(n, path, e) : write_files(n, path, e);
     return ok ? NPC_OK : NPC_FAULT;
 }
@@ -149,7 +151,8 @@ static bool rewrite_file(struct npc *n, const char *path, struct str text)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return file_write_atomic(path, text, OUTPUT_MODE) || io_error(n, "write", path, errno);
+        return file_write_atomic(&n->temps, path, text, OUTPUT_MODE) ||
+               io_error(n, "write", path, errno);
     }
     char *target = realpath(path, NULL);
     if (target == NULL) {
@@ -157,8 +160,13 @@ static bool rewrite_file(struct npc *n, const char *path, struct str text)
     }
     arena_defer(&n->ctx.arena, free_deferred, target);
     const mode_t mode = st.st_mode & 0777;
-    return (file_write_atomic(target, text, mode) && chmod(target, mode) == 0) ||
+    return (file_write_atomic(&n->temps, target, text, mode) && chmod(target, mode) == 0) ||
            io_error(n, "write", path, errno);
+}
+
+void npc_abandon(const struct npc *n)
+{
+    temps_remove(&n->temps);
 }
 
 enum npc_status npc_write_file(struct npc *n, const char *path, const char *text, size_t size)

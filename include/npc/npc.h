@@ -58,8 +58,17 @@ NPC_API enum npc_status npc_add_path(struct npc *n, const char *path);
 NPC_API enum npc_status npc_add_text(struct npc *n, const char *name, const char *text,
                                      size_t size);
 
-/* Called now and then while loading: bytes read, objects seen, the phase. */
-typedef void (*npc_progress_fn)(void *arg, uint64_t bytes, uint64_t objects, const char *phase);
+struct npc_progress {               /* how far the work has come */
+    const char *phase;              /* "reading", "checking", "binding", "writing", … */
+    const char *file;               /* that the phase is about, as it was given, or NULL */
+    uint64_t file_bytes, file_size; /* of it: done, and all (0: not known) */
+    uint64_t bytes, objects;        /* read so far, of all INPUTs */
+};
+/* Called often while there is work: at least for each 64 KiB that are read and when a phase begins,
+ * and between as memory is taken. It must be quick and call nothing of this library; what it is
+ * given lives until it returns. It has no influence on what comes out. */
+typedef void (*npc_progress_fn)(void *arg, const struct npc_progress *progress);
+/* NULL: nobody wants to know. */
 NPC_API void npc_set_progress(struct npc *n, npc_progress_fn fn, void *arg);
 
 /* Reads all INPUTs as one program and checks it. Once per context. */
@@ -124,7 +133,8 @@ NPC_API enum npc_status npc_why(struct npc *n, const char *line, const char **te
 
 /* What the program of `now` allows and that of `old` does not, and the reverse, as text of one
  * format ("text", "json", "md"). Both are loaded, with equal options. NPC_OK: nothing; NPC_NO:
- * something, and *gained and *lost say what. Texts and diagnostics are those of `now`. */
+ * something, and *gained and *lost say what. The text is `now`'s; a diagnostic is of the context
+ * that it is about. */
 NPC_API enum npc_status npc_diff(struct npc *old, struct npc *now, const char *format,
                                  const char **text, size_t *size, bool *gained, bool *lost);
 
@@ -186,6 +196,11 @@ NPC_API enum npc_status npc_write_path(struct npc *n, const char *path,
 /* Replaces one file atomically (npc fmt -w). */
 NPC_API enum npc_status npc_write_file(struct npc *n, const char *path, const char *text,
                                        size_t size);
+
+/* For a signal's handler that ends the process, and nothing else: takes away what the functions
+ * above may have on disk under a temporary name. What is in the place of an output then is the old
+ * one or the new one, whole. Calls nothing but what a handler may call. */
+NPC_API void npc_abandon(const struct npc *n);
 
 /* ---- for a program that loads the rules ---- */
 

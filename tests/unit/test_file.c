@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 static struct arena arena;
+static struct temps temps;
 
 /* ---- faults ---- */
 
@@ -392,23 +393,23 @@ static void file_modes_and_links(void)
 {
     work_enter();
     mode_t mask = umask(027);
-    CU_ASSERT(file_write_atomic("new", STR("text"), 0666));
+    CU_ASSERT(file_write_atomic(&temps, "new", STR("text"), 0666));
     CU_ASSERT_STRING_EQUAL(snapshot(), "new 100640 text\n");
     umask(022);
-    CU_ASSERT(file_write_atomic("new", STR("more"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "new", STR("more"), 0644));
     CU_ASSERT_STRING_EQUAL(snapshot(), "new 100644 more\n");
-    CU_ASSERT(file_write_atomic("new", (struct str){NULL, 0}, 0600));
+    CU_ASSERT(file_write_atomic(&temps, "new", (struct str){NULL, 0}, 0600));
     CU_ASSERT_STRING_EQUAL(snapshot(), "new 100600 \n");
     /* A link is replaced, what it leads to stays. */
     CU_ASSERT(symlink("new", "link") == 0 && symlink("none", "dangling") == 0);
-    CU_ASSERT(file_write_atomic("link", STR("l"), 0644));
-    CU_ASSERT(file_write_atomic("dangling", STR("d"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "link", STR("l"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "dangling", STR("d"), 0644));
     CU_ASSERT_STRING_EQUAL(snapshot(), "dangling 100644 d\nlink 100644 l\nnew 100600 \n");
     CU_ASSERT(mkdir("d", 0755) == 0);
     char absolute[320];
     snprintf(absolute, sizeof absolute, "%s/d/abs", work);
-    CU_ASSERT(file_write_atomic(absolute, STR("a"), 0644));
-    CU_ASSERT(file_write_atomic("d//rel", STR("r"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, absolute, STR("a"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "d//rel", STR("r"), 0644));
     CU_ASSERT_STRING_EQUAL(snapshot(), "d 040755\nd/abs 100644 a\nd/rel 100644 r\n"
                                        "dangling 100644 d\nlink 100644 l\nnew 100600 \n");
     umask(mask);
@@ -438,7 +439,7 @@ static void file_refused(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         errno = 0;
-        bool done = file_write_atomic(cases[i].path, STR("new"), 0644);
+        bool done = file_write_atomic(&temps, cases[i].path, STR("new"), 0644);
         if (done || errno != cases[i].error) {
             fprintf(stderr, "%.40s: errno %d\n", cases[i].path, errno);
             CU_FAIL("not refused as it should");
@@ -460,9 +461,9 @@ static void file_in_readonly_directory(void)
     CU_ASSERT(chmod("d", 0555) == 0 && chmod(".", 0755) == 0);
     const char *before = snapshot();
     errno = 0;
-    CU_ASSERT(!file_write_atomic("d/f", STR("new"), 0644) && errno == EACCES);
+    CU_ASSERT(!file_write_atomic(&temps, "d/f", STR("new"), 0644) && errno == EACCES);
     struct out_file file = {.path = STR("f"), .text = buf_new(&arena)};
-    CU_ASSERT(!dir_write_atomic("d/new", &file, 1, 0644) && errno == EACCES);
+    CU_ASSERT(!dir_write_atomic(&temps, "d/new", &file, 1, 0644) && errno == EACCES);
     CU_ASSERT_STRING_EQUAL(snapshot(), before);
     CU_ASSERT(chmod("d", 0755) == 0);
     work_leave();
@@ -474,27 +475,27 @@ static void file_written_through(void)
     work_enter();
     CU_ASSERT(mkfifo("fifo", 0600) == 0);
     int reader = open("fifo", O_RDONLY | O_NONBLOCK);
-    CU_ASSERT(file_write_atomic("fifo", STR("piped"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "fifo", STR("piped"), 0644));
     char got[10] = "";
     CU_ASSERT(read(reader, got, sizeof got) == 5 && strcmp(got, "piped") == 0);
     close(reader);
     CU_ASSERT(symlink("fifo", "link") == 0);
     reader = open("fifo", O_RDONLY | O_NONBLOCK);
-    CU_ASSERT(file_write_atomic("link", STR("again"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "link", STR("again"), 0644));
     CU_ASSERT(read(reader, got, sizeof got) == 5 && strcmp(got, "again") == 0);
     close(reader);
-    CU_ASSERT(file_write_atomic("/dev/null", STR("gone"), 0644));
+    CU_ASSERT(file_write_atomic(&temps, "/dev/null", STR("gone"), 0644));
     struct stat st;
     CU_ASSERT(stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode));
-    CU_ASSERT(!file_write_atomic("/dev/full", STR("gone"), 0644) && errno == ENOSPC);
+    CU_ASSERT(!file_write_atomic(&temps, "/dev/full", STR("gone"), 0644) && errno == ENOSPC);
 
     /* /dev/stdout is a link, and may lead to a regular file: still nothing is replaced. */
     put("log", "one\n");
     fflush(stdout);
     int saved = dup(1), log = open("log", O_WRONLY | O_APPEND);
     CU_ASSERT(dup2(log, 1) == 1);
-    bool done = file_write_atomic("/dev/stdout", STR("two\n"), 0644) &&
-                file_write_atomic("/dev/fd/1", STR("three\n"), 0644);
+    bool done = file_write_atomic(&temps, "/dev/stdout", STR("two\n"), 0644) &&
+                file_write_atomic(&temps, "/dev/fd/1", STR("three\n"), 0644);
     dup2(saved, 1);
     close(saved);
     close(log);
@@ -506,7 +507,7 @@ static void file_written_through(void)
 
 static bool replace_file(void)
 {
-    return file_write_atomic("f", STR("the new text"), 0644);
+    return file_write_atomic(&temps, "f", STR("the new text"), 0644);
 }
 
 static bool replace_dir(void)
@@ -515,7 +516,7 @@ static bool replace_dir(void)
                                {.path = STR("b"), .text = buf_new(&arena)}};
     buf_puts(files[0].text, "new a");
     buf_puts(files[1].text, "new b");
-    return dir_write_atomic("d", files, 2, 0644);
+    return dir_write_atomic(&temps, "d", files, 2, 0644);
 }
 
 static void put_old(bool with_dir)
@@ -703,17 +704,17 @@ static void dir_made_and_replaced(void)
     buf_puts(one.text, "only");
     /* b would be lost: it is not among the files. */
     errno = 0;
-    CU_ASSERT(!dir_write_atomic("d", &one, 1, 0644) && errno == EEXIST);
+    CU_ASSERT(!dir_write_atomic(&temps, "d", &one, 1, 0644) && errno == EEXIST);
     CU_ASSERT_STRING_EQUAL(snapshot(), "d 040750\nd/a 100640 old\nd/b 100640 new b\n");
     CU_ASSERT(unlink("d/b") == 0);
     umask(022);
-    CU_ASSERT(dir_write_atomic("d/", &one, 1, 0644));
+    CU_ASSERT(dir_write_atomic(&temps, "d/", &one, 1, 0644));
     CU_ASSERT_STRING_EQUAL(snapshot(), "d 040755\nd/a 100644 only\n");
     CU_ASSERT(unlink("d/a") == 0); /* an empty directory is fine */
-    CU_ASSERT(dir_write_atomic("./d", &one, 1, 0600));
+    CU_ASSERT(dir_write_atomic(&temps, "./d", &one, 1, 0600));
     CU_ASSERT_STRING_EQUAL(snapshot(), "d 040700\nd/a 100600 only\n");
-    CU_ASSERT(dir_write_atomic("d", NULL, 0, 0644) == false && errno == EEXIST);
-    CU_ASSERT(dir_write_atomic("e", NULL, 0, 0644));
+    CU_ASSERT(dir_write_atomic(&temps, "d", NULL, 0, 0644) == false && errno == EEXIST);
+    CU_ASSERT(dir_write_atomic(&temps, "e", NULL, 0, 0644));
     CU_ASSERT_STRING_EQUAL(snapshot(), "d 040700\nd/a 100600 only\ne 040755\n");
     umask(mask);
     work_leave();
@@ -752,7 +753,7 @@ static void dir_refused(void)
         /* T38: the good file beside the bad one is not written either. */
         struct out_file files[] = {{STR("fine"), text}, {cases[i].name, text}};
         errno = 0;
-        bool done = dir_write_atomic(cases[i].dir, files, 2, 0644);
+        bool done = dir_write_atomic(&temps, cases[i].dir, files, 2, 0644);
         if (done || errno != cases[i].error) {
             fprintf(stderr, "%s, " STR_FMT ": errno %d\n", cases[i].dir, STR_ARG(cases[i].name),
                     errno);
@@ -761,7 +762,7 @@ static void dir_refused(void)
         CU_ASSERT_STRING_EQUAL(snapshot(), before);
     }
     struct out_file twice[] = {{STR("a"), text}, {STR("a"), text}};
-    CU_ASSERT(!dir_write_atomic("new", twice, 2, 0644) && errno == EEXIST);
+    CU_ASSERT(!dir_write_atomic(&temps, "new", twice, 2, 0644) && errno == EEXIST);
     CU_ASSERT_STRING_EQUAL(snapshot(), before);
     work_leave();
 }

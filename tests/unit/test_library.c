@@ -257,21 +257,55 @@ static void test_threads(void)
     }
 }
 
-static void count(void *arg, uint64_t bytes, uint64_t objects, const char *phase)
+/* What a run was told, as text: each phase once, with its file. */
+struct told {
+    char phases[256];
+    const char *last;
+    struct npc_progress now;
+};
+
+static void note(void *arg, const struct npc_progress *p)
 {
-    (void)bytes, (void)objects;
-    CU_ASSERT(phase != NULL && phase[0] != '\0');
-    ++*(int *)arg;
+    struct told *t = arg;
+    if (p->phase != t->last) {
+        size_t n = strlen(t->phases);
+        snprintf(t->phases + n, sizeof t->phases - n, "%s%s%s;", p->phase,
+                 p->file != NULL ? " " : "", p->file != NULL ? p->file : "");
+        t->last = p->phase;
+    }
+    CU_ASSERT(p->bytes >= t->now.bytes && p->objects >= t->now.objects);
+    t->now = *p;
 }
 
 static void test_progress(void)
 {
+    static const char pod[] = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: default}\n"
+                              "spec: {containers: [{name: c, image: i}]}\n";
+    static const char text[] = POLICY("web");
+    const char *answer;
+    size_t size;
+    struct npc_output out;
+    struct told t = {0};
     struct npc *n = npc_new();
-    int calls = 0;
-    npc_set_progress(n, count, &calls);
-    add(n, "a.npc", POLICY("web"));
+    npc_set_progress(n, note, &t);
+    npc_set(n, "namespace", "default");
+    add(n, "a.npc", text);
+    add(n, "b.yaml", pod);
     CU_ASSERT_EQUAL(npc_load(n), NPC_OK);
-    CU_ASSERT(calls > 0);
+    CU_ASSERT_STRING_EQUAL(t.phases, "reading a.npc;checking;");
+    CU_ASSERT_EQUAL(t.now.bytes, strlen(text) + strlen(pod));
+    CU_ASSERT_EQUAL(t.now.objects, 1); /* what npc source holds is counted once it is understood */
+    t.phases[0] = '\0';
+    CU_ASSERT_EQUAL(npc_compile(n, "nft", &out), NPC_OK);
+    CU_ASSERT_STRING_EQUAL(t.phases, "binding;compiling;");
+    t.phases[0] = '\0';
+    CU_ASSERT_EQUAL(npc_list(n, &(struct npc_list_options){.format = "text"}, &answer, &size),
+                    NPC_OK);
+    CU_ASSERT_STRING_EQUAL(t.phases, "analysing;");
+    t.phases[0] = '\0';
+    npc_set_progress(n, NULL, NULL);
+    CU_ASSERT_EQUAL(npc_compile(n, "k8s", &out), NPC_OK);
+    CU_ASSERT_STRING_EQUAL(t.phases, "");
     npc_free(n);
 }
 

@@ -32,10 +32,23 @@ esac
 pool=$dir/counts
 logs=$dir/logs
 
+# collect: puts the counts of the runs so far into one file. A program that was built anew cannot add
+# to the counts of the old one, but what was counted in functions that did not change stays good.
+collect()
+{
+    local parts=()
+    mapfile -t parts < <(find "$dir/npc.profdata" "$pool" -type f 2>/dev/null)
+    if [ ${#parts[@]} -gt 0 ]; then
+        llvm-profdata-14 merge -sparse "${parts[@]}" -o "$dir/npc.new"
+        mv "$dir/npc.new" "$dir/npc.profdata"
+        rm -rf "$pool"
+    fi
+}
+
 # report FILE...: the tables, or what was not taken in FILE...
 report()
 {
-    llvm-profdata-14 merge -sparse "$pool"/*.profraw -o "$dir/npc.profdata"
+    collect
     llvm-cov-14 export "$dir/npc" -instr-profile="$dir/npc.profdata" >"$dir/npc.json"
     python3 scripts/coverage.py "$dir/npc.json" "$@"
 }
@@ -59,8 +72,9 @@ if [ $kernel = no ]; then
     leave_out="$leave_out|^tests/(kernel|apply|load)/"
 fi
 if [ -z "$only" ]; then
-    rm -rf "$pool"
+    rm -rf "$dir/npc.profdata" "$pool"
 fi
+collect
 rm -rf "$logs"
 mkdir -p "$pool" "$logs"
 

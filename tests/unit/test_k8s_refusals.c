@@ -2,6 +2,7 @@
  * Objects that are wrong in one place: refused there, and nothing of them is kept. `$` in a text
  * marks the place; it is not part of the text.
  */
+#include "mark.h"
 #include "read.h"
 
 #define OBJECT(version, kind) "apiVersion: " version "\nkind: " kind "\n"
@@ -169,34 +170,13 @@ static const struct refused tiers[] = {
      DIAG_NPC062, "portRange.end"},
 };
 
-/* The text without its mark; where the mark was. */
-static struct str unmark(const char *text, struct arena *a, uint32_t *line, uint32_t *col)
-{
-    struct buf *out = buf_new(a);
-    bool found = false;
-    *line = *col = 1;
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '$') {
-            found = true;
-            continue;
-        }
-        buf_putc(out, *c);
-        if (!found) {
-            *col = *c == '\n' ? 1 : *col + 1;
-            *line += *c == '\n';
-        }
-    }
-    CU_ASSERT_FATAL(found);
-    return buf_text(out);
-}
-
 static void check_refused(const struct refused *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct reading r;
         uint32_t line, col;
         reading_init(&r);
-        reading_add(&r, K8S_YAML, unmark(cases[i].text, &r.ctx.arena, &line, &col), 0);
+        reading_add(&r, K8S_YAML, str_of(unmark(cases[i].text, &r.ctx.arena, &line, &col)), 0);
         bool refused = !r.ok && r.program.policies.n == 0 && r.program.inv.workloads.n == 0 &&
                        r.program.inv.nodes.n == 0 && r.program.inv.services.n == 0 &&
                        has_diag(&r.ctx, SEV_ERROR, cases[i].id, line, col, cases[i].part);

@@ -491,6 +491,18 @@ static void fill_inventory(struct writer *w, json_t *o, size_t unused)
 
 typedef void (*fill_fn)(struct writer *w, json_t *object, size_t i);
 
+/* Puts the text of w->root into w->text. Not by json_dumps(), which when memory runs out can leave
+ * a key out and succeed all the same (jansson 2.14); json_dumpb() needs none for what it writes. */
+static void dump(struct writer *w)
+{
+    const size_t flags = JSON_INDENT(2) | JSON_ENSURE_ASCII;
+    size_t size = json_dumpb(w->root, NULL, 0, flags);
+    w->text = size > 0 ? calloc(1, size + 1) : NULL;
+    if (w->text == NULL || json_dumpb(w->root, w->text, size, flags) != size) {
+        arena_fail(&w->ctx->arena);
+    }
+}
+
 /* Builds one object, prints it `indent` blanks in, and lets go of it. No string of JSON holds a
  * line end, so that every one of the text begins a line of layout. */
 static void write_object(struct writer *w, fill_fn fill, size_t i, size_t indent)
@@ -500,10 +512,7 @@ static void write_object(struct writer *w, fill_fn fill, size_t i, size_t indent
         arena_fail(&w->ctx->arena);
     }
     fill(w, w->root, i);
-    w->text = json_dumps(w->root, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    if (w->text == NULL) {
-        arena_fail(&w->ctx->arena);
-    }
+    dump(w);
     for (const char *line = w->text; line != NULL;) {
         const char *end = strchr(line, '\n');
         buf_put(w->out, line, end != NULL ? (size_t)(end - line) : strlen(line));

@@ -107,7 +107,7 @@ int session_end(struct session *s, enum npc_status status)
     enum npc_status shown = NPC_OK;
     if (s->answered) {
         s->said_size = 0;
-    } else if (status != NPC_OK ||
+    } else if (status > NPC_NO ||
                s->said == NULL) { /* a failure since the rehearsal has more to say */
         shown = session_rehearse(s);
     }

@@ -435,17 +435,18 @@ static const char *or_dot(struct arena *a, struct str directory)
 }
 
 /* Where directory `inner` lies below directory `outer`, with a slash at its end: "" if they are
- * the same. False if it is not below. Links are resolved on both sides. */
+ * the same. False if it is not below: then errno is 0, or says why that cannot be told. Links are
+ * resolved on both sides. */
 static bool path_below(struct arena *a, const char *outer, const char *inner, struct str *below)
 {
-    char *resolved[2] = {realpath(outer, NULL), realpath(inner, NULL)};
-    struct str o = without_slashes(str_dup(a, str_of(resolved[0])));
-    struct str i = without_slashes(str_dup(a, str_of(resolved[1])));
-    bool both = resolved[0] != NULL && resolved[1] != NULL;
-    free(resolved[0]);
-    free(resolved[1]);
-    if (!both || i.n < o.n || !str_eq((struct str){i.p, o.n}, o) ||
-        (i.n > o.n && i.p[o.n] != '/')) {
+    char resolved[2][PATH_MAX];
+    if (realpath(outer, resolved[0]) == NULL || realpath(inner, resolved[1]) == NULL) {
+        return false;
+    }
+    struct str o = without_slashes(str_of(resolved[0]));
+    struct str i = without_slashes(str_of(resolved[1]));
+    if (i.n < o.n || !str_eq((struct str){i.p, o.n}, o) || (i.n > o.n && i.p[o.n] != '/')) {
+        errno = 0;
         return false;
     }
     if (i.n == o.n) {
@@ -472,6 +473,10 @@ static bool open_root(struct loader *l, struct str directory, struct str *below)
     }
     const char *inner = or_dot(arena(l), directory);
     if (l->o->root.n > 0 && !path_below(arena(l), path, inner, below)) {
+        if (errno != 0) {
+            input_error(l, str_of(inner), errno);
+            return false;
+        }
         l->ok = false;
         diag_error(diags(l), NPC005, (struct span){0},
                    "the INPUT directory '%s' is not below "

@@ -1,108 +1,195 @@
-"""A cluster of any size, as `kubectl get ns,nodes,pods,netpol -A -o json` prints one, managed fields and
-status conditions included: what commands that answer questions are measured on.
+"""A cluster of any size, as `kubectl get ns,nodes,pods,netpol -A -o yaml` (or json) prints one, managed
+fields, status conditions, environments and volumes included: what npc's commands are measured on.
 
-    cluster.py PODS POLICIES >cluster.json
+    cluster.py PODS [yaml|json] >FILE
 
-Ten pods are one Deployment; a namespace has a hundred Deployments of ten tiers; a node has a hundred
-pods. Of each namespace with policies one denies all by default, and the others let some Deployments
-talk to others of their own namespace, of the next one, or to networks.
+Of 150 pods 5 run on each node, 15 are in each namespace, and 5 in each Deployment. There are as many
+policies as namespaces: the first half of them denies all in one namespace each by default, the other half
+lets some Deployments of these namespaces talk to others of their own, of the next one, or to networks.
 """
+import functools
 import json
 import random
+import re
 import sys
 
-PER_DEPLOYMENT, PER_NAMESPACE, PER_NODE = 10, 100, 100
+PER_DEPLOYMENT, DEPLOYMENTS = 5, 3  # pods of one, and how many in a namespace
+PER_NAMESPACE, PER_NODE = PER_DEPLOYMENT * DEPLOYMENTS, 30
 PORTS = [80, 443, 8080, 8443, 5432, 3306, 6379, 9090, 9092, 27017]
+TIME = "2026-01-01T00:00:00Z"
 
 
-def managed(manager):
-    fields = {f"f:{name}": {} for name in ("labels", "spec", "status", "conditions", "containers", "volumes")}
-    return [{"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
-             "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": fields, "f:spec": fields, "f:status": fields}}]
+def counts(pods):
+    """Namespaces (and policies), nodes."""
+    return max(2, pods // PER_NAMESPACE), max(1, pods // PER_NODE)
 
 
-def namespace(n):
+def address(n):
+    return f"10.{n // 62500}.{n // 250 % 250}.{n % 250 + 1}"
+
+
+def tier(deployment):
+    return f"t{deployment % 10}"
+
+
+# ---- objects ----
+
+def managed(manager, **fields):
+    return [{"apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {f"f:{name}": value for name, value in fields.items()},
+             "manager": manager, "operation": "Update", "time": TIME}]
+
+
+def keys(*names):
+    return {f"f:{name}": {} for name in names}
+
+
+def condition(kind):
+    return {"lastProbeTime": None, "lastTransitionTime": TIME, "status": "True", "type": kind}
+
+
+def namespace(name, team):
     return {"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": f"ns{n}", "uid": f"0000-{n}",
-                         "labels": {"kubernetes.io/metadata.name": f"ns{n}", "team": f"team{n % 7}"}},
-            "status": {"phase": "Active"}}
+            "metadata": {"creationTimestamp": TIME, "labels": {"kubernetes.io/metadata.name": name, "team": team},
+                         "managedFields": managed("kubectl", metadata={"f:labels": keys("team")}), "name": name},
+            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
 
 
-def node(n):
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node{n}", "labels": {"zone": f"z{n % 3}"}},
-            "status": {"addresses": [{"type": "InternalIP", "address": f"192.168.{n // 250}.{n % 250 + 1}"}]}}
+def node(name, zone, ip):
+    conditions = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
+    return {"apiVersion": "v1", "kind": "Node",
+            "metadata": {"creationTimestamp": TIME, "labels": {"kubernetes.io/hostname": name, "zone": zone}, "name": name},
+            "status": {"addresses": [{"address": ip, "type": "InternalIP"}, {"address": name, "type": "Hostname"}],
+                       "capacity": {"cpu": "16", "memory": "65536000Ki", "pods": "110"},
+                       "conditions": [condition(kind) for kind in conditions]}}
 
 
-def pod(n):
-    deployment = n // PER_DEPLOYMENT
-    ns, place = divmod(deployment, PER_NAMESPACE)
-    name = f"app{place}"
-    ip = f"10.{n // 62500}.{n // 250 % 250}.{n % 250 + 1}"
+def pod(name, ns, n, app, tier, ip, ip6, host, host_ip):
+    conditions = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
     return {"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": f"{name}-5d4f8c7b9-{n}", "namespace": f"ns{ns}", "uid": f"0001-{n}",
-                         "resourceVersion": str(n), "creationTimestamp": "2026-01-01T00:00:00Z",
-                         "labels": {"app": name, "tier": f"t{place % 10}", "pod-template-hash": "5d4f8c7b9"},
-                         "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "uid": f"0002-{deployment}",
-                                              "name": f"{name}-5d4f8c7b9", "controller": True}],
-                         "managedFields": managed("kubelet")},
-            "spec": {"nodeName": f"node{n // PER_NODE}", "restartPolicy": "Always",
-                     "containers": [{"name": "main", "image": "registry.example/app:1",
-                                     "env": [{"name": "MODE", "value": "production"}],
-                                     "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-                                     "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}]},
-            "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}, {"ip": f"fd00::{n >> 16:x}:{n & 0xffff:x}"}],
-                       "conditions": [{"type": t, "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
-                                      for t in ("Initialized", "Ready", "ContainersReady", "PodScheduled")]}}
+            "metadata": {"annotations": {"prometheus.io/port": "9090", "prometheus.io/scrape": "true"},
+                         "creationTimestamp": TIME,
+                         "labels": {"app": app, "pod-template-hash": "5d4f8c7b9", "tier": tier},
+                         "managedFields": managed("kubelet", status=keys("conditions", "containerStatuses", "phase", "podIP")),
+                         "name": name, "namespace": ns,
+                         "ownerReferences": [{"apiVersion": "apps/v1", "controller": True, "kind": "ReplicaSet",
+                                              "name": f"{app}-5d4f8c7b9", "uid": "6f1c7f52-0002"}],
+                         "resourceVersion": "1048576", "uid": f"6f1c7f52-0001-{n}"},
+            "spec": {"containers": [{"env": [{"name": "MODE", "value": "production"},
+                                             {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+                                     "image": "registry.example/team/app:1.27", "name": "main",
+                                     "ports": [{"containerPort": 8080, "name": "http", "protocol": "TCP"}],
+                                     "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+                                     "volumeMounts": [{"mountPath": "/etc/app", "name": "config", "readOnly": True}]}],
+                     "nodeName": host, "restartPolicy": "Always", "serviceAccountName": "default",
+                     "volumes": [{"configMap": {"defaultMode": 420, "name": "app"}, "name": "config"}]},
+            "status": {"conditions": [condition(kind) for kind in conditions],
+                       "containerStatuses": [{"name": "main", "ready": True, "restartCount": 0,
+                                              "state": {"running": {"startedAt": TIME}}}],
+                       "hostIP": host_ip, "phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}, {"ip": ip6}]}}
 
 
 def peer(rng, ns, namespaces):
     kind = rng.random()
     if kind < 0.6:
-        return {"podSelector": {"matchLabels": {"app": f"app{rng.randrange(PER_NAMESPACE)}"}}}
+        return {"podSelector": {"matchLabels": {"app": f"app{rng.randrange(DEPLOYMENTS)}"}}}
     if kind < 0.8:
-        return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": f"ns{(ns + 1) % namespaces}"}},
-                "podSelector": {"matchLabels": {"tier": f"t{rng.randrange(10)}"}}}
+        other = (ns + 1) % namespaces
+        return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": f"ns{other}"}},
+                "podSelector": {"matchLabels": {"tier": tier(other * DEPLOYMENTS + rng.randrange(DEPLOYMENTS))}}}
     return {"ipBlock": {"cidr": f"172.{rng.randrange(16, 32)}.{rng.randrange(256)}.0/24"}}
 
 
 def policy(rng, n, namespaces):
-    ns = n % namespaces
-    if n < namespaces:
-        spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"],
-                "egress": [{"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ns0"}},
-                                    "podSelector": {"matchLabels": {"app": "app0"}}}],
-                            "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}]}
+    denied = namespaces // 2
+    if n < denied:
+        spec = {"egress": [{"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+                            "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ns0"}},
+                                    "podSelector": {"matchLabels": {"app": "app0"}}}]}],
+                "podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     else:
         direction, end = rng.choice([("ingress", "from"), ("egress", "to")])
-        spec = {"podSelector": {"matchLabels": {"app": f"app{rng.randrange(PER_NAMESPACE)}"}},
-                "policyTypes": [direction.capitalize()],
-                direction: [{end: [peer(rng, ns, namespaces) for _ in range(rng.randint(1, 4))],
-                             "ports": [{"protocol": "TCP", "port": p} for p in rng.sample(PORTS, rng.randint(1, 3))]}]}
+        ports = [{"port": port, "protocol": "TCP"} for port in rng.sample(PORTS, rng.randint(1, 3))]
+        spec = {direction: [{"ports": ports, end: [peer(rng, n % denied, namespaces) for _ in range(rng.randint(1, 4))]}],
+                "podSelector": {"matchLabels": {"app": f"app{rng.randrange(DEPLOYMENTS)}"}},
+                "policyTypes": [direction.capitalize()]}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-            "metadata": {"name": f"policy{n}", "namespace": f"ns{ns}", "managedFields": managed("kubectl")}, "spec": spec}
+            "metadata": {"creationTimestamp": TIME, "generation": 1, "managedFields": managed("kubectl", spec=keys(*spec)),
+                         "name": f"policy{n}", "namespace": f"ns{n % denied}"}, "spec": spec}
 
 
-def objects(pods, policies):
-    """All objects, one by one."""
-    rng = random.Random(f"{pods} {policies}")
-    namespaces = max(1, pods // PER_DEPLOYMENT // PER_NAMESPACE)
+# ---- text ----
+
+# What Kubernetes' YAML writer leaves without quotes: no number, no time, no boolean.
+PLAIN = re.compile(r"(?!(true|false|null|yes|no|on|off|[yn])$)[A-Za-z/@][-A-Za-z0-9_./:@]*$", re.IGNORECASE)
+
+
+def yaml(value, indent):
+    """A value behind its key or dash; lists stand at the indentation of their key."""
+    margin = "\n" + " " * indent
+    if isinstance(value, dict) and value:
+        return margin + margin.join(f"{key}:{yaml(below, indent + (0 if isinstance(below, list) else 2))}"
+                                    for key, below in value.items())
+    if isinstance(value, list) and value:
+        return margin + margin.join("- " + yaml(item, indent + 2).lstrip() for item in value)
+    return " " + (value if isinstance(value, str) and PLAIN.match(value) else json.dumps(value))
+
+
+def yaml_item(item):
+    return "- " + yaml(item, 2).lstrip() + "\n"
+
+
+def json_item(item):
+    return json.dumps(item, indent=4).replace("\n", "\n        ")
+
+
+FORMATS = {  # begin, an item, between two, end
+    "yaml": ("apiVersion: v1\nitems:\n", yaml_item, "", 'kind: List\nmetadata:\n  resourceVersion: ""\n'),
+    "json": ('{\n    "apiVersion": "v1",\n    "items": [\n        ', json_item, ",\n        ",
+             '\n    ],\n    "kind": "List",\n    "metadata": {\n        "resourceVersion": ""\n    }\n}\n'),
+}
+
+
+@functools.cache
+def template(make, item, arity):
+    """The text of an object with {0}, {1}... for what make() is given: thousands differ in these only."""
+    text = item(make(*(f"@{i}@" for i in range(arity))))
+    return re.sub(r"@(\d)@", r"{\1}", text.replace("{", "{{").replace("}", "}}"))
+
+
+def items(pods, item):
+    """The text of each object."""
+    def fill(make, *values):
+        return template(make, item, len(values)).format(*values)
+
+    rng = random.Random(pods)
+    namespaces, nodes = counts(pods)
     for n in range(namespaces):
-        yield namespace(n)
-    for n in range(max(1, pods // PER_NODE)):
-        yield node(n)
+        yield fill(namespace, f"ns{n}", f"team{n % 7}")
+    for n in range(nodes):
+        yield fill(node, f"node{n}", f"z{n % 3}", f"192.168.{n // 250}.{n % 250 + 1}")
     for n in range(pods):
-        yield pod(n)
-    for n in range(policies):
-        yield policy(rng, n, namespaces)
+        deployment = n // PER_DEPLOYMENT
+        app = f"app{deployment % DEPLOYMENTS}"
+        host = n % nodes
+        yield fill(pod, f"{app}-5d4f8c7b9-{n}", f"ns{n // PER_NAMESPACE % namespaces}", n, app, tier(deployment), address(n),
+                   f"fd00::{n >> 16:x}:{n & 0xffff:x}", f"node{host}", f"192.168.{host // 250}.{host % 250 + 1}")
+    for n in range(namespaces):
+        yield item(policy(rng, n, namespaces))
 
 
-def write(out, pods, policies):
-    out.write('{"apiVersion": "v1", "items": [')
-    for i, obj in enumerate(objects(pods, policies)):
-        out.write(",\n" if i else "\n")
-        json.dump(obj, out, separators=(",", ":"))
-    out.write('\n], "kind": "List", "metadata": {"resourceVersion": ""}}\n')
+def write(out, pods, syntax):
+    begin, item, between, end = FORMATS[syntax]
+    out.write(begin)
+    for i, text in enumerate(items(pods, item)):
+        out.write(between if i else "")
+        out.write(text)
+    out.write(end)
+
+
+def write_policy(out):
+    """One policy of such a cluster, as a file of its own."""
+    out.write(yaml(policy(random.Random(1), 1, 2), 0).lstrip() + "\n")
 
 
 if __name__ == "__main__":
-    write(sys.stdout, int(sys.argv[1]), int(sys.argv[2]))
+    write(sys.stdout, int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "yaml")

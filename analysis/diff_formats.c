@@ -3,8 +3,6 @@
 #include "analysis/list_groups.h"
 #include "analysis/listing_priv.h"
 
-#include <stdlib.h>
-
 struct teller {
     const struct difference *d;
     struct lister lister; /* that only says traffic */
@@ -283,9 +281,7 @@ static void diff_json(const struct difference *d, struct buf *out)
     for (size_t i = 0; i < d->nchanges; i++) {
         add_pairs(t, &d->changes[i], &pairs);
     }
-    if (pairs.list.n > 1) {
-        qsort(pairs.list.v, pairs.list.n, sizeof *pairs.list.v, pair_order);
-    }
+    array_sort(pairs.list.v, pairs.list.n, sizeof *pairs.list.v, pair_order);
     buf_puts(out, "{\"version\": 1,\n  \"changes\": [");
     bool first = true;
     for (size_t i = 0; i < pairs.list.n; i++) {

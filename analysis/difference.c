@@ -6,7 +6,6 @@
 #include "analysis/listing_priv.h"
 #include "analysis/world_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct diffing {
@@ -327,9 +326,7 @@ static void finish_ends(struct diffing *x)
         struct diff_end *e = &x->ends.v[i];
         e->names = x->names.v[i].v;
         e->nnames = x->names.v[i].n;
-        if (e->nnames > 1) {
-            qsort(e->names, e->nnames, sizeof *e->names, name_order);
-        }
+        array_sort(e->names, e->nnames, sizeof *e->names, name_order);
         e->ranges = ipset_of_ranges(x->arena, x->ranges.v[i].v, x->ranges.v[i].n);
         for (size_t age = 0; age < AGES; age++) {
             if (e->class_of[age] != ID_NONE) {
@@ -641,9 +638,7 @@ static void sort_changes(struct diffing *x)
         v[i].to = b->nnames > 0 ? b->names[0] : STR("");
         v[i].first = c->ranges.n > 0 ? c->ranges.v[0].first : (struct ip){0, 0};
     }
-    if (x->changes.n > 1) {
-        qsort(v, x->changes.n, sizeof *v, change_order);
-    }
+    array_sort(v, x->changes.n, sizeof *v, change_order);
     for (size_t i = 0; i < x->changes.n; i++) {
         x->changes.v[i] = v[i].change;
     }

@@ -5,8 +5,6 @@
  */
 #include "analysis/lint_priv.h"
 
-#include <stdlib.h>
-
 struct net_entry { /* one cidr of one rule */
     const struct nrule *rule;
     const struct peer *peer;
@@ -44,9 +42,7 @@ static const struct net_index *index_of(struct lint *l, struct target *t, enum d
             }
         }
     }
-    if (x->nets.n > 1) {
-        qsort(x->nets.v, x->nets.n, sizeof *x->nets.v, entry_order);
-    }
+    array_sort(x->nets.v, x->nets.n, sizeof *x->nets.v, entry_order);
     return t->nets[d] = x;
 }
 

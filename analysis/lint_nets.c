@@ -4,8 +4,6 @@
  */
 #include "analysis/lint_priv.h"
 
-#include <stdlib.h>
-
 void lint_from_anywhere(struct lint *l, const struct lint_at *at)
 {
     if (!lint_allows(at) || at->rule->direction != DIR_INGRESS) {
@@ -73,9 +71,7 @@ static void sort_inside(struct lint *l)
         }
     }
     for (size_t f = 0; f < FAMILIES; f++) {
-        if (l->inside[f].n > 1) {
-            qsort(l->inside[f].v, l->inside[f].n, sizeof *l->inside[f].v, inside_order);
-        }
+        array_sort(l->inside[f].v, l->inside[f].n, sizeof *l->inside[f].v, inside_order);
     }
     l->inside_made = true;
 }

@@ -5,8 +5,6 @@
  */
 #include "analysis/lint_priv.h"
 
-#include <stdlib.h>
-
 /* ---- ports ---- */
 
 static bool has_name(const struct nrule *r, const struct port_name *name)
@@ -293,9 +291,7 @@ void lint_overlapping_cidrs(struct lint *l, const struct lint_at *at)
             cidrs[n++] = &at->rule->peers[i];
         }
     }
-    if (n > 1) {
-        qsort(cidrs, n, sizeof *cidrs, peer_order);
-    }
+    array_sort(cidrs, n, sizeof *cidrs, peer_order);
     for (size_t i = 0; i < n; i++) {
         while (depth > 0 && !cidr_contains(stack[depth - 1]->cidr, cidrs[i]->cidr)) {
             depth--;

@@ -1,8 +1,6 @@
 /* Connections by destination, for people. Knows names and numbers of a listing, and no format. */
 #include "analysis/list_groups.h"
 
-#include <stdlib.h>
-
 /* ---- texts ---- */
 
 struct str range_for_people(struct arena *a, enum family f, struct ip_range r)
@@ -166,9 +164,7 @@ struct source_groups list_groups(const struct listing *l, const struct list_conn
     for (size_t i = 0; i < n; i++) {
         sorted[i] = v[i];
     }
-    if (n > 0) {
-        qsort(sorted, n, sizeof *sorted, group_order);
-    }
+    array_sort(sorted, n, sizeof *sorted, group_order);
     for (size_t i = 0; i < n;) {
         size_t end = i;
         while (end < n && same_group(&sorted[i], &sorted[end])) {
@@ -177,8 +173,6 @@ struct source_groups list_groups(const struct listing *l, const struct list_conn
         vec_push(a, &groups, make_group(&c, sorted + i, end - i));
         i = end;
     }
-    if (groups.n > 0) {
-        qsort(groups.v, groups.n, sizeof *groups.v, source_order);
-    }
+    array_sort(groups.v, groups.n, sizeof *groups.v, source_order);
     return (struct source_groups){groups.v, groups.n};
 }

@@ -4,7 +4,6 @@
  */
 #include "analysis/listing_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- connections ---- */
@@ -152,9 +151,7 @@ static const uint32_t *sort_ranges(struct lister *l)
         copy[i] = l->ends.v[l->fixed + i];
         ranked[i] = (struct ranked){&copy[i], (uint32_t)l->fixed + i};
     }
-    if (n > 0) {
-        qsort(ranked, n, sizeof *ranked, range_order);
-    }
+    array_sort(ranked, n, sizeof *ranked, range_order);
     for (uint32_t i = 0; i < n; i++) {
         renumber[ranked[i].old] = (uint32_t)l->fixed + i;
         l->ends.v[l->fixed + i] = *ranked[i].end;
@@ -180,9 +177,7 @@ static void sort_connections(struct list_connection *v, size_t n, const uint32_t
         v[i].from = renumber[v[i].from];
         v[i].to = renumber[v[i].to];
     }
-    if (n > 0) {
-        qsort(v, n, sizeof *v, connection_order);
-    }
+    array_sort(v, n, sizeof *v, connection_order);
 }
 
 /* ---- the steps ---- */

@@ -6,8 +6,6 @@
  */
 #include "analysis/listing_priv.h"
 
-#include <stdlib.h>
-
 struct run { /* endpoints first to last: index in lister.shown */
     uint32_t first, last, shown;
 };
@@ -188,7 +186,7 @@ static void emit(struct blocker *b, const struct node *n, struct row row)
     if (row.n == 0) {
         return;
     }
-    qsort(row.v, row.n, sizeof *row.v, run_order);
+    array_sort(row.v, row.n, sizeof *row.v, run_order);
     for (size_t i = 0; i < row.n;) {
         uint32_t shown = row.v[i].shown;
         struct id_vec targets = {0};
@@ -318,9 +316,7 @@ void list_blocks(struct lister *l, struct listing *out)
     end_row(&b);
     emit_all(&b);
     merge(&b);
-    if (b.blocks.n > 0) {
-        qsort(b.blocks.v, b.blocks.n, sizeof *b.blocks.v, block_order);
-    }
+    array_sort(b.blocks.v, b.blocks.n, sizeof *b.blocks.v, block_order);
     out->blocks = b.blocks.v;
     out->nblocks = b.blocks.n;
 }

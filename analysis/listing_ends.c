@@ -4,8 +4,6 @@
  */
 #include "analysis/listing_priv.h"
 
-#include <stdlib.h>
-
 /* ---- what an endpoint is made of ---- */
 
 struct group { /* pods of one owner */
@@ -324,7 +322,7 @@ void list_ends(struct lister *l)
         add_ends(&n, &w->classes[i]);
     }
     if (l->options.level != LIST_CLASSES && l->ends.n > 0) {
-        qsort(l->ends.v, l->ends.n, sizeof *l->ends.v, end_order);
+        array_sort(l->ends.v, l->ends.n, sizeof *l->ends.v, end_order);
     }
     l->of_class = ARENA_NEW_ARRAY(l->arena, w->nclasses, struct id_vec);
     for (uint32_t i = 0; i < l->ends.n; i++) {

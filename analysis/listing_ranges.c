@@ -6,8 +6,6 @@
  */
 #include "analysis/listing_priv.h"
 
-#include <stdlib.h>
-
 /* ---- tiles ---- */
 
 static int tile_order(const void *pa, const void *pb)
@@ -48,9 +46,7 @@ void ranges_prepare(struct lister *l)
         }
     }
     for (size_t f = 0; f < FAMILIES; f++) {
-        if (l->tiles[f].n > 0) {
-            qsort(l->tiles[f].v, l->tiles[f].n, sizeof(struct tile), tile_order);
-        }
+        array_sort(l->tiles[f].v, l->tiles[f].n, sizeof(struct tile), tile_order);
     }
 }
 

@@ -3,8 +3,6 @@
 #include "analysis/listing_priv.h"
 #include "analysis/query.h"
 
-#include <stdlib.h>
-
 struct telling {
     const struct query_answer *answer;
     const struct world *w;
@@ -178,9 +176,7 @@ static void put_misses(struct telling *t, const struct explained_side *s,
             v[n++] = &s->rules[i];
         }
     }
-    if (n > 1) {
-        qsort(v, n, sizeof *v, miss_order);
-    }
+    array_sort(v, n, sizeof *v, miss_order);
     buf_puts(t->out, n == 0 ? "    no rule allows anything\n" : "    no rule allows it:\n");
     for (size_t i = 0; i < n && i < MOST; i++) {
         put_rule(t, v[i]);

@@ -3,8 +3,6 @@
 #include "analysis/report_page.h"
 #include "analysis/report_priv.h"
 
-#include <stdlib.h>
-
 /* ---- numbers ---- */
 
 void put_number(struct buf *out, uint32_t n)
@@ -348,9 +346,7 @@ static void put_lines(struct report *r)
     for (size_t i = 0; i < n; i++) {
         at[i] = r->lines.v[i];
     }
-    if (n > 0) {
-        qsort(at, n, sizeof *at, line_order);
-    }
+    array_sort(at, n, sizeof *at, line_order);
     sources_lines(&r->w->ctx->sources, at, n, r->arena, read);
     for (size_t i = 0; i < n; i++) {
         const uint32_t key[] = {at[i].file, at[i].line};

@@ -2,8 +2,6 @@
  */
 #include "analysis/report_priv.h"
 
-#include <stdlib.h>
-
 /* What a place in a source belongs to: whatever begins there, or last before it. */
 struct anchor {
     struct span at;
@@ -64,9 +62,7 @@ static struct anchors find_anchors(const struct report *r)
     for (size_t i = 0; i < inv->services.n; i++) {
         add_anchor(r, &out, inv->services.v[i]->at, ID_NONE, ID_NONE);
     }
-    if (out.list.n > 0) {
-        qsort(out.list.v, out.list.n, sizeof *out.list.v, anchor_order);
-    }
+    array_sort(out.list.v, out.list.n, sizeof *out.list.v, anchor_order);
     return out;
 }
 

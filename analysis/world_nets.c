@@ -2,8 +2,6 @@
 #include "analysis/world_priv.h"
 #include "ir/sweep.h"
 
-#include <stdlib.h>
-
 /* `outside`: it does not match addresses of the inventory. */
 static uint32_t add_set(struct world *w, struct nets *n, struct ipset s, bool outside)
 {
@@ -103,9 +101,7 @@ static void collect_owners(struct world *w, enum family f)
             }
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_owners);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_owners);
     struct nets *n = &w->parts->nets[f];
     for (size_t i = 0; i < all.n; i++) {
         if (i == 0 || ip_cmp(all.v[i].ip, all.v[n->nowners - 1].ip) != 0) {

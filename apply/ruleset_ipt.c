@@ -11,8 +11,6 @@
 #include "apply/lines.h"
 #include "base/vec.h"
 
-#include <stdlib.h>
-
 #define EMPTY_RULES "*filter\nCOMMIT\n"
 /* Seconds that legacy iptables waits for others that change the table. */
 #define LOCK_WAIT "--wait=5"
@@ -140,16 +138,12 @@ static int compare_rules(const void *x, const void *y)
 /* The order of chains is the kernel's and means nothing; that of rules in a chain does. */
 static void table_sort(struct arena *a, struct table *t)
 {
-    if (t->chains.n > 0) {
-        qsort(t->chains.v, t->chains.n, sizeof *t->chains.v, compare_strings);
-    }
+    array_sort(t->chains.v, t->chains.n, sizeof *t->chains.v, compare_strings);
     struct placed_rule *rules = ARENA_NEW_ARRAY(a, t->rules.n, struct placed_rule);
     for (size_t i = 0; i < t->rules.n; i++) {
         rules[i] = (struct placed_rule){line_word(t->rules.v[i], 1), t->rules.v[i], i};
     }
-    if (t->rules.n > 0) {
-        qsort(rules, t->rules.n, sizeof *rules, compare_rules);
-    }
+    array_sort(rules, t->rules.n, sizeof *rules, compare_rules);
     for (size_t i = 0; i < t->rules.n; i++) {
         t->rules.v[i] = rules[i].line;
     }

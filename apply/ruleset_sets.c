@@ -7,8 +7,6 @@
 #include "apply/lines.h"
 #include "base/vec.h"
 
-#include <stdlib.h>
-
 #define FILLING "NPC-filling" /* no name of the backend's: those end in a hash */
 
 struct line { /* of `ipset save` */
@@ -82,9 +80,7 @@ bool sets_read(const struct kernel *k, struct str *out, struct str *why)
     }
     struct line_list lines = {0};
     collect(k->loaders.arena, r.out, &lines);
-    if (lines.list.n > 0) {
-        qsort(lines.list.v, lines.list.n, sizeof *lines.list.v, compare);
-    }
+    array_sort(lines.list.v, lines.list.n, sizeof *lines.list.v, compare);
     struct buf *text = buf_new(k->loaders.arena);
     const struct line *open = NULL; /* the set that is being filled */
     for (size_t i = 0; i < lines.list.n; i++) {

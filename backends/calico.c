@@ -6,8 +6,6 @@
 #include "backends/backend.h"
 #include "backends/yaml_writer.h"
 
-#include <stdlib.h>
-
 /* Limits of the Calico API. */
 enum { MOST_SELECTOR_BYTES = 1024, MOST_PORTS = 50, MOST_NETS = 256, MOST_ICMP_TYPE = 254 };
 
@@ -87,7 +85,7 @@ static struct str selector_text(struct arena *a, const struct selector *s, const
             labels[nlabels++] = &s->v[i];
         }
     }
-    qsort(labels, nlabels, sizeof labels[0], by_key);
+    array_sort(labels, nlabels, sizeof labels[0], by_key);
     struct buf *b = buf_new(a);
     buf_puts(b, begin);
     for (size_t i = 0; i < nlabels; i++) {
@@ -215,7 +213,7 @@ static int by_first(const void *a, const void *b)
 /* Sorts, and joins what overlaps or is adjacent; returns how many are left. */
 static size_t merge_ranges(struct port_range *v, size_t n)
 {
-    qsort(v, n, sizeof v[0], by_first);
+    array_sort(v, n, sizeof v[0], by_first);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         if (kept > 0 && v[i].first <= (uint32_t)v[kept - 1].last + 1) {

@@ -5,7 +5,6 @@
 #include "backends/ipt_atoms.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the cut ---- */
@@ -105,9 +104,7 @@ static void cut_protocol(struct cut *cut, enum proto p, const struct portset *co
             vec_push(cut->arena, &edges, (struct edge){keys->v[k].last + 1u, false, i});
         }
     }
-    if (edges.n > 0) {
-        qsort(edges.v, edges.n, sizeof *edges.v, edge_cmp);
-    }
+    array_sort(edges.v, edges.n, sizeof *edges.v, edge_cmp);
     index_vec active = {0};
     uint32_t from = 0;
     for (size_t i = 0; i < edges.n; i++) {

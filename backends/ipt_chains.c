@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f)
@@ -35,7 +34,7 @@ static void print_names(const struct ipt_table *t, struct buf *out)
     for (size_t i = 0; i < t->chains.n; i++) {
         names[i] = t->chains.v[i].name;
     }
-    qsort(names, t->chains.n, sizeof *names, name_falling);
+    array_sort(names, t->chains.n, sizeof *names, name_falling);
     for (size_t i = 0; i < t->chains.n; i++) {
         buf_printf(out, ":" STR_FMT " - [0:0]\n", STR_ARG(names[i]));
     }

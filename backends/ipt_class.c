@@ -3,7 +3,6 @@
 
 #include "backends/kernel_comment.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct use { /* a selection in an atom */
@@ -233,7 +232,7 @@ static bool put_sets(struct ipt_side *s, const struct use **uses, size_t n, stru
     if (n > t->sets_atom && s->sets->unions + count_addrs(uses, n) <= t->union_elements) {
         own = 0;
     } else if (n > t->sets_atom) {
-        qsort(uses, n, sizeof *uses, larger_first);
+        array_sort(uses, n, sizeof *uses, larger_first);
         own = t->sets_atom - 1;
     }
     for (size_t i = 0; i < own; i++) {

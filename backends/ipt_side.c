@@ -3,8 +3,6 @@
 
 #include "backends/kernel_comment.h"
 
-#include <stdlib.h>
-
 const struct ipt_tuning ipt_tuning_default = {
     .name_bits = KERNEL_NAME_BITS,
     .inline_pods = 4,
@@ -46,7 +44,7 @@ void ipt_addrs_sort(struct addr_list *list)
     if (list->n == 0) {
         return;
     }
-    qsort(list->v, list->n, sizeof *list->v, ip_order);
+    array_sort(list->v, list->n, sizeof *list->v, ip_order);
     size_t n = 1;
     for (size_t i = 1; i < list->n; i++) {
         if (ip_cmp(list->v[i], list->v[n - 1]) != 0) {

@@ -1,8 +1,6 @@
 /* Writes the chains of an address tree. */
 #include "backends/ipt_walk.h"
 
-#include <stdlib.h>
-
 static bool name_node(const struct ipt_walk *w, const struct tree_node *node, struct str *name)
 {
     if (node->level == 0) {
@@ -62,9 +60,7 @@ static int entry_order(const void *x, const void *y)
 
 void ipt_walk_sort(struct tree_entry *entries, size_t n)
 {
-    if (n > 0) {
-        qsort(entries, n, sizeof *entries, entry_order);
-    }
+    array_sort(entries, n, sizeof *entries, entry_order);
 }
 
 void ipt_walk_goto(const struct ipt_walk *w, const struct tree_entry *entry, struct buf *body)

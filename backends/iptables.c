@@ -25,8 +25,6 @@
 #include "backends/kernel_comment.h"
 #include "backends/kernel_names.h"
 
-#include <stdlib.h>
-
 struct rules { /* the work on one family */
     struct emit *e;
     const struct ipt_tuning *tuning;
@@ -109,9 +107,7 @@ static struct addr_list isolated_addrs(const struct rules *r)
             }
         }
     }
-    if (list.n > 0) {
-        qsort(list.v, list.n, sizeof *list.v, ip_order);
-    }
+    array_sort(list.v, list.n, sizeof *list.v, ip_order);
     return (struct addr_list){list.v, list.n};
 }
 

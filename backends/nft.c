@@ -19,8 +19,6 @@
 #include "backends/nft_delta.h"
 #include "backends/nft_priv.h"
 
-#include <stdlib.h>
-
 struct job {
     struct emit *emit;
     const struct nft_tuning *tuning;
@@ -151,9 +149,7 @@ static struct addr_list target_addresses(const struct nft_part *p)
             vec_push(p->arena, &all, l->v[k]);
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_ips);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_ips);
     return (struct addr_list){all.v, all.n};
 }
 

@@ -17,7 +17,6 @@
  */
 #include "backends/nft_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct plan {        /* how one target class is written */
@@ -63,9 +62,7 @@ static struct ip_vec grant_addresses(const struct nft_part *p, const struct gran
             }
         }
     }
-    if (found.n > 1) {
-        qsort(found.v, found.n, sizeof *found.v, compare_ips);
-    }
+    array_sort(found.v, found.n, sizeof *found.v, compare_ips);
     return found;
 }
 
@@ -374,9 +371,7 @@ static bool dispatch_map(struct nft_part *p)
             vec_push(p->arena, &all, (struct dispatch){t->addrs.v[k], chain});
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_dispatch);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_dispatch);
     struct nft_set *map = nft_set_new(p, str_printf(p->arena, "%s : verdict", p->addr_type).p);
     map->map = true;
     for (size_t i = 0; i < all.n; i++) {
@@ -503,7 +498,7 @@ static bool net_set_rules(struct classes *c)
             vec_push(p->arena, &all, (struct item_nets){items.v[k], g->nets});
         }
     }
-    qsort(all.v, all.n, sizeof *all.v, compare_item_nets);
+    array_sort(all.v, all.n, sizeof *all.v, compare_item_nets);
     bool ok = true;
     for (size_t i = 0; i < all.n;) {
         struct ipset nets = {NULL, 0};
@@ -544,9 +539,7 @@ static bool address_rules(struct classes *c)
             vec_push(p->arena, &all, (struct host_entry){l->v[k], c->union_of[classes.v[i]]});
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_host_entries);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_host_entries);
     struct nft_keyed *entries = ARENA_NEW_ARRAY(p->arena, all.n, struct nft_keyed);
     for (size_t i = 0; i < all.n; i++) {
         entries[i] = (struct nft_keyed){ip_text(p->arena, p->family, all.v[i].ip), all.v[i].ports};

@@ -5,7 +5,6 @@
  */
 #include "backends/nft_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct target_ports { /* what one target class allows */
@@ -46,9 +45,7 @@ static void collect_places(struct global *g)
             vec_push(g->part->arena, &all, (struct place){side->targets[i].addrs.v[k], i});
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_places);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_places);
     g->places = all.v;
     g->nplaces = all.n;
 }

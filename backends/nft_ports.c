@@ -1,8 +1,6 @@
 /* Ports as items of nft. Knows nothing of peers, sets and chains. */
 #include "backends/nft_ports.h"
 
-#include <stdlib.h>
-
 struct items {
     struct arena *arena;
     VEC(struct nft_item) list;
@@ -103,9 +101,7 @@ struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s)
     if (s.other) {
         push(&items, (struct nft_item){.kind = NFT_OTHER});
     }
-    if (items.list.n > 1) {
-        qsort(items.list.v, items.list.n, sizeof *items.list.v, compare_items);
-    }
+    array_sort(items.list.v, items.list.n, sizeof *items.list.v, compare_items);
     return (struct nft_items){items.list.v, items.list.n};
 }
 

@@ -2,7 +2,6 @@
  */
 #include "backends/nft_text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct reader {
@@ -245,9 +244,7 @@ struct str_vec nft_object_elements(struct arena *a, const struct nft_object *o)
             rest = (struct str){rest.p + skip, rest.n - skip};
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_strings);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_strings);
     return all;
 }
 

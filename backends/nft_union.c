@@ -116,9 +116,7 @@ static void collect_apart(struct merge *m)
             }
         }
     }
-    if (m->apart.n > 1) {
-        qsort(m->apart.v, m->apart.n, sizeof *m->apart.v, compare_apart);
-    }
+    array_sort(m->apart.v, m->apart.n, sizeof *m->apart.v, compare_apart);
     size_t kept = 0;
     for (size_t i = 0; i < m->apart.n; i++) {
         if (kept > 0 && compare_apart(&m->apart.v[kept - 1], &m->apart.v[i]) == 0) {

@@ -45,13 +45,13 @@ void arena_init_scratch(struct arena *child, struct arena *parent);
 void arena_free(struct arena *a);
 
 /* Zeroed memory of `size` bytes (size 0 gives a valid pointer), aligned for any type. */
-void *arena_alloc(struct arena *a, size_t size);
+void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
 
 /* Zeroed array of n items; n * size is checked, an overflow is treated as memory exhausted. */
-void *arena_array(struct arena *a, size_t n, size_t size);
+void *arena_array(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
 
 /* A copy of `n` bytes, followed by a NUL that is not counted. */
-char *arena_copy(struct arena *a, const void *bytes, size_t n);
+char *arena_copy(struct arena *a, const void *bytes, size_t n) __attribute__((returns_nonnull));
 
 /* Runs release(resource) when the arena is freed. */
 void arena_defer(struct arena *a, arena_release_fn release, void *resource);

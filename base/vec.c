@@ -1,6 +1,7 @@
 /* Growth of the arrays of vec.h. */
 #include "base/vec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define VEC_FIRST 8
@@ -17,4 +18,12 @@ void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t
     }
     *cap = want;
     return grown;
+}
+
+void array_sort(void *items, size_t n, size_t item_size,
+                int (*compare)(const void *x, const void *y))
+{
+    if (n > 1) {
+        qsort(items, n, item_size, compare);
+    }
 }

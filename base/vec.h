@@ -23,6 +23,12 @@
     } while (0)
 
 /* The doubled copy of an array of n items; sets *cap. The old array stays in the arena. */
-void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t item_size);
+void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t item_size)
+    __attribute__((returns_nonnull));
+
+/* Sorts n items, like qsort; an array of none may be NULL, which qsort may not be given (C17,
+ * 7.22.5). */
+void array_sort(void *items, size_t n, size_t item_size,
+                int (*compare)(const void *x, const void *y));
 
 #endif

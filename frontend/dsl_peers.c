@@ -5,8 +5,6 @@
  */
 #include "frontend/dsl_resolve.h"
 
-#include <stdlib.h>
-
 bool charge(struct resolver *r, size_t n, struct span at)
 {
     bool over = __builtin_add_overflow(r->expanded, n, &r->expanded) ||
@@ -431,7 +429,7 @@ static struct ports_of sorted_ports(struct resolver *r, const struct ports_of *o
     for (size_t i = 0; i < of->n; i++) {
         all[i] = of->v[i];
     }
-    qsort(all, of->n, sizeof *all, port_order);
+    array_sort(all, of->n, sizeof *all, port_order);
     for (size_t i = 0; i < of->n; i++) {
         if (i == 0 || port_order(&all[i - 1], &all[i]) != 0) {
             out.v[out.n++] = all[i];

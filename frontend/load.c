@@ -632,7 +632,7 @@ bool load_inputs(struct ctx *c, const struct load_options *o, const struct input
     struct input *sorted = ARENA_NEW_ARRAY(&c->arena, n, struct input);
     if (n > 0) {
         memcpy(sorted, in, n * sizeof *in);
-        qsort(sorted, n, sizeof *sorted, input_cmp);
+        array_sort(sorted, n, sizeof *sorted, input_cmp);
     }
     for (size_t i = 0; i < n; i++) {
         load_input(l, &sorted[i]);

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,8 +137,6 @@ bool walk_directory(struct ctx *c, struct str directory, struct file_names *name
     while (w->pending.n > 0) {
         walk_one(w, w->pending.v[--w->pending.n]);
     }
-    if (names->list.n > 0) {
-        qsort(names->list.v, names->list.n, sizeof names->list.v[0], name_cmp);
-    }
+    array_sort(names->list.v, names->list.n, sizeof names->list.v[0], name_cmp);
     return w->ok;
 }

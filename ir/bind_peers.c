@@ -7,7 +7,6 @@
 #include "ir/bind_priv.h"
 #include "ir/sweep.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct names { /* the named ports of a rule, for one peer set */
@@ -416,9 +415,7 @@ struct peer_addresses bound_peer_addresses(struct arena *a, const struct bound_s
             vec_push(a, &all, (struct peer_address){c->addrs.v[k], c->id});
         }
     }
-    if (all.n > 1) {
-        qsort(all.v, all.n, sizeof *all.v, compare_addresses);
-    }
+    array_sort(all.v, all.n, sizeof *all.v, compare_addresses);
     return (struct peer_addresses){all.v, all.n};
 }
 

@@ -10,7 +10,6 @@
 #include "ir/bind_priv.h"
 #include "ir/sweep.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- order ---- */
@@ -70,7 +69,7 @@ static struct ranked *rank(const struct binding *b, struct arena *a, const struc
         const struct bpolicy *p = &b->policies[policies->v[i]];
         v[i] = (struct ranked){policies->v[i], p->block, p->place};
     }
-    qsort(v, policies->n, sizeof *v, compare_ranked);
+    array_sort(v, policies->n, sizeof *v, compare_ranked);
     return v;
 }
 

@@ -84,9 +84,7 @@ static int compare_ids(const void *x, const void *y)
 
 size_t ids_sort(uint32_t *v, size_t n)
 {
-    if (n > 1) {
-        qsort(v, n, sizeof *v, compare_ids);
-    }
+    array_sort(v, n, sizeof *v, compare_ids);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         if (kept == 0 || v[kept - 1] != v[i]) {

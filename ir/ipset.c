@@ -4,8 +4,6 @@
  */
 #include "ir/addr.h"
 
-#include <stdlib.h>
-
 #define TOP ((struct ip){UINT64_MAX, UINT64_MAX})
 
 /* Appends a range that begins behind all before it, or touches or overlaps the last. */
@@ -41,7 +39,7 @@ struct ipset ipset_of_ranges(struct arena *a, const struct ip_range *ranges, siz
         sorted[count++] = ranges[i];
     }
     if (!rising) {
-        qsort(sorted, count, sizeof *sorted, range_cmp);
+        array_sort(sorted, count, sizeof *sorted, range_cmp);
     }
     struct ipset s = {.v = sorted}; /* in place: never writes ahead of what it reads */
     for (size_t i = 0; i < count; i++) {

@@ -60,7 +60,7 @@ static struct sel_req req_normalize(struct arena *a, const struct sel_req *req)
     for (size_t i = 0; i < req->nvalues; i++) {
         out.values[i] = req->values[i];
     }
-    qsort(out.values, out.nvalues, sizeof out.values[0], value_cmp);
+    array_sort(out.values, out.nvalues, sizeof out.values[0], value_cmp);
     size_t n = 1;
     for (size_t i = 1; i < out.nvalues; i++) {
         if (!str_eq(out.values[i], out.values[n - 1])) {
@@ -85,7 +85,7 @@ const struct selector *selector_normalize(struct arena *a, const struct selector
     for (size_t i = 0; i < s->n; i++) {
         out->v[i] = req_normalize(a, &s->v[i]);
     }
-    qsort(out->v, s->n, sizeof out->v[0], req_order);
+    array_sort(out->v, s->n, sizeof out->v[0], req_order);
     out->n = 1;
     for (size_t i = 1; i < s->n; i++) {
         if (req_cmp(&out->v[i], &out->v[out->n - 1]) != 0) {
@@ -217,7 +217,7 @@ static void normalize_clauses(const struct pass *pass, const struct rule *r, str
             out->clauses[n++] = clause_of(pass, &r->peers[i]);
         }
     }
-    qsort(out->clauses, n, sizeof out->clauses[0], clause_order);
+    array_sort(out->clauses, n, sizeof out->clauses[0], clause_order);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || clause_cmp(&out->clauses[i], &out->clauses[out->nclauses - 1]) != 0) {
             out->clauses[out->nclauses++] = out->clauses[i];
@@ -304,7 +304,7 @@ static void normalize_ports(const struct pass *pass, const struct rule *r, struc
                                    whole ? UINT16_MAX : port->last);
     }
     out->ports = union_all(pass->arena, sets, nsets);
-    qsort(out->names, nnames, sizeof out->names[0], name_order);
+    array_sort(out->names, nnames, sizeof out->names[0], name_order);
     for (size_t i = 0; i < nnames; i++) {
         bool repeats =
             out->nnames > 0 && name_order(&out->names[i], &out->names[out->nnames - 1]) == 0;

@@ -2,7 +2,6 @@
 #include "ir/program.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 void program_init(struct program *p, struct ctx *c)
 {
@@ -34,9 +33,7 @@ static void sort_policies(struct ctx *c, struct program *p)
     for (size_t i = 0; i < p->policies.n; i++) {
         slots[i] = (struct slot){p->policies.v[i], i, &c->sources};
     }
-    if (p->policies.n > 1) {
-        qsort(slots, p->policies.n, sizeof *slots, slot_cmp);
-    }
+    array_sort(slots, p->policies.n, sizeof *slots, slot_cmp);
     for (size_t i = 0; i < p->policies.n; i++) {
         p->policies.v[i] = slots[i].policy;
     }

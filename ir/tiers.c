@@ -2,8 +2,6 @@
  * know who the two are. */
 #include "ir/tiers.h"
 
-#include <stdlib.h>
-
 /* ---- one target and one peer ---- */
 
 void tier_cell_begin(struct tier_cell *c, struct arena *a, struct portset traffic)
@@ -97,9 +95,7 @@ struct tier_order tier_order(struct arena *a, const struct program *p,
             vec_push(a, &slots, slot);
         }
     }
-    if (slots.n > 1) {
-        qsort(slots.v, slots.n, sizeof *slots.v, compare_slots);
-    }
+    array_sort(slots.v, slots.n, sizeof *slots.v, compare_slots);
     struct tier_order out = {ARENA_NEW_ARRAY(a, slots.n, struct tier_place), slots.n};
     uint32_t tier = 0;
     for (size_t i = 0; i < slots.n; i++) {

@@ -6,7 +6,6 @@
 
 #include "analysis/verdict.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum npc_status npc_report(struct npc *n, enum npc_severity severity, unsigned number,
@@ -231,9 +230,7 @@ static struct allowances allowances_of(struct arena *a, const struct bound *b)
             describe(a, b, f, d, &all);
         }
     }
-    if (all.list.n > 0) {
-        qsort(all.list.v, all.list.n, sizeof *all.list.v, compare_allowances);
-    }
+    array_sort(all.list.v, all.list.n, sizeof *all.list.v, compare_allowances);
     return all;
 }
 

@@ -5,8 +5,6 @@
  */
 #include "lib/check.h"
 
-#include <stdlib.h>
-
 #define FIRST_FINDING 100 /* below are errors of the input, which nothing can allow */
 #define LAST_FINDING  699
 
@@ -174,9 +172,7 @@ size_t suppress(struct ctx *c)
     for (size_t i = 0; i < n; i++) {
         sorted[i] = c->diags.list.v[i];
     }
-    if (n > 1) {
-        qsort(sorted, n, sizeof *sorted, diag_order);
-    }
+    array_sort(sorted, n, sizeof *sorted, diag_order);
     for (size_t i = 0; i < c->sources.remarks.n; i++) {
         struct allow a;
         if (!parse(c, &c->sources.remarks.v[i], &a)) {

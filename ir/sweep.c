@@ -1,6 +1,8 @@
 /* Several address sets at once, as one sorted list of the places where they begin and end. */
 #include "ir/sweep.h"
 
+#include <stdlib.h>
+
 struct sweep_edge {
     struct ip at;
     uint32_t set;
@@ -10,8 +12,7 @@ struct sweep_edge {
 static int compare_edges(const void *x, const void *y)
 {
     const struct sweep_edge *a = x, *b = y;
-    int c = ip_cmp(a->at, b->at);
-    return c != 0 ? c : (a->set > b->set) - (a->set < b->set);
+    return ip_cmp(a->at, b->at); /* those of one address are passed together */
 }
 
 /* Passes the edges at the low end of the range, and ends the range before the next ones. */
@@ -45,7 +46,9 @@ void sweep_start(struct sweep *s, struct arena *a, enum family f, const struct i
             }
         }
     }
-    array_sort(edges.v, edges.n, sizeof *edges.v, compare_edges);
+    if (edges.n > 1) {
+        qsort(edges.v, edges.n, sizeof *edges.v, compare_edges);
+    }
     *s = (struct sweep){.arena = a, .family = f, .edges = edges.v, .n = edges.n};
     s->place = ARENA_NEW_ARRAY(a, n, uint32_t);
     intern_init(&s->lists, a);

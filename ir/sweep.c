@@ -1,8 +1,6 @@
 /* Several address sets at once, as one sorted list of the places where they begin and end. */
 #include "ir/sweep.h"
 
-#include <stdlib.h>
-
 struct sweep_edge {
     struct ip at;
     uint32_t set;
@@ -46,9 +44,7 @@ void sweep_start(struct sweep *s, struct arena *a, enum family f, const struct i
             }
         }
     }
-    if (edges.n > 1) {
-        qsort(edges.v, edges.n, sizeof *edges.v, compare_edges);
-    }
+    array_sort(edges.v, edges.n, sizeof *edges.v, compare_edges);
     *s = (struct sweep){.arena = a, .family = f, .edges = edges.v, .n = edges.n};
     s->place = ARENA_NEW_ARRAY(a, n, uint32_t);
     intern_init(&s->lists, a);

@@ -33,6 +33,7 @@ static struct {
     bool armed;
     long left;        /* calls that still succeed */
     int error;        /* what the next one fails with; 0: the process is killed instead */
+    bool ends;        /* … or it is told to end, and the call is made */
     size_t most;      /* bytes that one write takes, 0: all */
     bool interrupts;  /* every other write, read and getrandom is interrupted */
     bool interrupted; /* the last one was */
@@ -45,6 +46,10 @@ static struct {
 static bool fails(void)
 {
     if (!faults.armed || faults.left-- != 0) {
+        return false;
+    }
+    if (faults.ends) {
+        raise(SIGTERM);
         return false;
     }
     if (faults.error == 0) {
@@ -636,6 +641,48 @@ static void T39_killed_at_every_call(void)
     }
 }
 
+static void tidy_up(int number)
+{
+    (void)number;
+    temps_remove(&temps);
+    _exit(33);
+}
+
+/* Told to end at every call, with a handler that tidies up: all is old or all is new, and nothing
+ * else lies about. */
+static void T39_told_to_end_at_every_call(void)
+{
+    for (size_t o = 0; o < OPERATIONS; o++) {
+        const char *results[2] = {NULL, NULL}; /* before, and after */
+        bool ended = true;
+        for (long n = -1; ended; n++) {
+            work_enter();
+            put_old(operations[o].old_dir);
+            results[0] = snapshot();
+            pid_t child = fork();
+            if (child == 0) {
+                signal(SIGTERM, tidy_up);
+                faults.no_exchange = operations[o].no_exchange;
+                faults.armed = faults.ends = n >= 0;
+                faults.left = n;
+                _exit(operations[o].write() ? 0 : 1);
+            }
+            int status;
+            CU_ASSERT(waitpid(child, &status, 0) == child && WIFEXITED(status));
+            const char *after = snapshot();
+            if (n < 0) { /* undisturbed */
+                results[1] = after;
+            } else {
+                ended = WEXITSTATUS(status) == 33;
+                CU_ASSERT(n > 8 || ended); /* a file takes ten calls */
+            }
+            CU_ASSERT(strcmp(after, results[0]) == 0 || strcmp(after, results[1]) == 0);
+            CU_ASSERT_PTR_NULL(strstr(after, ".npc-"));
+            work_leave();
+        }
+    }
+}
+
 static void T39_short_and_interrupted_writes(void)
 {
     work_enter();
@@ -795,6 +842,7 @@ int main(void)
                            TEST(file_written_through),
                            TEST(T39_every_call_fails),
                            TEST(T39_killed_at_every_call),
+                           TEST(T39_told_to_end_at_every_call),
                            TEST(T39_temporary_names_are_never_reused),
                            TEST(T39_short_and_interrupted_writes),
                            TEST(dir_made_and_replaced),

@@ -15,11 +15,6 @@ struct str str_dup(struct arena *a, struct str s)
     return (struct str){arena_copy(a, s.p, s.n), s.n};
 }
 
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool str_is(struct str a, const char *cstr)
 {
     return str_eq(a, str_of(cstr));

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
     const char *p; /* may be NULL when n is 0 */
@@ -25,7 +26,10 @@ struct str {
 struct str str_of(const char *cstr);
 /* A NUL-terminated copy in the arena. */
 struct str str_dup(struct arena *a, struct str s);
-bool str_eq(struct str a, struct str b);
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 bool str_is(struct str a, const char *cstr);
 /* Order by unsigned bytes, then length: a total order, the same everywhere. */
 int str_cmp(struct str a, struct str b);

@@ -12,23 +12,41 @@ void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax s
     *s = (struct clean){.ctx = c, .in = in, .file = file, .syntax = syntax, .line = 1, .col = 1};
 }
 
+/* Every byte of a dump goes through the loops of this file. They look at blocks of a fixed size,
+ * without a branch inside, because compilers turn such loops into vector instructions. */
+enum { BLOCK = 64 };
+
+/* Bytes b with (b & mask) == value. */
+static inline size_t count_bytes(const unsigned char *text, size_t n, unsigned mask, unsigned value)
+{
+    size_t count = 0, i = 0;
+    for (; n - i >= BLOCK; i += BLOCK) {
+        unsigned char here = 0;
+        for (size_t k = 0; k < BLOCK; k++) {
+            here += (text[i + k] & mask) == value;
+        }
+        count += here;
+    }
+    for (; i < n; i++) {
+        count += (text[i] & mask) == value;
+    }
+    return count;
+}
+
 uint32_t clean_count(const unsigned char *text, size_t n)
 {
-    uint32_t characters = 0;
-    for (size_t i = 0; i < n; i++) {
-        characters += (text[i] & 0xc0) != 0x80;
-    }
-    return characters;
+    return (uint32_t)(n - count_bytes(text, n, 0xc0, 0x80));
 }
 
 void clean_advance(uint32_t *line, uint32_t *col, const unsigned char *text, size_t n)
 {
-    const unsigned char *lf;
-    while ((lf = memchr(text, '\n', n)) != NULL) {
-        n -= (size_t)(lf + 1 - text);
-        text = lf + 1;
-        ++*line;
+    const unsigned char *last = memrchr(text, '\n', n);
+    if (last != NULL) {
+        size_t whole = (size_t)(last + 1 - text);
+        *line += (uint32_t)count_bytes(text, whole, 0xff, '\n');
         *col = 1;
+        text += whole;
+        n -= whole;
     }
     *col += clean_count(text, n);
 }
@@ -56,9 +74,28 @@ static long refuse(struct clean *s, const unsigned char *buf, size_t at, const c
 
 /* ---- characters ---- */
 
-static bool is_harmless(unsigned char c)
+/* No short circuits, so that it can be asked of a block at once. */
+static inline bool is_harmless(unsigned char c)
 {
-    return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t';
+    return ((c >= 0x20) & (c < 0x7f)) | (c == '\n') | (c == '\t');
+}
+
+/* How many bytes at the beginning of the text need no closer look. */
+static size_t count_harmless(const unsigned char *text, size_t n)
+{
+    size_t i = 0;
+    for (unsigned char harm = 0; n - i >= BLOCK; i += BLOCK) {
+        for (size_t k = 0; k < BLOCK; k++) {
+            harm |= !is_harmless(text[i + k]);
+        }
+        if (harm != 0) {
+            break;
+        }
+    }
+    while (i < n && is_harmless(text[i])) {
+        i++;
+    }
+    return i;
 }
 
 struct verdict {
@@ -140,12 +177,8 @@ static void hold_back(struct clean *s, const unsigned char *from, size_t n)
  * only the next bytes can decide is held back. */
 static long check(struct clean *s, const unsigned char *buf, size_t n, bool at_end)
 {
-    size_t i = 0;
-    while (i < n) {
-        if (is_harmless(buf[i])) {
-            i++;
-            continue;
-        }
+    size_t i;
+    for (i = count_harmless(buf, n); i < n; i += count_harmless(buf + i, n - i)) {
         uint32_t c;
         size_t len = utf8_decode((struct str){(const char *)buf + i, n - i}, &c);
         if (len == 0) {

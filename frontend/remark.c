@@ -1,6 +1,8 @@
 /* Finding the comments that npc itself reads (remark.h). Knows no YAML but lines, blanks and #. */
 #include "frontend/remark.h"
 
+#include "frontend/clean.h"
+
 #include <string.h>
 
 /* Comments kept in all: a hostile input may have any number, and one that is not kept silences
@@ -43,49 +45,66 @@ void remark_scan_init(struct remark_scan *s, struct ctx *c, uint32_t file)
     *s = (struct remark_scan){.ctx = c, .file = file, .line = 1, .col = 1};
 }
 
-static void end_line(struct remark_scan *s)
+/* Ends a comment, and its line. */
+static void end_comment(struct remark_scan *s)
 {
-    if (s->state == SCAN_COMMENT) {
-        while (s->n > 0 && (is_blank(s->text[s->n - 1]) || s->text[s->n - 1] == '\r')) {
-            s->n--;
-        }
-        const struct span at = {
-            .file = s->file, .line = s->line, .col = s->begin, .len = s->col - s->begin};
-        remark_add(s->ctx, at, (struct str){s->text, s->n});
+    while (s->n > 0 && (is_blank(s->text[s->n - 1]) || s->text[s->n - 1] == '\r')) {
+        s->n--;
     }
+    const struct span at = {
+        .file = s->file, .line = s->line, .col = s->begin, .len = s->col - s->begin};
+    remark_add(s->ctx, at, (struct str){s->text, s->n});
     s->state = SCAN_INDENT;
     s->line++;
     s->col = 1;
     s->n = 0;
 }
 
-static void scan_char(struct remark_scan *s, char c)
+/* Up to the end of a comment, or of the text: how much that was. */
+static size_t scan_comment(struct remark_scan *s, const unsigned char *text, size_t n)
 {
-    if (s->state == SCAN_INDENT && !is_blank(c)) {
-        s->state = c == '#' ? SCAN_COMMENT : SCAN_OTHER;
+    const unsigned char *lf = memchr(text, '\n', n);
+    size_t taken = lf != NULL ? (size_t)(lf - text) : n, room = sizeof s->text - s->n;
+    memcpy(s->text + s->n, text, taken < room ? taken : room);
+    s->n += taken < room ? taken : room;
+    s->col += clean_count(text, taken);
+    if (lf == NULL) {
+        return n;
+    }
+    end_comment(s);
+    return taken + 1;
+}
+
+/* Up to the next # that may begin a comment, or the end of the text: how much that was. */
+static size_t scan_other(struct remark_scan *s, const unsigned char *text, size_t n)
+{
+    const unsigned char *hash = memchr(text, '#', n);
+    size_t taken = hash != NULL ? (size_t)(hash - text) : n;
+    const unsigned char *lf = memrchr(text, '\n', taken);
+    clean_advance(&s->line, &s->col, text, taken);
+    s->state = lf != NULL ? SCAN_INDENT : s->state;
+    for (size_t i = lf != NULL ? (size_t)(lf + 1 - text) : 0; i < taken; i++) {
+        if (!is_blank((char)text[i])) {
+            s->state = SCAN_OTHER;
+            break;
+        }
+    }
+    if (hash == NULL) {
+        return n;
+    }
+    if (s->state == SCAN_INDENT) {
+        s->state = SCAN_COMMENT;
         s->begin = s->col;
+        return taken; /* the comment begins with its # */
     }
-    if (s->state == SCAN_COMMENT && s->n < sizeof s->text) {
-        s->text[s->n++] = c;
-    }
-    s->col += ((unsigned char)c & 0xC0) != 0x80; /* a column is a code point */
+    return taken + 1;
 }
 
 void remark_scan(struct remark_scan *s, const unsigned char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (s->state == SCAN_OTHER && text[i] != '\n') {
-            const unsigned char *end = memchr(text + i, '\n', n - i);
-            if (end == NULL) {
-                return;
-            }
-            i = (size_t)(end - text);
-        }
-        if (text[i] == '\n') {
-            end_line(s);
-        } else {
-            scan_char(s, (char)text[i]);
-        }
+    for (size_t i = 0; i < n;) {
+        i += s->state == SCAN_COMMENT ? scan_comment(s, text + i, n - i)
+                                      : scan_other(s, text + i, n - i);
     }
 }
 

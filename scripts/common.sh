@@ -36,7 +36,9 @@ install_packages()
         apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# build DIRECTORY CMAKE-ARGUMENT...: configures and builds; the log is shown only on failure.
+# build DIRECTORY CMAKE-ARGUMENT...: configures and builds all, or what build_only names; the log is shown
+# only on failure.
+build_only=()
 build()
 {
     local dir=$1
@@ -47,7 +49,7 @@ build()
     fi
     mkdir -p "$dir"
     echo "== building $dir"
-    if ! { cmake -S . -B "$dir" -G Ninja "${launcher[@]}" "$@" && ninja -C "$dir"; } \
+    if ! { cmake -S . -B "$dir" -G Ninja "${launcher[@]}" "$@" && ninja -C "$dir" "${build_only[@]}"; } \
         >"$dir/build.log" 2>&1; then
         grep -A 15 -E 'FAILED|CMake Error' "$dir/build.log" || tail -20 "$dir/build.log"
         return 1

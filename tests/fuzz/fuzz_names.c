@@ -87,6 +87,7 @@ static struct npc *load(enum place where, struct name name)
     }
     fclose(out);
     struct npc *n = fuzz_new();
+    npc_set(n, "log", NULL); /* its prefixes are made of names, too */
     bool named = where == FILE_NAME && name.n < sizeof path - 6;
     memcpy(path, named ? (const char *)name.p : "lql", named ? name.n : 3);
     strcat(path, ".json");

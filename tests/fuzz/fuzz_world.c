@@ -1,9 +1,11 @@
 /*
  * The input is a byte program that builds a small cluster (tests/unit/world.h): pods, nodes and
- * policies of every sort. Its rules as nft text in every layout are run by a literal interpreter,
- * the analysis is asked, and both are compared packet by packet with the naive evaluator. The
- * iptables output is read again.
+ * policies of every sort. Its rules as nft and as iptables text, in any layout, are run by literal
+ * interpreters (nft_sim.h, ipt_sim.h), the analysis is asked, and all are compared packet by packet
+ * with the naive evaluator.
  */
+#include "backends/ipt_side.h"
+#include "tests/unit/ipt_sim.h"
 #include "tests/unit/nft_world.h"
 
 #include "analysis/world.h"
@@ -25,12 +27,26 @@ static const struct workload *some_host(struct random_world *w)
     return host != NULL && is_pod(host) && chance(w, 30) ? host : NULL;
 }
 
-static struct emit emit_of(struct random_world *w, struct emit_options *o)
+static struct emit_options *options_of(struct random_world *w, const struct workload *host)
 {
-    struct emit e = {
-        .ctx = &w->ctx, .program = &w->program, .options = o, .out = buf_new(&w->ctx.arena)};
-    return e;
+    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
+    struct emit_options *o = ARENA_NEW(&w->ctx.arena, struct emit_options);
+    *o = (struct emit_options){.bind = w->options, .failsafe = &ssh, .nfailsafe = 1};
+    if (host != NULL) {
+        o->bind.scope = BIND_HOST;
+        o->bind.host_ns = host->ns;
+        o->bind.host = host->name;
+    }
+    return o;
 }
+
+static struct emit emit_of(struct random_world *w, const struct emit_options *o)
+{
+    return (struct emit){
+        .ctx = &w->ctx, .program = &w->program, .options = o, .out = buf_new(&w->ctx.arena)};
+}
+
+/* ---- nft ---- */
 
 static void check_nft(struct random_world *w, const struct layout *l, const struct workload *host,
                       const struct probes *p)
@@ -44,31 +60,130 @@ static void check_nft(struct random_world *w, const struct layout *l, const stru
     FUZZ_CHECK(wrong == 0, l->name);
 }
 
-static void check_outputs(struct random_world *w, const struct workload *host)
+/* ---- iptables ---- */
+
+static struct ipt_tuning some_tuning(struct random_world *w)
 {
-    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
-    static const char *const names[] = {"iptables", "json", "npc", "k8s", "calico"};
-    struct emit_options o = {
-        .bind = w->options, .failsafe = &ssh, .nfailsafe = 1, .log = chance(w, 30)};
-    if (host != NULL) {
-        o.bind = (struct bind_options){.scope = BIND_HOST, .host_ns = host->ns, .host = host->name};
+    static const size_t limits[] = {MANY, 0, 1, 2, 4, 8, 64};
+    struct ipt_tuning t = {.name_bits = KERNEL_NAME_BITS};
+    size_t *const fields[] = {&t.inline_pods, &t.inline_pods_atom, &t.inline_nets_atom,
+                              &t.sets_atom,   &t.union_elements,   &t.crowd,
+                              &t.pairs_most};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        *fields[i] = PICK(w, limits);
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct emit e = emit_of(w, &o);
-        if (!backend_run(backend_find(str_of(names[i])), &e)) {
+    return t;
+}
+
+static struct str file_of(const struct emit *e, const char *name)
+{
+    for (size_t i = 0; i < e->files.n; i++) {
+        if (str_is(e->files.v[i].path, name)) {
+            return buf_text(e->files.v[i].text);
+        }
+    }
+    return STR("");
+}
+
+static void check_packets(struct random_world *w, const struct ipt_sim *tables,
+                          const struct workload *host, const struct probes *p)
+{
+    for (size_t i = 0; i < 4 * PAIRS; i++) {
+        enum family f = chance(w, 50) ? FAM_IP4 : FAM_IP6;
+        struct address from = probe_address(w, f), to = probe_address(w, f);
+        struct packet pk = p->packets[pick(w, p->npackets)];
+        bool in = chance(w, 50), failsafe = in && pk.proto == PROTO_TCP && pk.key == 22;
+        const char *root = host == NULL ? "NPC-FORWARD" : in ? "NPC-INPUT" : "NPC-OUTPUT";
+        if (foreign(pk, f)) {
             continue;
         }
-        VEC(struct npc_file) files = {0};
-        for (size_t k = 0; k < e.files.n; k++) {
-            struct str text = buf_text(e.files.v[k].text);
-            struct npc_file file = {e.files.v[k].path.p, text.p, text.n};
-            vec_push(&w->ctx.arena, &files, file);
-        }
-        struct str text = buf_text(e.out);
-        struct npc_output out = {text.p, text.n, files.v, files.n, files.n > 0, NULL};
-        free(fuzz_read_output(names[i], &out));
+        bool want = host == NULL
+                        ? naive_forwards(w, from, to, pk)
+                        : failsafe || always_kept(pk, true) ||
+                              naive_allows(w, in ? DIR_INGRESS : DIR_EGRESS, host, from, pk);
+        struct address here = address_at(f, 0x00ffffff);
+        struct sim_packet packet = host == NULL ? sim_packet_of(from, to, pk)
+                                   : in         ? sim_packet_of(from, here, pk)
+                                                : sim_packet_of(here, from, pk);
+        FUZZ_CHECK(ipt_sim_passes(&tables[f], root, packet) == want,
+                   "iptables is wrong about a packet");
     }
 }
+
+static void check_iptables(struct random_world *w, const struct ipt_tuning *tuning,
+                           const struct workload *host, const struct probes *p)
+{
+    static const char *const names[FAMILIES] = {"rules.v4", "rules.v6"};
+    const struct emit_options *o = options_of(w, host);
+    struct emit e = emit_of(w, o);
+    struct ipt_sim tables[FAMILIES];
+    e.bound = bind_program(&w->ctx, &w->program, &o->bind);
+    FUZZ_CHECK(e.bound != NULL, "the world is not bound");
+    if (!ipt_emit(&e, tuning)) {
+        FUZZ_CHECK(w->ctx.diags.errors > 0, "refused without a word");
+        return;
+    }
+    for (size_t f = 0; f < FAMILIES; f++) {
+        struct str rules = file_of(&e, names[f]);
+        free(fuzz_read_iptables(rules.p, rules.n));
+        tables[f] = ipt_sim_read(&w->ctx.arena, rules, file_of(&e, "ipsets"), (enum family)f);
+    }
+    check_packets(w, tables, host, p);
+}
+
+/* ---- options, and outputs that only text is known of ---- */
+
+static void read_output(struct random_world *w, const char *backend, const struct emit *e)
+{
+    VEC(struct npc_file) files = {0};
+    for (size_t k = 0; k < e->files.n; k++) {
+        struct str text = buf_text(e->files.v[k].text);
+        struct npc_file file = {e->files.v[k].path.p, text.p, text.n};
+        vec_push(&w->ctx.arena, &files, file);
+    }
+    struct str text = buf_text(e->out);
+    bool directory = (backend_find(str_of(backend))->flags & BACKEND_DIRECTORY) != 0;
+    struct npc_output out = {text.p, text.n, files.v, files.n, directory, NULL};
+    free(fuzz_read_output(backend, &out));
+}
+
+/* Options that the binding may refuse: a node or a machine that is not there or not fit, a limit.
+ */
+static struct emit_options *some_options(struct random_world *w)
+{
+    static const struct str some_nodes[] = {STR_INIT("n1"), STR_INIT("n2"), STR_INIT("n11")};
+    static const size_t limits[] = {0, 1, 30, 500};
+    const struct inventory *inv = &w->program.inv;
+    struct emit_options *o = options_of(w, NULL);
+    o->bind.scope = (enum bind_scope)pick(w, 3);
+    o->bind.node = PICK(w, some_nodes);
+    o->bind.max_elements = PICK(w, limits);
+    o->bind.host_ns = ns_names[0];
+    o->bind.host = STR("p0");
+    if (inv->workloads.n > 0 && chance(w, 70)) {
+        const struct workload *host = inv->workloads.v[pick(w, inv->workloads.n)];
+        o->bind.host_ns = host->ns;
+        o->bind.host = host->name;
+    }
+    o->log = chance(w, 50);
+    return o;
+}
+
+static void check_outputs(struct random_world *w, const struct emit_options *o)
+{
+    static const char *const names[] = {"nft", "iptables", "json", "npc", "k8s", "calico"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct emit e = emit_of(w, o);
+        size_t before = w->ctx.diags.errors;
+        if (backend_run(backend_find(str_of(names[i])), &e)) {
+            read_output(w, names[i], &e);
+        } else {
+            FUZZ_CHECK(w->ctx.diags.errors > before, "refused without a word");
+        }
+    }
+}
+
+/* ---- the analysis ---- */
 
 static bool naive_passes(const struct random_world *w, struct address from, struct address to,
                          struct packet pk)
@@ -114,11 +229,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     }
     const struct layout *l = &layouts[pick(&w, sizeof layouts / sizeof *layouts)];
     const struct workload *host = some_host(&w);
+    const struct ipt_tuning tuning = some_tuning(&w);
+    const struct emit_options *options = some_options(&w);
     fill_packets(&p);
     w.rng = &probing;
     check_nft(&w, l, host, &p);
-    check_outputs(&w, host);
     check_analysis(&w, &p);
+    check_iptables(&w, &tuning, host, &p);
+    check_outputs(&w, options);
     ctx_free(&w.ctx);
     return 0;
 }

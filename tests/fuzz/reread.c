@@ -325,7 +325,7 @@ static bool is_set_head(struct words *w)
 }
 
 struct nft_reader {
-    enum { TOP, TABLE, CHAIN, SET, SET_ELEMENTS, MORE_ELEMENTS } where;
+    enum { TOP, TABLE, CHAIN, SET, SET_ELEMENTS, MORE_ELEMENTS, FEWER_ELEMENTS } where;
     struct words words;
 };
 
@@ -340,8 +340,9 @@ static bool read_top(struct nft_reader *r)
         }
         return ok && take(w, "{}");
     }
-    if (take_all(w, "add element") || take_all(w, "delete element")) {
-        r->where = MORE_ELEMENTS;
+    bool fewer = take_all(w, "delete element");
+    if (fewer || take_all(w, "add element")) {
+        r->where = fewer ? FEWER_ELEMENTS : MORE_ELEMENTS;
         return take_if(w, is_family) && take(w, "npc") && take_if(w, is_name) && take(w, "{");
     }
     if (take_all(w, "add chain") || take_all(w, "delete chain") || take_all(w, "flush chain") ||
@@ -404,11 +405,30 @@ static bool read_elements(struct nft_reader *r)
     return is_elements(&r->words);
 }
 
+/* Elements to delete are those of a file that may come from anywhere: nft will look at them, and
+ * all that matters is that no other command comes of them. */
+static bool read_fewer(struct nft_reader *r)
+{
+    bool ok = true;
+    if (take(&r->words, "}")) {
+        r->where = TOP;
+        return true;
+    }
+    for (; ok && r->words.at < r->words.n; r->words.at++) {
+        ok = consists_of(r->words.v[r->words.at], LETTERS DIGITS ":._/,-");
+    }
+    return ok;
+}
+
 static bool read_nft_line(struct nft_reader *r)
 {
-    static bool (*const readers[])(struct nft_reader * r) = {
-        [TOP] = read_top, [TABLE] = read_table,           [CHAIN] = read_chain,
-        [SET] = read_set, [SET_ELEMENTS] = read_elements, [MORE_ELEMENTS] = read_elements};
+    static bool (*const readers[])(struct nft_reader * r) = {[TOP] = read_top,
+                                                             [TABLE] = read_table,
+                                                             [CHAIN] = read_chain,
+                                                             [SET] = read_set,
+                                                             [SET_ELEMENTS] = read_elements,
+                                                             [MORE_ELEMENTS] = read_elements,
+                                                             [FEWER_ELEMENTS] = read_fewer};
     return readers[r->where](r) && r->words.at == r->words.n;
 }
 
@@ -776,7 +796,9 @@ char *fuzz_read_npc(const char *text, size_t size)
         } else if (s.p[0] == '"') {
             n = put_string(shape.out, s);
             fputc('\n', shape.out);
-        } else if (strchr("{},&=!", s.p[0]) != NULL && s.p[0] != '\0') {
+        } else if (s.p[0] == ',') {
+            n = 1; /* stands between items of one line, and not between lines */
+        } else if (strchr("{}&=!", s.p[0]) != NULL && s.p[0] != '\0') {
             fprintf(shape.out, "%c\n", s.p[0]);
         } else if (s.p[0] != ' ' && s.p[0] != '\n') {
             n = strspn(s.p, LETTERS DIGITS "_.:/*->");

@@ -25,6 +25,7 @@ void ctx_init(struct ctx *c, arena_oom_fn oom, void *oom_arg)
     sources_init(&c->sources, &c->arena);
     diags_init(&c->diags, &c->arena, &c->sources);
     c->limits = limits_default;
+    c->progress = (struct progress){0};
 }
 
 void ctx_free(struct ctx *c)

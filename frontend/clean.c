@@ -14,7 +14,7 @@ void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax s
 
 /* Every byte of a dump goes through the loops of this file. They look at blocks of a fixed size,
  * without a branch inside, because compilers turn such loops into vector instructions. */
-enum { BLOCK = 64 };
+enum { BLOCK = 16 };
 
 /* Bytes b with (b & mask) == value. */
 static inline size_t count_bytes(const unsigned char *text, size_t n, unsigned mask, unsigned value)

@@ -68,7 +68,7 @@ void doc_begin_object(struct doc *d, const struct event *ev)
 
 /* ---- limits ---- */
 
-static bool check_limits(struct doc *d, const struct event *ev)
+static bool check_limits(struct doc *d, struct event *ev)
 {
     const struct limits *most = &d->ctx->limits;
     if (ev->kind != EVENT_MAP_END && ev->kind != EVENT_SEQ_END) {
@@ -76,11 +76,13 @@ static bool check_limits(struct doc *d, const struct event *ev)
         d->parsed_all++;
     }
     if (d->parsed > most->object_nodes) {
+        event_locate(d->reader, ev);
         diag_error(&d->ctx->diags, NPC003, ev->at, "one object has more than %zu values",
                    most->object_nodes);
         return false;
     }
     if (ev->end - d->start > most->object_bytes) {
+        event_locate(d->reader, ev);
         diag_error(&d->ctx->diags, NPC003, ev->at, "one object is longer than %zu bytes",
                    most->object_bytes);
         return false;
@@ -88,9 +90,19 @@ static bool check_limits(struct doc *d, const struct event *ev)
     return true;
 }
 
+/* The same without a place, until event_locate() gives one to what is kept. */
+static bool pass_next(struct doc *d, struct event *ev)
+{
+    return event_pass(d->reader, ev) && check_limits(d, ev);
+}
+
 bool doc_next(struct doc *d, struct event *ev)
 {
-    return event_next(d->reader, ev) && check_limits(d, ev);
+    if (!pass_next(d, ev)) {
+        return false;
+    }
+    event_locate(d->reader, ev);
+    return true;
 }
 
 /* ---- nodes ---- */
@@ -102,22 +114,36 @@ struct node *doc_map(struct doc *d, struct span at)
     return n;
 }
 
-struct node_key *doc_key(struct doc *d, const struct event *ev)
+/* Whether the event of a key can be one; else that is reported. */
+static bool check_key_event(struct doc *d, struct event *ev)
 {
     struct diags *diags = &d->ctx->diags;
     if (ev->kind != EVENT_SCALAR) {
+        event_locate(d->reader, ev);
         diag_hint(diags, diag_error(diags, NPC052, ev->at, "a key that is no plain word or string"),
                   "keys must be strings");
-        return NULL;
+        return false;
     }
     if (ev->plain && str_is(ev->text, "<<")) {
+        event_locate(d->reader, ev);
         diag_hint(diags, diag_error(diags, NPC052, ev->at, "a merge key"),
                   "write out what it would bring in");
-        return NULL;
+        return false;
     }
+    return true;
+}
+
+static struct node_key *make_key(struct doc *d, struct event *ev)
+{
+    event_locate(d->reader, ev);
     struct node_key *key = ARENA_NEW(d->arena, struct node_key);
     *key = (struct node_key){.text = str_dup(d->arena, ev->text), .at = ev->at, .plain = ev->plain};
     return key;
+}
+
+struct node_key *doc_key(struct doc *d, struct event *ev)
+{
+    return check_key_event(d, ev) ? make_key(d, ev) : NULL;
 }
 
 void doc_append(struct node *map, struct node **last, struct node *value,
@@ -134,8 +160,9 @@ void doc_append(struct node *map, struct node **last, struct node *value,
     *last = value;
 }
 
-static struct node *make_node(struct doc *d, const struct event *ev)
+static struct node *make_node(struct doc *d, struct event *ev)
 {
+    event_locate(d->reader, ev);
     struct node *n = ARENA_NEW(d->arena, struct node);
     *n = (struct node){.kind = ev->kind == EVENT_MAP_START   ? NODE_MAP
                                : ev->kind == EVENT_SEQ_START ? NODE_SEQ
@@ -200,7 +227,7 @@ bool doc_skip(struct doc *d, const struct event *first)
 {
     struct event ev = *first;
     size_t depth = 0;
-    if (!check_limits(d, first)) {
+    if (!check_limits(d, &ev)) {
         return false;
     }
     for (;;) {
@@ -212,7 +239,7 @@ bool doc_skip(struct doc *d, const struct event *first)
         if (depth == 0) {
             return true;
         }
-        if (!doc_next(d, &ev)) {
+        if (!pass_next(d, &ev)) {
             return false;
         }
     }
@@ -242,34 +269,35 @@ static struct node *make_trace(struct doc *d, struct span at)
 }
 
 /* Passes over the value of a key that the filter leaves out. */
-static bool leave_out(struct doc *d, struct doc_frame *top, const struct node_key *key)
+static bool leave_out(struct doc *d, struct doc_frame *top, struct event *key)
 {
+    const struct node_key *kept = top->filter->drop ? NULL : make_key(d, key);
     struct event value;
-    if (!event_next(d->reader, &value)) {
+    if (!event_pass(d->reader, &value)) {
         return false;
     }
-    if (!top->filter->drop) {
-        doc_append(top->node, &top->last, make_trace(d, value.at), key);
+    if (kept != NULL) {
+        event_locate(d->reader, &value);
+        doc_append(top->node, &top->last, make_trace(d, value.at), kept);
     }
     return doc_skip(d, &value);
 }
 
 /* Takes a key in a map: top->key is set if its value is to be kept. */
-static bool take_key(struct doc *d, struct doc_frame *top, const struct event *ev)
+static bool take_key(struct doc *d, struct doc_frame *top, struct event *ev)
 {
-    struct node_key *key = doc_key(d, ev);
-    if (key == NULL) {
+    if (!check_key_event(d, ev)) {
         return false;
     }
-    if (!is_kept(top->filter, key->text, &top->below)) {
-        return leave_out(d, top, key);
+    if (!is_kept(top->filter, ev->text, &top->below)) {
+        return leave_out(d, top, ev);
     }
-    top->key = key;
+    top->key = make_key(d, ev);
     return true;
 }
 
 /* Begins a value. A list or map is opened, to be filled by what follows; else *done is the node. */
-static bool take_value(struct doc *d, const struct event *ev, const struct filter *filter,
+static bool take_value(struct doc *d, struct event *ev, const struct filter *filter,
                        struct node **done)
 {
     if (ev->kind == EVENT_ALIAS) {
@@ -301,7 +329,7 @@ static struct node *close_value(struct doc *d)
 }
 
 /* Takes one event; *done is the value that it completes, or NULL. */
-static bool take_event(struct doc *d, const struct event *ev, const struct filter *filter,
+static bool take_event(struct doc *d, struct event *ev, const struct filter *filter,
                        struct node **done)
 {
     *done = NULL;
@@ -323,7 +351,7 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
 {
     struct event ev = *first;
     d->nopen = 0;
-    if (!check_limits(d, first)) {
+    if (!check_limits(d, &ev)) {
         return NULL;
     }
     for (;;) {
@@ -340,7 +368,7 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
             doc_append(parent->node, &parent->last, done, parent->key);
             parent->key = NULL;
         }
-        if (!doc_next(d, &ev)) {
+        if (!pass_next(d, &ev)) {
             return NULL;
         }
     }
@@ -397,7 +425,9 @@ static bool check_few_keys(struct doc *d, const struct node *map)
         while (before != n && !str_eq(before->key->text, n->key->text)) {
             before = before->next;
         }
-        ok &= before == n || report_twice(d, before->key, n->key);
+        if (before != n) {
+            ok = report_twice(d, before->key, n->key);
+        }
     }
     return ok;
 }
@@ -412,7 +442,9 @@ static bool check_many_keys(struct doc *d, const struct node *map, struct arena 
         const struct node_key **slot = ARENA_NEW(a, const struct node_key *);
         *slot = n->key;
         const struct node_key **before = strmap_put(&seen, n->key->text, slot);
-        ok &= before == NULL || report_twice(d, *before, n->key);
+        if (before != NULL) {
+            ok = report_twice(d, *before, n->key);
+        }
     }
     return ok;
 }

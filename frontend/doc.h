@@ -86,7 +86,7 @@ bool doc_skip(struct doc *d, const struct event *first);
 /* An empty map at a place, to be filled by doc_append(). */
 struct node *doc_map(struct doc *d, struct span at);
 /* The event of a key as a key; NULL if it cannot be one, which has been reported. */
-struct node_key *doc_key(struct doc *d, const struct event *ev);
+struct node_key *doc_key(struct doc *d, struct event *ev);
 /* Puts a value under a key of a map; *last is the map's last child, NULL at first. */
 void doc_append(struct node *map, struct node **last, struct node *value,
                 const struct node_key *key);

@@ -31,6 +31,8 @@ struct event {
 
 struct event_reader {
     bool (*read)(struct event_reader *r, struct event *ev);
+    /* Gives the event read last its place; NULL: read() has. */
+    void (*locate)(struct event_reader *r, struct event *ev);
     struct ctx *ctx;
     uint32_t file;
     size_t depth; /* maps and lists that are open */
@@ -39,6 +41,10 @@ struct event_reader {
 /* Gives the next event. False if the input is broken or nests deeper than limits.depth: that has
  * been reported, and the reader is of no more use. */
 bool event_next(struct event_reader *r, struct event *ev);
+/* The same for a value that is passed over: the event has no place until event_locate() gives it
+ * one, which must be before the next is read. */
+bool event_pass(struct event_reader *r, struct event *ev);
+void event_locate(struct event_reader *r, struct event *ev);
 
 /* Readers live in the arena `a`, and release what they hold when it is freed. No token may be
  * longer than limits.object_bytes. */

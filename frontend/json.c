@@ -1,7 +1,8 @@
 /*
  * JSON events from yajl, which pushes: a chunk of input becomes a queue of events, and the queue
  * is handed out before the next chunk is read. Several values after each other are several
- * documents. yajl knows offsets only, so lines and columns are counted here.
+ * documents. yajl knows offsets only, so lines and columns are counted here, for the events that
+ * somebody wants to know them of.
  * Knows nothing of Kubernetes.
  */
 #include "frontend/clean.h"
@@ -22,6 +23,18 @@ enum escape_state {
     ESC_LOW_U  /* and then a u */
 };
 
+struct token { /* an event that was not handed out yet */
+    enum event_kind kind;
+    bool plain;
+    struct str text;
+    uint64_t begin, end;
+};
+
+struct cursor { /* a place in the chunk */
+    size_t at;
+    uint32_t line, col;
+};
+
 struct json_reader {
     struct event_reader base;
     struct clean bytes;
@@ -31,15 +44,15 @@ struct json_reader {
     size_t nchunk;
     uint64_t consumed;  /* bytes of all chunks before this one */
     struct arena texts; /* strings of the queue that do not stand in the chunk as they are */
-    VEC(struct event) queue;
+    VEC(struct token) queue;
     size_t next; /* of the queue */
     size_t open; /* maps and lists that are open at the end of the queue */
 
-    size_t at; /* up to here in the chunk tokens have been seen; line and col are its place */
-    uint32_t line, col;
-    bool in_token; /* a token begins before `at` and has not ended */
+    struct cursor shown;  /* the place of the event handed out last, or the chunk's beginning */
+    size_t token_end;     /* of the last token of the chunk */
+    bool in_token;        /* a token began in an earlier chunk and has not ended … */
+    uint64_t token_begin; /* … and this is, or was, where */
     uint32_t token_line, token_col;
-    uint64_t token_start;
 
     enum escape_state escape;
     unsigned digits;
@@ -56,128 +69,142 @@ static bool is_separator(unsigned char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ':';
 }
 
-/* Moves over what stands between tokens, up to the next one or `limit`. Every token but the comma
- * and the colon has a callback, so that the first other byte after a token begins the next. */
-static void find_token(struct json_reader *r, size_t limit)
+/* Where the first token at or behind an offset of the chunk begins, or `limit`. Every token but the
+ * comma and the colon has a callback, so that the first other byte behind a token begins the next.
+ */
+static size_t find_token(const struct json_reader *r, size_t at, size_t limit)
 {
-    while (!r->in_token && r->at < limit) {
-        unsigned char c = r->chunk[r->at];
-        if (!is_separator(c)) {
-            r->in_token = true;
-            r->token_line = r->line;
-            r->token_col = r->col;
-            r->token_start = r->consumed + r->at;
-            return;
-        }
-        r->col = c == '\n' ? 1 : r->col + 1;
-        r->line += c == '\n';
-        r->at++;
+    while (at < limit && is_separator(r->chunk[at])) {
+        at++;
     }
+    return at;
 }
 
-static void advance_to(struct json_reader *r, size_t end)
+static struct cursor move(const struct json_reader *r, struct cursor c, size_t to)
 {
-    find_token(r, end);
-    r->col += clean_count(r->chunk + r->at, end - r->at); /* no token holds a line end */
-    r->at = end;
+    clean_advance(&c.line, &c.col, r->chunk + c.at, to - c.at);
+    c.at = to;
+    return c;
 }
 
-/* The place of the token that yajl has just read. */
-static struct span take_token(struct json_reader *r)
+static struct span place_of(const struct json_reader *r, struct cursor c)
 {
-    advance_to(r, yajl_get_bytes_consumed(r->yajl));
-    r->in_token = false;
-    return (struct span){.file = r->base.file,
-                         .line = r->token_line,
-                         .col = r->token_col,
-                         .len = r->col > r->token_col ? r->col - r->token_col : 1};
+    return (struct span){.file = r->base.file, .line = c.line, .col = c.col, .len = 1};
 }
 
-static struct span here(const struct json_reader *r)
+/* The place of the beginning of the token that has not ended. */
+static struct span place_of_token(const struct json_reader *r)
 {
-    return (struct span){.file = r->base.file, .line = r->line, .col = r->col, .len = 1};
+    return (struct span){r->base.file, r->token_line, r->token_col, 1};
+}
+
+/* Gives the event handed out last its place. They come in order, so the cursor only moves on. */
+static void json_locate(struct event_reader *base, struct event *ev)
+{
+    struct json_reader *r = (struct json_reader *)base;
+    if (ev->kind == EVENT_END) {
+        ev->at = place_of(r, r->shown);
+        return;
+    }
+    if (ev->begin < r->consumed) {
+        ev->at = place_of_token(r);
+    } else {
+        r->shown = move(r, r->shown, (size_t)(ev->begin - r->consumed));
+        ev->at = place_of(r, r->shown);
+    }
+    /* from the cursor to the token's end there is no line end */
+    size_t rest = (size_t)(ev->end - r->consumed) - r->shown.at;
+    uint32_t col = r->shown.col + clean_count(r->chunk + r->shown.at, rest);
+    ev->at.len = col > ev->at.col ? col - ev->at.col : 1;
 }
 
 /* ---- callbacks ---- */
 
-static void push(struct json_reader *r, struct event ev)
+static void push(struct json_reader *r, struct token t)
 {
-    vec_push(r->arena, &r->queue, ev);
+    vec_push(r->arena, &r->queue, t);
 }
 
-static struct event make_event(struct json_reader *r, enum event_kind kind)
+/* The token that yajl has just read, which is `n` bytes long; 0: that must be found out. */
+static struct token take_token(struct json_reader *r, enum event_kind kind, size_t n)
 {
-    struct span at = take_token(r);
-    return (struct event){
-        .kind = kind, .at = at, .begin = r->token_start, .end = r->consumed + r->at};
+    size_t end = yajl_get_bytes_consumed(r->yajl);
+    struct token t = {.kind = kind, .end = r->consumed + end};
+    if (r->in_token) {
+        t.begin = r->token_begin;
+    } else {
+        t.begin = r->consumed + (n > 0 ? end - n : find_token(r, r->token_end, end));
+    }
+    r->in_token = false;
+    r->token_end = end;
+    return t;
 }
 
-static void push_boundary(struct json_reader *r, enum event_kind kind, const struct event *beside)
+static void push_boundary(struct json_reader *r, enum event_kind kind, const struct token *beside)
 {
     if (r->open == 0) {
-        push(r, (struct event){
-                    .kind = kind, .at = beside->at, .begin = beside->begin, .end = beside->end});
+        push(r, (struct token){.kind = kind, .begin = beside->begin, .end = beside->end});
     }
 }
 
-/* yajl points into the chunk where it can, and to memory of its own else. */
-static struct str keep_text(struct json_reader *r, const unsigned char *text, size_t n)
+static int push_scalar(struct json_reader *r, bool plain, struct str text, size_t n)
 {
-    uintptr_t p = (uintptr_t)text, chunk = (uintptr_t)r->chunk;
-    if (p < chunk || p >= chunk + r->nchunk) {
-        return (struct str){arena_copy(&r->texts, text, n), n};
-    }
-    return (struct str){(const char *)text, n};
-}
-
-static int push_scalar(struct json_reader *r, bool plain, const unsigned char *text, size_t n)
-{
-    struct event ev = make_event(r, EVENT_SCALAR);
-    ev.plain = plain;
-    ev.text = keep_text(r, text, n);
-    push_boundary(r, EVENT_DOC_START, &ev);
-    push(r, ev);
-    push_boundary(r, EVENT_DOC_END, &ev);
+    struct token t = take_token(r, EVENT_SCALAR, n);
+    t.plain = plain;
+    t.text = text;
+    push_boundary(r, EVENT_DOC_START, &t);
+    push(r, t);
+    push_boundary(r, EVENT_DOC_END, &t);
     return 1;
 }
 
 static int push_open(struct json_reader *r, enum event_kind kind)
 {
-    struct event ev = make_event(r, kind);
-    push_boundary(r, EVENT_DOC_START, &ev);
-    push(r, ev);
+    struct token t = take_token(r, kind, 1);
+    push_boundary(r, EVENT_DOC_START, &t);
+    push(r, t);
     r->open++;
     return 1;
 }
 
 static int push_close(struct json_reader *r, enum event_kind kind)
 {
-    struct event ev = make_event(r, kind);
-    push(r, ev);
+    struct token t = take_token(r, kind, 1);
+    push(r, t);
     r->open--;
-    push_boundary(r, EVENT_DOC_END, &ev);
+    push_boundary(r, EVENT_DOC_END, &t);
     return 1;
+}
+
+/* Text that is as long as its token but for `around` bytes, if it stands in the chunk: yajl points
+ * there where it can, and else, because of escapes or the end of a chunk, to memory of its own. */
+static int push_text(struct json_reader *r, bool plain, const void *text, size_t n, size_t around)
+{
+    uintptr_t p = (uintptr_t)text, chunk = (uintptr_t)r->chunk;
+    if (p < chunk || p >= chunk + r->nchunk) {
+        return push_scalar(r, plain, (struct str){arena_copy(&r->texts, text, n), n}, 0);
+    }
+    return push_scalar(r, plain, (struct str){text, n}, n + around);
 }
 
 static int on_null(void *r)
 {
-    return push_scalar(r, true, (const unsigned char *)"null", 4);
+    return push_scalar(r, true, STR("null"), 4);
 }
 
 static int on_boolean(void *r, int value)
 {
-    return value ? push_scalar(r, true, (const unsigned char *)"true", 4)
-                 : push_scalar(r, true, (const unsigned char *)"false", 5);
+    return value ? push_scalar(r, true, STR("true"), 4) : push_scalar(r, true, STR("false"), 5);
 }
 
 static int on_number(void *r, const char *text, size_t n)
 {
-    return push_scalar(r, true, (const unsigned char *)text, n);
+    return push_text(r, true, text, n, 0);
 }
 
 static int on_string(void *r, const unsigned char *text, size_t n)
 {
-    return push_scalar(r, false, text, n);
+    return push_text(r, false, text, n, 2); /* quotes */
 }
 
 static int on_start_map(void *r)
@@ -275,8 +302,7 @@ static bool check_escapes(struct json_reader *r)
             i = (size_t)(found - r->chunk);
         }
         if (!take_escape(r, r->chunk[i])) {
-            clean_advance(&r->line, &r->col, r->chunk + r->at, i - r->at);
-            diag_error(&r->base.ctx->diags, NPC051, here(r),
+            diag_error(&r->base.ctx->diags, NPC051, place_of(r, move(r, r->shown, i)),
                        "not JSON: half of a surrogate pair, which is no character");
             return false;
         }
@@ -288,19 +314,20 @@ static bool check_escapes(struct json_reader *r)
 
 /* The token that yajl stopped in, or the end of the input. Where in a token it stopped depends on
  * how the input was cut into chunks, so the place is where the token begins. */
-static struct span find_error(struct json_reader *r)
+static struct span find_error(const struct json_reader *r)
 {
+    if (r->ended) {
+        return place_of(r, r->shown);
+    }
+    if (r->in_token) {
+        return place_of_token(r);
+    }
     size_t end = yajl_get_bytes_consumed(r->yajl);
-    if (!r->ended) {
-        find_token(r, end > r->nchunk ? r->nchunk : end);
-    }
-    if (r->in_token && !r->ended) {
-        return (struct span){r->base.file, r->token_line, r->token_col, 1};
-    }
-    return here(r);
+    size_t begin = find_token(r, r->token_end, end < r->nchunk ? end : r->nchunk);
+    return place_of(r, move(r, r->shown, begin));
 }
 
-static bool report_syntax(struct json_reader *r)
+static bool report_syntax(const struct json_reader *r)
 {
     unsigned char *text = yajl_get_error(r->yajl, 0, NULL, 0);
     struct str problem = str_of((const char *)text);
@@ -312,24 +339,43 @@ static bool report_syntax(struct json_reader *r)
     return false;
 }
 
-static bool check_token_length(struct json_reader *r)
+static bool check_token_length(const struct json_reader *r)
 {
     size_t most = r->base.ctx->limits.object_bytes;
-    if (r->in_token && r->consumed + r->nchunk - r->token_start > most) {
-        struct span at = {r->base.file, r->token_line, r->token_col, 1};
-        diag_error(&r->base.ctx->diags, NPC003, at, "one scalar is longer than %zu bytes", most);
+    if (r->in_token && r->consumed - r->token_begin > most) {
+        diag_error(&r->base.ctx->diags, NPC003, place_of_token(r),
+                   "one scalar is longer than %zu bytes", most);
         return false;
     }
     return true;
 }
 
 /* After a whole value yajl does not mind the beginning of a string as the last thing. */
-static bool check_last_token(struct json_reader *r)
+static bool check_last_token(const struct json_reader *r)
 {
     if (r->in_token) {
-        diag_error(&r->base.ctx->diags, NPC051, here(r), "not JSON: a string that does not end");
+        diag_error(&r->base.ctx->diags, NPC051, place_of(r, r->shown),
+                   "not JSON: a string that does not end");
     }
     return !r->in_token;
+}
+
+/* Leaves the chunk, whose events are all handed out: remembers the place of its end, and of the
+ * token that goes on behind it. */
+static void end_chunk(struct json_reader *r)
+{
+    size_t begin = r->in_token ? r->nchunk : find_token(r, r->token_end, r->nchunk);
+    if (begin < r->nchunk) {
+        struct cursor c = move(r, r->shown, begin);
+        r->in_token = true;
+        r->token_begin = r->consumed + begin;
+        r->token_line = c.line;
+        r->token_col = c.col;
+    }
+    r->shown = move(r, r->shown, r->nchunk);
+    r->shown.at = r->token_end = 0;
+    r->consumed += r->nchunk;
+    r->nchunk = 0;
 }
 
 /* Reads the next chunk and queues its events. */
@@ -337,8 +383,10 @@ static bool parse_chunk(struct json_reader *r)
 {
     arena_free(&r->texts);
     r->queue.n = r->next = 0;
-    r->consumed += r->nchunk;
-    r->at = 0;
+    end_chunk(r);
+    if (!check_token_length(r)) {
+        return false;
+    }
     long got = clean_read(&r->bytes, r->chunk, CHUNK_BYTES);
     if (got < 0) {
         return false;
@@ -357,11 +405,7 @@ static bool parse_chunk(struct json_reader *r)
     if (!check_escapes(r)) {
         return false;
     }
-    if (yajl_parse(r->yajl, r->chunk, r->nchunk) != yajl_status_ok) {
-        return report_syntax(r);
-    }
-    advance_to(r, r->nchunk);
-    return check_token_length(r);
+    return yajl_parse(r->yajl, r->chunk, r->nchunk) == yajl_status_ok || report_syntax(r);
 }
 
 static bool json_read(struct event_reader *base, struct event *ev)
@@ -372,12 +416,14 @@ static bool json_read(struct event_reader *base, struct event *ev)
             return false;
         }
         if (r->ended) {
-            *ev = (struct event){.kind = EVENT_END, .at = here(r)};
+            *ev = (struct event){.kind = EVENT_END};
             return true;
         }
         r->failed = !parse_chunk(r);
     }
-    *ev = r->queue.v[r->next++];
+    const struct token *t = &r->queue.v[r->next++];
+    *ev = (struct event){
+        .kind = t->kind, .plain = t->plain, .text = t->text, .begin = t->begin, .end = t->end};
     return true;
 }
 
@@ -419,9 +465,10 @@ struct event_reader *json_reader_open(struct ctx *c, struct arena *a, uint32_t f
                                       struct byte_stream in)
 {
     struct json_reader *r = ARENA_NEW(a, struct json_reader);
-    r->base = (struct event_reader){.read = json_read, .ctx = c, .file = file};
+    r->base =
+        (struct event_reader){.read = json_read, .locate = json_locate, .ctx = c, .file = file};
     r->arena = a;
-    r->line = r->col = 1;
+    r->shown = (struct cursor){.line = 1, .col = 1};
     r->chunk = ARENA_NEW_ARRAY(a, CHUNK_BYTES, unsigned char);
     arena_init_scratch(&r->texts, a);
     clean_init(&r->bytes, c, file, K8S_JSON, in);

@@ -42,6 +42,7 @@ enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *pl
 {
     struct apply *a = calloc(1, sizeof *a);
     if (a == NULL) {
+        (void)npc_report(n, NPC_ERROR, 1, "out of memory", NULL);
         return NPC_FAULT;
     }
     occupy_streams();

@@ -51,8 +51,13 @@ struct apply_options {
     size_t nsettings;
     /* Told what a person should know at once, a line without its end; may be NULL. */
     void (*say)(const char *line);
-    /* Given the difference to what is in force (dry_run); may be NULL. */
-    void (*show)(const char *text, size_t size);
+    /* Called when nothing is left to do but to show the difference, or to load the rules: whatever
+     * may still fail in the caller should do so now. False: nothing is done. May be NULL. */
+    bool (*ready)(void *arg);
+    void *ready_arg;
+    /* Given the difference to what is in force (dry_run); false: it could not be shown, and that
+     * has been told. May be NULL. */
+    bool (*show)(const char *text, size_t size);
 };
 
 /* Compiles the loaded program and puts its rules in force, or leaves everything as it is. */

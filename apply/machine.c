@@ -46,19 +46,22 @@ static bool is_address(const struct sockaddr *s, const struct machine_address *a
     return s != NULL && s->sa_family == a->family && memcmp(address_bytes(s), a->bytes, a->n) == 0;
 }
 
-bool machine_has(const char *address)
+bool machine_has(const char *address, bool *has)
 {
     struct machine_address a;
     struct ifaddrs *all;
-    if (!machine_address_read(address, &a) || getifaddrs(&all) != 0) {
+    *has = false;
+    if (!machine_address_read(address, &a)) {
+        return true;
+    }
+    if (getifaddrs(&all) != 0) {
         return false;
     }
-    bool found = false;
-    for (const struct ifaddrs *i = all; i != NULL && !found; i = i->ifa_next) {
-        found = is_address(i->ifa_addr, &a);
+    for (const struct ifaddrs *i = all; i != NULL && !*has; i = i->ifa_next) {
+        *has = is_address(i->ifa_addr, &a);
     }
     freeifaddrs(all);
-    return found;
+    return true;
 }
 
 struct str machine_addresses(struct arena *a)

@@ -16,8 +16,8 @@ bool machine_address_read(const char *text, struct machine_address *out);
 /* Addresses as text, a line each. */
 struct str address_lines(struct arena *a, const char *const *addresses, size_t n);
 
-/* Whether one of its interfaces has this address. False also if that cannot be known. */
-bool machine_has(const char *address);
+/* Whether one of its interfaces has this address. False and errno if that cannot be known. */
+bool machine_has(const char *address, bool *has);
 
 /* All addresses of its interfaces but the loopback's, a line each. */
 struct str machine_addresses(struct arena *a);

@@ -4,6 +4,7 @@
 #include "apply/machine.h"
 #include "apply/sources.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* ---- the call ---- */
@@ -53,18 +54,28 @@ static enum npc_status check_person(const struct job *j)
 
 /* ---- the machine ---- */
 
-static bool is_this_machine(struct apply *a, const struct npc_scope *s)
+static enum npc_status has_address(struct apply *a, const char *address, bool *has)
 {
-    if (s->kind != NPC_SCOPE_HOST) {
-        return true;
+    if (machine_has(address, has)) {
+        return NPC_OK;
     }
-    for (size_t i = 0; i < s->naddresses; i++) {
-        if (machine_has(s->addresses[i])) {
-            return true;
-        }
+    tell(a, NPC_ERROR, 1, NULL, "the addresses of this machine cannot be read: %s",
+         strerror(errno));
+    return NPC_FAULT;
+}
+
+static enum npc_status check_machine(struct apply *a, const struct npc_scope *s)
+{
+    enum npc_status status = NPC_OK;
+    bool has = s->kind != NPC_SCOPE_HOST;
+    for (size_t i = 0; i < s->naddresses && !has && status == NPC_OK; i++) {
+        status = has_address(a, s->addresses[i], &has);
+    }
+    if (has || status != NPC_OK) {
+        return status;
     }
     tell(a, NPC_ERROR, 704, NULL, "this machine is not %s: it has none of its addresses", s->name);
-    return false;
+    return NPC_NO;
 }
 
 static bool sees_bridges(struct apply *a, const struct npc_scope *s)
@@ -138,7 +149,10 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out, b
     if (!host) {
         return NPC_OK;
     }
-    flow.inbound = machine_has(flow.destination);
+    const enum npc_status known = has_address(j->a, flow.destination, &flow.inbound);
+    if (known != NPC_OK) {
+        return known;
+    }
     if (!flow.inbound) {
         flow.source = strchr(flow.destination, ':') != NULL ? "::" : "0.0.0.0"; /* whichever */
     } else if (j->session.found) {
@@ -263,7 +277,10 @@ static enum npc_status check_rules(struct job *j, struct npc_output *out)
     if (status == NPC_OK) {
         status = npc_scope_of(j->a->npc, out, &scope);
     }
-    if (status == NPC_OK && (!is_this_machine(j->a, &scope) || !sees_bridges(j->a, &scope))) {
+    if (status == NPC_OK) {
+        status = check_machine(j->a, &scope);
+    }
+    if (status == NPC_OK && !sees_bridges(j->a, &scope)) {
         status = NPC_NO;
     }
     if (status == NPC_OK) {
@@ -285,10 +302,11 @@ static enum npc_status show_difference(struct job *j)
 {
     const char *text;
     size_t size;
-    if (sources_difference(j, &text, &size) && j->o->show != NULL) {
-        j->o->show(text, size);
+    const enum npc_status status = sources_difference(j, &text, &size);
+    if (status == NPC_OK && j->o->show != NULL) {
+        return j->o->show(text, size) ? NPC_OK : NPC_FAULT;
     }
-    return NPC_OK;
+    return status == NPC_NO ? NPC_OK : status;
 }
 
 enum npc_status apply_run(struct apply *a, const struct apply_options *o)
@@ -312,6 +330,9 @@ enum npc_status apply_run(struct apply *a, const struct apply_options *o)
     }
     if (status != NPC_OK) {
         return status;
+    }
+    if (o->ready != NULL && !o->ready(o->ready_arg)) {
+        return NPC_FAULT;
     }
     return o->dry_run ? show_difference(&j) : job_load(&j);
 }

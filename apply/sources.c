@@ -51,15 +51,28 @@ static bool set_all(struct arena *a, struct npc *n, struct str settings)
     return ok;
 }
 
+/* Ends if that program met the end of memory. */
+static void check_memory(struct job *j, struct npc *n)
+{
+    const char *text;
+    size_t size;
+    if (n == NULL || npc_diagnostics(n, NPC_DIAG_TEXT, false, &text, &size) == NPC_FAULT) {
+        npc_free(n);
+        arena_fail(&j->a->arena);
+    }
+}
+
 /* The program in force; without one, the new inventory without policies. NULL: it has been told. */
 static struct npc *open_old(struct job *j)
 {
     const struct bundle *b = j->has_old ? &j->old.bundle : &j->bundle;
     struct npc *n = npc_new();
-    const bool loaded = n != NULL && set_all(&j->a->arena, n, bundle_get(b, "settings")) &&
+    check_memory(j, n);
+    const bool loaded = set_all(&j->a->arena, n, bundle_get(b, "settings")) &&
                         (!j->has_old || add(n, "policies.npc", bundle_get(b, "policies"))) &&
                         add(n, "inventory.json", bundle_get(b, "inventory")) &&
                         npc_load(n) == NPC_OK;
+    check_memory(j, n);
     if (!loaded) {
         tell(j->a, NPC_WARNING, 709, NULL, "the policies in force cannot be read again");
         npc_free(n);
@@ -68,20 +81,21 @@ static struct npc *open_old(struct job *j)
     return n;
 }
 
-bool sources_difference(struct job *j, const char **text, size_t *size)
+enum npc_status sources_difference(struct job *j, const char **text, size_t *size)
 {
     bool gained, lost;
     struct npc *old = open_old(j);
     if (old == NULL) {
-        return false;
+        return NPC_NO;
     }
     const enum npc_status status = npc_diff(old, j->a->npc, "text", text, size, &gained, &lost);
     if (status == NPC_OK || status == NPC_NO) {
         const struct str kept = {arena_copy(&j->a->arena, *text, *size), *size};
         *text = kept.p;
     }
+    check_memory(j, old);
     npc_free(old);
-    return status == NPC_OK || status == NPC_NO;
+    return status == NPC_NO ? NPC_OK : status;
 }
 
 /* ---- touched ---- */
@@ -108,7 +122,8 @@ struct str sources_touched(struct job *j, const struct npc_output *out,
     }
     struct str lines = address_lines(m, addresses, n);
     if (scope->kind == NPC_SCOPE_HOST && n > 0) {
-        lines = machine_addresses(m); /* the inventory need not know all of them */
+        const struct str own = machine_addresses(m); /* the inventory need not know all of them */
+        lines = own.n > 0 ? own : lines;
     }
     npc_free(old);
     return lines;

@@ -9,8 +9,8 @@
 enum npc_status sources_put(struct job *j);
 
 /* The semantic difference to what is in force, as text: without old rules everything was allowed.
- * False if that cannot be told; it has been reported. */
-bool sources_difference(struct job *j, const char **text, size_t *size);
+ * NPC_NO: it cannot be told, of which it has warned; NPC_FAULT: it has been reported. */
+enum npc_status sources_difference(struct job *j, const char **text, size_t *size);
 
 /* The addresses that the new rules allow something else than the old ones, a line each: those whose
  * connections --kill-states ends. `out` is the new program, compiled. */

@@ -111,7 +111,10 @@ enum npc_status store_lock(struct apply *a, uint32_t seconds)
         return NPC_FAULT;
     }
     while (flock(a->lock, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
+        if (errno == EINTR) {
+            continue;
+        }
+        if (errno != EWOULDBLOCK) {
             failed(a, "lock", a->run_dir);
             store_unlock(a);
             return NPC_FAULT;
@@ -155,13 +158,19 @@ void store_unlock(struct apply *a)
 enum store_result store_read(struct apply *a, const char *dir, const char *file, struct bundle *b)
 {
     *b = (struct bundle){0};
-    const int fd = open(path_of(a, dir, file), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return errno == ENOENT ? STORE_NONE : STORE_DAMAGED;
+    const char *path = path_of(a, dir, file);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        return STORE_NONE;
     }
     struct buf *bytes = buf_new(&a->arena);
-    const bool whole = fd_read_all(fd, MOST_BUNDLE, bytes);
-    close(fd);
+    const bool whole = fd >= 0 && fd_read_all(fd, MOST_BUNDLE, bytes);
+    if (!whole) {
+        tell(a, NPC_WARNING, 1, NULL, "cannot read '%s': %s", path, strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
     return whole && bundle_read(&a->arena, buf_text(bytes), b) ? STORE_OK : STORE_DAMAGED;
 }
 

@@ -44,9 +44,13 @@ void temps_remove(const struct temps *t);
  * old file stays, the temporary one is removed, errno is set and false returned. */
 bool file_write_atomic(struct temps *t, const char *path, struct str text, unsigned mode);
 
-/* The same for a file and the few that go with it, at paths of their own (with a NUL after them):
- * all are written and synced before the first is renamed, so that a full disk changes none; while
- * they are renamed signals wait, so that these change all or none. */
+/* The same with exactly that mode, whatever the umask is. */
+bool file_rewrite_atomic(struct temps *t, const char *path, struct str text, unsigned mode);
+
+/* The same as the first for a file and the few that go with it, at paths of their own (with a NUL
+ * after them): all are written and synced before the first is renamed, so that a full disk changes
+ * none; while they are renamed signals wait, and if one cannot be, those before it are put back, so
+ * that these change all or none. */
 bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode);
 
 /* Writes several files as the directory `dir`: a new temporary directory beside it, every file

@@ -252,9 +252,11 @@ static bool file_write_through(const char *path, struct str text)
 struct staged {
     const char *path;
     struct str text;
+    bool exact;   /* the mode is not for the umask to change */
     bool through; /* there is no file to replace: it is written to */
     struct place place;
     struct temp *temp;
+    enum { UNDO_NOTHING, UNDO_NEW, UNDO_SWAP } undo; /* swap: the old one has the temporary name */
 };
 
 /* Writes and syncs the temporary file. */
@@ -271,17 +273,49 @@ static bool stage(struct staged *s, unsigned mode)
     if (s->through) {
         return true;
     }
-    return place_open(&s->place, s->path) && file_create_temp(s->temp, s->place.dir, s->text, mode);
+    return place_open(&s->place, s->path) &&
+           file_create_temp(s->temp, s->place.dir, s->text, mode) &&
+           (!s->exact || fchmodat(s->place.dir, s->temp->name, (mode_t)mode, 0) == 0);
 }
 
-/* Puts the file in its place. A link with this name is replaced; what it leads to stays. */
-static bool unstage(struct staged *s)
+/* Puts the file in its place. A link with this name is replaced; what it leads to stays. If another
+ * one comes after it, the old one is kept for as long. */
+static bool unstage(struct staged *s, bool last)
 {
-    if (renameat(s->place.dir, s->temp->name, s->place.dir, s->place.name) != 0) {
+    const int dir = s->place.dir;
+    if (!last && renameat2(dir, s->temp->name, dir, s->place.name, RENAME_EXCHANGE) == 0) {
+        s->undo = UNDO_SWAP;
+        return true;
+    }
+    /* There is no old one (ENOENT), or the file system cannot exchange. */
+    if (!last && errno != ENOENT && errno != ENOSYS && errno != EINVAL) {
+        return false;
+    }
+    const bool was_there = last || errno != ENOENT;
+    if (renameat(dir, s->temp->name, dir, s->place.name) != 0) {
         return false;
     }
     s->temp->there = false;
+    s->undo = was_there ? UNDO_NOTHING : UNDO_NEW; /* what is gone cannot come back */
     return true;
+}
+
+/* Undoes that, as far as it can be. Nothing: it was not put there, or the old one is gone. */
+static void restage(struct staged *s)
+{
+    const int dir = s->place.dir;
+    int fault = errno;
+    switch (s->undo) {
+    case UNDO_NOTHING:
+        break;
+    case UNDO_NEW:
+        unlinkat(dir, s->place.name, 0);
+        break;
+    case UNDO_SWAP:
+        renameat2(dir, s->temp->name, dir, s->place.name, RENAME_EXCHANGE);
+        break;
+    }
+    errno = fault;
 }
 
 /* All of them; in their places with no signal in between. */
@@ -294,7 +328,10 @@ static bool unstage_all(struct staged *files, size_t n)
     sigset_t before;
     signals_hold(&before);
     for (size_t i = 0; i < n && done; i++) {
-        done = files[i].through || unstage(&files[i]);
+        done = files[i].through || unstage(&files[i], i + 1 == n);
+    }
+    for (size_t i = 0; i < n && !done; i++) {
+        restage(&files[i]);
     }
     signals_restore(&before);
     for (size_t i = 0; i < n; i++) {
@@ -332,6 +369,13 @@ static bool write_staged(struct staged *files, size_t n, unsigned mode)
 bool file_write_atomic(struct temps *t, const char *path, struct str text, unsigned mode)
 {
     struct staged file = {.path = path, .text = text, .place = {.dir = -1}, .temp = t->v};
+    return write_staged(&file, 1, mode);
+}
+
+bool file_rewrite_atomic(struct temps *t, const char *path, struct str text, unsigned mode)
+{
+    struct staged file = {
+        .path = path, .text = text, .exact = true, .place = {.dir = -1}, .temp = t->v};
     return write_staged(&file, 1, mode);
 }
 
@@ -415,27 +459,40 @@ static bool dir_holds_only(int parent, const char *name, struct file_set files)
             continue;
         }
         struct stat st;
-        bool ours = file_set_has(files, entry->d_name) &&
-                    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                    S_ISREG(st.st_mode);
-        fault = ours ? 0 : EEXIST;
+        if (!file_set_has(files, entry->d_name)) {
+            fault = EEXIST;
+        } else if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            fault = errno;
+        } else {
+            fault = S_ISREG(st.st_mode) ? 0 : EEXIST;
+        }
     }
     closedir(stream); /* and fd */
     errno = fault;
     return fault == 0;
 }
 
-/* Removes the files of the set from a directory, and then the directory if it is empty. */
-static void dir_remove(int parent, const char *name, struct file_set files)
+/* Removes the files of the set from a directory. */
+static void dir_empty(int fd, struct file_set files)
 {
     int fault = errno;
-    int fd = dir_open(parent, name);
-    for (size_t i = 0; i < files.n && fd >= 0; i++) {
+    for (size_t i = 0; i < files.n; i++) {
         char file[NAME_MAX + 1];
         name_copy(file, files.v[i].path);
         unlinkat(fd, file, 0);
     }
-    close_quietly(fd);
+    errno = fault;
+}
+
+/* The same, and then the directory if it is empty. */
+static void dir_remove(int parent, const char *name, struct file_set files)
+{
+    int fault = errno;
+    int fd = dir_open(parent, name);
+    if (fd >= 0) {
+        dir_empty(fd, files);
+        close_quietly(fd);
+    }
     unlinkat(parent, name, AT_REMOVEDIR);
     errno = fault;
 }
@@ -455,6 +512,9 @@ static bool dir_fill(int parent, const char *name, struct file_set files, unsign
         done = file_create(fd, file, buf_text(files.v[i].text), mode);
     }
     done = done && fchmod(fd, final) == 0 && fd_sync(fd);
+    if (!done) { /* as long as there is a descriptor: another one may not be had */
+        dir_empty(fd, files);
+    }
     close_quietly(fd);
     return done;
 }

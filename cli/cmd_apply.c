@@ -87,9 +87,15 @@ static void say(const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
-static void show(const char *text, size_t size)
+static bool show(const char *text, size_t size)
 {
-    (void)print_text(text, size); /* it says why itself, and nothing depends on it */
+    return print_text(text, size) == NPC_OK;
+}
+
+/* What is said after the rules are loaded must not need what can run out. */
+static bool ready(void *session)
+{
+    return session_rehearse(session) == NPC_OK;
 }
 
 #define MOST_SETTINGS 8
@@ -156,8 +162,11 @@ static int run_apply(const struct call *call)
     options.nsettings = find_settings(call, settings);
     options.settings = settings;
     struct session s;
+    options.ready = ready;
+    options.ready_arg = &s;
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
+    s.more = true;
     if (status == NPC_OK) {
         status = apply_open(s.npc, &where, call->values[OPT_WAIT], &a);
     }
@@ -224,7 +233,7 @@ static int run_status(const struct call *call)
     if (status == NPC_OK) {
         text = NULL;
         status = apply_status(a, format != NULL && strcmp(format, "json") == 0, &text, &size);
-        if (text != NULL && print_text(text, size) != NPC_OK) {
+        if (session_rehearse(&s) != NPC_OK || (text != NULL && print_text(text, size) != NPC_OK)) {
             status = NPC_FAULT;
         }
     }

@@ -107,9 +107,16 @@ int session_end(struct session *s, enum npc_status status)
     enum npc_status shown = NPC_OK;
     if (s->answered) {
         s->said_size = 0;
-    } else if (status > NPC_NO ||
-               s->said == NULL) { /* a failure since the rehearsal has more to say */
+    } else if (status > NPC_NO || s->more || s->said == NULL) {
+        /* There is more to say since the rehearsal; without memory, what was to be said then. */
+        const char *said = s->said;
+        size_t said_size = s->said_size;
         shown = session_rehearse(s);
+        if (shown != NPC_OK && status <= NPC_NO && said != NULL) {
+            s->said = said;
+            s->said_size = said_size;
+            shown = NPC_OK;
+        }
     }
     if (s->said_size > 0) {
         (void)write_all(STDERR_FILENO, s->said, s->said_size); /* whom could one tell? */

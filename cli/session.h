@@ -12,6 +12,7 @@ struct session {
     struct progress progress;
     const char *said; /* the diagnostics as session_rehearse() found them, or NULL */
     size_t said_size;
+    bool more;     /* diagnostics may come after session_rehearse() although nothing fails */
     bool answered; /* the diagnostics are part of the answer: session_end() does not repeat them */
 };
 

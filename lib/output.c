@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,11 +19,6 @@ static bool io_error(struct npc *n, const char *what, const char *path, int erro
     diag_error(&n->ctx.diags, NPC001, (struct span){0}, "cannot %s '%s': %s", what, path,
                strerror(error));
     return false;
-}
-
-static void free_deferred(void *p)
-{
-    free(p);
 }
 
 /* ---- in ---- */
@@ -150,18 +146,15 @@ enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc
 static bool rewrite_file(struct npc *n, const char *path, struct str text)
 {
     struct stat st;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return file_write_atomic(&n->temps, path, text, OUTPUT_MODE) ||
-               io_error(n, "write", path, errno);
-    }
-    char *target = realpath(path, NULL);
-    if (target == NULL) {
+    char target[PATH_MAX];
+    bool exists = stat(path, &st) == 0;
+    if ((!exists && errno != ENOENT) || (exists && realpath(path, target) == NULL)) {
         return io_error(n, "find", path, errno);
     }
-    arena_defer(&n->ctx.arena, free_deferred, target);
-    const mode_t mode = st.st_mode & 0777;
-    return (file_write_atomic(&n->temps, target, text, mode) && chmod(target, mode) == 0) ||
-           io_error(n, "write", path, errno);
+    bool done = exists && S_ISREG(st.st_mode)
+                    ? file_rewrite_atomic(&n->temps, target, text, st.st_mode & 0777)
+                    : file_write_atomic(&n->temps, path, text, OUTPUT_MODE);
+    return done || io_error(n, "write", path, errno);
 }
 
 void npc_abandon(const struct npc *n)

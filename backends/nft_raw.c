@@ -94,7 +94,7 @@ static bool scan_mark(struct scan *s, char c)
     if (s->depth == 0 && (c == '\n' || c == ';')) {
         s->statement = true;
     }
-    if (c == '\\' || c == '\0' || c == '$') { /* continued lines and variables hide words */
+    if (c == '\\' || c == '$') { /* continued lines and variables hide words */
         return refuse(s, " is not allowed", (struct str){&s->raw->text.p[s->pos], 1});
     }
     s->pos++;

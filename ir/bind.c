@@ -326,8 +326,8 @@ static bool check_target_addresses(const struct binding *b)
 
 static bool clause_reaches(struct binding *b, const struct nclause *c, uint32_t matcher)
 {
-    if (c->kind != PEER_NODES) {
-        return matcher != ID_NONE && b->matchers.v[matcher].reaches;
+    if (c->kind == PEER_PODS) {
+        return b->matchers.v[matcher].reaches;
     }
     return bind_node_addresses(b, c->nodes, FAM_IP4).n > 0 ||
            bind_node_addresses(b, c->nodes, FAM_IP6).n > 0;

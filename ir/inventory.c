@@ -26,17 +26,6 @@ struct ns_object *inventory_ns(struct inventory *inv, struct arena *a, struct st
 
 /* ---- equality ---- */
 
-static bool labels_equal(const struct labels *a, const struct labels *b)
-{
-    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
-        const struct label *other = labels_find(b, a->v[i].key);
-        if (other == NULL || !str_eq(other->value, a->v[i].value)) {
-            return false;
-        }
-    }
-    return a->n == b->n;
-}
-
 static bool addresses_equal(const struct address *a, size_t na, const struct address *b, size_t nb)
 {
     for (size_t i = 0; i < na && na == nb; i++) {

@@ -52,6 +52,8 @@ struct selector { /* all requirements must hold; at most one SEL_EQ for each key
 
 /* Finds a label by key, or NULL. */
 const struct label *labels_find(const struct labels *l, struct str key);
+/* Whether both have the same keys with the same values, in whatever order. */
+bool labels_equal(const struct labels *a, const struct labels *b);
 /* Sorts by key. */
 void labels_sort(struct labels *l);
 /* Whether an object with these labels matches. A NULL selector is the caller's to interpret. */

@@ -110,17 +110,6 @@ static bool rules_equal(const struct policy *a, const struct policy *b, enum dir
     return a->nrules[d] == b->nrules[d] && a->isolates[d] == b->isolates[d];
 }
 
-static bool labels_equal(const struct labels *a, const struct labels *b)
-{
-    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
-        const struct label *other = labels_find(b, a->v[i].key);
-        if (other == NULL || !str_eq(other->value, a->v[i].value)) {
-            return false;
-        }
-    }
-    return a->n == b->n;
-}
-
 static bool raws_equal(const struct policy *a, const struct policy *b)
 {
     for (size_t i = 0; i < a->nraws && a->nraws == b->nraws; i++) {

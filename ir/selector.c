@@ -19,6 +19,17 @@ static int label_cmp(const void *pa, const void *pb)
     return str_cmp(a->key, b->key);
 }
 
+bool labels_equal(const struct labels *a, const struct labels *b)
+{
+    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+        const struct label *other = labels_find(b, a->v[i].key);
+        if (other == NULL || !str_eq(other->value, a->v[i].value)) {
+            return false;
+        }
+    }
+    return a->n == b->n;
+}
+
 void labels_sort(struct labels *l)
 {
     if (l->n > 1) {

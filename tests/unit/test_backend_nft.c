@@ -69,6 +69,22 @@ static void items_are_the_set(void)
     }
 }
 
+/* Ranges of ICMP keys that begin or end within a type, as exceptions leave them. */
+static void items_of_icmp_ranges(void)
+{
+    static const struct port_range ranges[] = {
+        {0x0805, 0x0a03}, {0x0800, 0x0a03}, {0x0805, 0x0aff}, {0x08ff, 0x0900}, {0x0800, 0x09ff},
+        {0x0801, 0x0803}, {0x0000, 0x07fe}, {0xff01, 0xffff}, {0x0901, 0xffff},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        struct ctx c;
+        ctx_init(&c, unit_oom, NULL);
+        struct portset s = portset_of(&c.arena, PROTO_ICMP6, ranges[i].first, ranges[i].last);
+        CU_ASSERT_EQUAL(wrong_keys(nft_items_of(&c.arena, FAM_IP6, s), s, FAM_IP6), 0);
+        ctx_free(&c);
+    }
+}
+
 /* What an item says, in nft's words: numbers and keywords only (threats 24). */
 static void T24_items_are_numbers(void)
 {
@@ -356,6 +372,49 @@ static void raw_is_appended(void)
     compile_free(&c);
 }
 
+/* Whatever it looks like, it stands on lines of its own. */
+static void raw_on_its_own_lines(void)
+{
+    static const char *const texts[] = {
+        "",
+        "add table ip x",
+        "add table ip x # no line ends here",
+        "# nothing but a comment",
+        "\nadd set ip x a_b-c.d { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 }; }\n",
+        "create table ip x; add chain ip x c",
+        "table ip x {\n  chain c { iifname \"eth0\" log prefix \"a b\" drop; };\n}\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct compiled c;
+        ctx_init(&c.ctx, unit_oom, NULL);
+        struct buf *in = buf_new(&c.ctx.arena);
+        buf_printf(in, "raw nft \"\"\"%s\"\"\"\n", texts[i]);
+        struct ctx keep = c.ctx;
+        compile_load(&c, "in.npc", buf_text(in));
+        compile_run(&c, "nft");
+        CU_ASSERT(c.ok);
+        struct str out = buf_text(c.out);
+        const char *at = memmem(out.p, out.n, "\n# raw text begins\n", 19);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+        size_t skip = 19 - (texts[i][0] == '\n'), n = strlen(texts[i]);
+        struct str rest = {at + skip, out.n - (size_t)(at - out.p) - skip};
+        CU_ASSERT(str_starts(rest, texts[i]));
+        bool ended = n > 0 && texts[i][n - 1] == '\n';
+        CU_ASSERT(str_is((struct str){rest.p + n, rest.n - n},
+                         ended ? "# raw text ends\n" : "\n# raw text ends\n"));
+        compile_free(&c);
+        ctx_free(&keep);
+    }
+}
+
+/* What another backend is to say is none of nft's business. */
+static void raw_of_others(void)
+{
+    check_accepted("nft", "in.npc",
+                   STR("namespace a { policy p for all pods { raw k8s \"\"\"metadata: {}\"\"\"\n"
+                       "default deny ingress } }"));
+}
+
 static void npc042_raw_refused(void)
 {
     static const struct {
@@ -375,6 +434,7 @@ static void npc042_raw_refused(void)
         {"table ip x {", "a brace is not closed"},
         {"table ip x { } }", "a closing brace too many"},
         {"table ip x { chain c { drop comment \"a\n\"; } }", "does not end on its line"},
+        {"table ip x { chain c { drop comment \"a", "does not end on its line"},
         {"add table ip np\\\nc", "is not allowed"},
         {"add table ip $x", "is not allowed"},
     };
@@ -407,7 +467,8 @@ static void npc605_too_large(void)
     compile_free(&c);
 }
 
-UNIT_MAIN("nft", TEST(items_are_the_set), TEST(T24_items_are_numbers), TEST(ranges_as_text),
-          TEST(classes_as_text), TEST(addresses_in_names), TEST(gates), TEST(direct_form),
-          TEST(classed_form), TEST(T33_nobody_is_let_in), TEST(side_file_is_json),
-          TEST(raw_is_appended), TEST(npc042_raw_refused), TEST(npc605_too_large))
+UNIT_MAIN("nft", TEST(items_are_the_set), TEST(items_of_icmp_ranges), TEST(T24_items_are_numbers),
+          TEST(ranges_as_text), TEST(classes_as_text), TEST(addresses_in_names), TEST(gates),
+          TEST(direct_form), TEST(classed_form), TEST(T33_nobody_is_let_in),
+          TEST(side_file_is_json), TEST(raw_is_appended), TEST(raw_on_its_own_lines),
+          TEST(raw_of_others), TEST(npc042_raw_refused), TEST(npc605_too_large))

@@ -180,6 +180,56 @@ static void policy_equal_sees_everything(void)
     reading_free(&r);
 }
 
+/* The same for what is not in the spec of a NetworkPolicy: one change each. */
+static void policy_equal_sees_every_field(void)
+{
+    struct reading r;
+    reading_of(&r, K8S_YAML,
+               CLUSTER("a, labels: {k: v}, annotations: {k: v}",
+                       "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {k: v}}}, "
+                       "ingress: [{name: rule, action: Deny, from: [{namespaces: {}}]}]"));
+    CU_ASSERT_FATAL(r.ok && r.program.policies.n == 1);
+    const struct policy *base = r.program.policies.v[0];
+    static const struct selector everything;
+    struct label other_key = {.key = STR("x"), .value = STR("v")};
+    struct label other_value = {.key = STR("k"), .value = STR("x")};
+    struct label two[] = {base->labels.v[0], other_key};
+    struct raw raws[] = {{.backend = STR("k8s"), .text = STR("a: b")},
+                         {.backend = STR("npc"), .text = STR("a: b")},
+                         {.backend = STR("k8s"), .text = STR("a: c")}};
+    struct rule allow = base->rules[DIR_INGRESS][0], renamed = allow;
+    allow.action = ACT_ALLOW;
+    renamed.name = STR("m");
+    struct policy p[16];
+    for (size_t i = 0; i < COUNT(p); i++) {
+        p[i] = *base;
+    }
+    p[0].api = API_ADMIN_POLICY;
+    p[1].name = STR("b");
+    p[2].tier = STR("baseline");
+    p[3].priority = 2;
+    p[4].labels = (struct labels){&other_key, 1};
+    p[5].labels = (struct labels){&other_value, 1};
+    p[6].labels = (struct labels){two, 2};
+    p[7].labels = (struct labels){NULL, 0};
+    p[8].annotations = (struct labels){&other_value, 1};
+    p[9].target_ns = &everything;
+    p[10].rules[DIR_INGRESS] = &allow;
+    p[11].rules[DIR_INGRESS] = &renamed;
+    p[12].nrules[DIR_INGRESS] = 0;
+    for (size_t i = 0; i < COUNT(raws); i++) {
+        p[13 + i].raws = &raws[i];
+        p[13 + i].nraws = 1;
+    }
+    for (size_t i = 0; i < COUNT(p); i++) {
+        CU_ASSERT(!policy_equal(base, &p[i]) && !policy_equal(&p[i], base));
+        for (size_t k = 0; k < COUNT(p); k++) {
+            CU_ASSERT(policy_equal(&p[i], &p[k]) == (i == k));
+        }
+    }
+    reading_free(&r);
+}
+
 static void equal_whatever_the_place(void)
 {
     struct reading r;
@@ -274,6 +324,8 @@ static void limits(void)
 
 #define POD(name, rest) OBJECT("v1", "Pod", "metadata: {name: " name "}, " rest)
 
+#define PORTED(name, port) POD(name, "spec: {containers: [{ports: [{" port "}]}]}")
+
 #define SERVICE(name, ports)                                                                       \
     OBJECT("v1", "Service", "metadata: {name: " name "}, spec: {ports: [" ports "]}")
 
@@ -295,6 +347,27 @@ static void objects_twice(void)
          false, 1, 1, 0, 0},
         {POD("a", "spec: {}") POD("a", "spec: {containers: [{ports: [{containerPort: 1}]}]}"),
          false, 1, 1, 0, 0},
+        {POD("a, labels: {b: c}", "spec: {}") POD("a, labels: {b: d}", "spec: {}"), false, 1, 1, 0,
+         0},
+        {POD("a, labels: {b: c}", "spec: {}") POD("a, labels: {d: c}", "spec: {}"), false, 1, 1, 0,
+         0},
+        {POD("a, ownerReferences: [{kind: Job, name: x, controller: true}]", "spec: {}")
+             POD("a", "spec: {}"),
+         false, 1, 1, 0, 0},
+        {POD("a", "spec: {}") POD("a", "spec: {hostNetwork: true}"), false, 1, 1, 0, 0},
+        {POD("a", "spec: {}") POD("a", "spec: {}, status: {phase: Failed}"), false, 1, 1, 0, 0},
+        {POD("a", "spec: {}, status: {podIPs: [{ip: 10.0.0.1}]}")
+             POD("a", "spec: {}, status: {podIPs: [{ip: \"fd00::1\"}]}"),
+         false, 1, 1, 0, 0},
+        {PORTED("a", "name: p, containerPort: 1") PORTED("a", "name: p, containerPort: 1"), true, 1,
+         1, 0, 0},
+        {PORTED("a", "name: p, containerPort: 1") PORTED("a", "name: q, containerPort: 1"), false,
+         1, 1, 0, 0},
+        {PORTED("a", "name: p, containerPort: 1")
+             PORTED("a", "name: p, containerPort: 1, protocol: UDP"),
+         false, 1, 1, 0, 0},
+        {PORTED("a", "name: p, containerPort: 1") PORTED("a", "name: p, containerPort: 2"), false,
+         1, 1, 0, 0},
         {OBJECT("apps/v1", "Deployment", "metadata: {name: a}, spec: {template: {}}")
              OBJECT("apps/v1", "StatefulSet", "metadata: {name: a}, spec: {template: {}}")
                  POD("a", "spec: {}"),
@@ -305,6 +378,20 @@ static void objects_twice(void)
         {OBJECT("v1", "Namespace", "metadata: {name: a, labels: {b: c}}")
              OBJECT("v1", "Namespace", "metadata: {name: a}"),
          false, 0, 1, 0, 0},
+        {OBJECT("v1", "Namespace", "metadata: {name: a, labels: {b: c}}")
+             OBJECT("v1", "Namespace", "metadata: {name: a, labels: {d: c}}"),
+         false, 0, 1, 0, 0},
+        {OBJECT("v1", "Node", "metadata: {name: a}")
+             OBJECT("v1", "Node",
+                    "metadata: {name: a}, status: {addresses: [{type: InternalIP, address: "
+                    "10.0.0.1}]}"),
+         false, 0, 0, 1, 0},
+        {OBJECT("v1", "Service", "metadata: {name: a}, spec: {selector: {a: b}}")
+             OBJECT("v1", "Service", "metadata: {name: a}, spec: {selector: {a: c}}"),
+         false, 0, 1, 0, 1},
+        {OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.1}")
+             OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.2}"),
+         false, 0, 1, 0, 1},
         {OBJECT("v1", "Node", "metadata: {name: a}") OBJECT("v1", "Node", "metadata: {name: a}"),
          true, 0, 0, 1, 0},
         {OBJECT("v1", "Node", "metadata: {name: a}")
@@ -400,6 +487,40 @@ static void pod_before_template(void)
     reading_free(&r);
 }
 
+/* A template's own owner, by the names that its controllers make. */
+static void grand_owners(void)
+{
+    static const struct {
+        const char *owner, *hash, *want;
+    } cases[] = {
+        {"ReplicaSet/web-5d4f", "5d4f", "Deployment/web"},
+        {"ReplicaSet/a-b-5d4f", "5d4f", "Deployment/a-b"},
+        {"ReplicaSet/web-5d4f", "5d4e", ""},
+        {"ReplicaSet/web-5d4f", NULL, ""},
+        {"ReplicaSet/web", "web", ""},
+        {"ReplicaSet/-x", "x", ""},
+        {"ReplicaSets/a-x", "x", ""},
+        {"Job/backup-28456789", NULL, "CronJob/backup"},
+        {"Job/backup-x1", NULL, ""},
+        {"Job/backup-", NULL, ""},
+        {"Job/backup", NULL, ""},
+        {"Jobs/backup-1", NULL, ""},
+        {"StatefulSet/db-0", NULL, ""},
+        {"-", NULL, ""},
+        {"", NULL, ""},
+    };
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct label hash = {.key = STR("pod-template-hash"),
+                             .value = str_of(cases[i].hash != NULL ? cases[i].hash : "")};
+        struct workload w = {.owner = str_of(cases[i].owner),
+                             .labels = {&hash, cases[i].hash != NULL}};
+        CU_ASSERT(str_is(workload_grand_owner(&a, &w), cases[i].want));
+    }
+    arena_free(&a);
+}
+
 static void empty_program(void)
 {
     struct reading r;
@@ -412,6 +533,6 @@ static void empty_program(void)
 
 UNIT_MAIN("program", TEST(order_of_files), TEST(order_within_a_place), TEST(same_name_twice),
           TEST(second_names_the_first), TEST(default_namespace), TEST(policy_equal_sees_everything),
-          TEST(equal_whatever_the_place), TEST(equal_priorities), TEST(limits), TEST(objects_twice),
-          TEST(declared_namespace_wins), TEST(look_ups), TEST(pod_before_template),
-          TEST(empty_program))
+          TEST(policy_equal_sees_every_field), TEST(equal_whatever_the_place),
+          TEST(equal_priorities), TEST(limits), TEST(objects_twice), TEST(declared_namespace_wins),
+          TEST(look_ups), TEST(pod_before_template), TEST(grand_owners), TEST(empty_program))

@@ -46,7 +46,7 @@ void fuzz_round_trip(struct npc *first);
 /* What was said up to now: not nothing if `demanded`, and harmless on a terminal. */
 void fuzz_diagnostics(struct npc *n, bool demanded);
 
-/* ---- reading outputs: reread.c ---- */
+/* ---- reading outputs: reread_rules.c, reread.c ---- */
 
 /*
  * Each reader stops the fuzzer if the text is not in the closed grammar of what npc may write. The

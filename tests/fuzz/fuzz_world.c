@@ -72,6 +72,7 @@ static struct ipt_tuning some_tuning(struct random_world *w)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         *fields[i] = PICK(w, limits);
     }
+    t.sets_atom += t.sets_atom == 0; /* there is one at least */
     return t;
 }
 

@@ -115,6 +115,7 @@ struct shower {
     const struct diag_style *style;
     struct buf *out;
     struct arena *scratch;
+    struct source_mark mark; /* the line shown last */
 };
 
 static void put_colour(const struct shower *w, const char *colour)
@@ -199,10 +200,10 @@ static void window_find(struct cells cells, size_t place, size_t *first, size_t 
 }
 
 /* The source line and the line with the caret. Nothing if the line cannot be had. */
-static void put_source(const struct shower *w, struct span at)
+static void put_source(struct shower *w, struct span at)
 {
     uint32_t first_col;
-    struct str line = sources_excerpt(w->d->sources, at, w->scratch, &first_col);
+    struct str line = sources_excerpt(w->d->sources, at, &w->mark, w->scratch, &first_col);
     if (line.n == 0 || at.col < first_col) {
         return;
     }
@@ -235,7 +236,7 @@ static void put_source(const struct shower *w, struct span at)
     buf_putc(w->out, '\n');
 }
 
-static void put_diag(const struct shower *w, const struct diag *rec)
+static void put_diag(struct shower *w, const struct diag *rec)
 {
     const struct severity_style *severity = &severities[rec->severity];
     put_place(w, rec->at);

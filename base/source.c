@@ -16,7 +16,7 @@
 /* Code points before the place that an excerpt still holds. */
 #define EXCERPT_BEFORE 512
 /* A file is read again up to here: a diagnostic deep in a dump of gigabytes goes without its line,
- * so that showing 50 of them stays a matter of moments. */
+ * so that showing it stays a matter of moments. */
 #define REREAD_MAX ((size_t)32 << 20)
 
 void sources_init(struct sources *s, struct arena *a)
@@ -43,6 +43,8 @@ struct source *sources_get(const struct sources *s, uint32_t file)
 struct line_reader {
     uint32_t line;   /* lines still to skip, plus 1 */
     uint32_t before; /* code points of the line still to skip */
+    size_t fed;      /* bytes of all pieces before this one … */
+    size_t begin;    /* … and before the line that was reached */
     struct str kept; /* in `room` */
     char *room;
     bool full; /* nothing more is wanted */
@@ -62,7 +64,9 @@ static bool line_feed(void *reader, struct str piece)
         const char *lf = memchr(piece.p + at, '\n', piece.n - at);
         at = lf ? (size_t)(lf - piece.p) + 1 : piece.n;
         r->line -= lf ? 1 : 0;
+        r->begin = lf ? r->fed + at : r->begin;
     }
+    r->fed += piece.n;
     for (; r->line == 1 && at < piece.n && !r->full; at++) {
         char c = piece.p[at];
         if (c == '\n') {
@@ -80,8 +84,10 @@ static bool line_feed(void *reader, struct str piece)
 /* Takes the bytes of a source in pieces; false: no more are wanted. */
 typedef bool (*piece_fn)(void *reader, struct str piece);
 
-/* Feeds a regular file, read anew, up to `most` bytes. Whatever goes wrong only shortens it. */
-static void feed_file(struct arena *a, struct str path, size_t most, piece_fn feed, void *reader)
+/* Feeds the bytes from `from` to `most` of a regular file, read anew. Whatever goes wrong only
+ * shortens them. */
+static void feed_file(struct arena *a, struct str path, size_t from, size_t most, piece_fn feed,
+                      void *reader)
 {
     /* O_NONBLOCK: should the path have become a FIFO since, nobody waits for it. */
     int fd = open(str_dup(a, path).p, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -89,9 +95,9 @@ static void feed_file(struct arena *a, struct str path, size_t most, piece_fn fe
         return;
     }
     struct stat st;
-    bool more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    bool more = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lseek(fd, (off_t)from, SEEK_SET) >= 0;
     char piece[16 * 1024];
-    for (size_t done = 0; more && done < most;) {
+    for (size_t done = from; more && done < most;) {
         ssize_t n = read(fd, piece, sizeof piece);
         if (n > 0) {
             more = feed(reader, (struct str){piece, (size_t)n});
@@ -104,20 +110,26 @@ static void feed_file(struct arena *a, struct str path, size_t most, piece_fn fe
 }
 
 /* Up to LINE_MAX_BYTES of the line of `at`, without its first `skip` code points. */
-static struct str line_read(const struct sources *s, struct span at, uint32_t skip, struct arena *a)
+static struct str line_read(const struct sources *s, struct span at, uint32_t skip,
+                            struct source_mark *mark, struct arena *a)
 {
     const struct source *source = sources_get(s, at.file);
     if (at.file == 0 || at.line == 0 || (source->text.n == 0 && !source->reopen)) {
         return (struct str){NULL, 0};
     }
-    struct line_reader r = {.line = at.line, .before = skip};
+    if (mark->file != at.file || mark->line > at.line) {
+        *mark = (struct source_mark){.file = at.file, .line = 1};
+    }
+    struct line_reader r = {.line = at.line - mark->line + 1, .before = skip};
     r.room = arena_alloc(a, LINE_MAX_BYTES);
     r.kept.p = r.room;
     if (source->text.n > 0) {
-        line_feed(&r, source->text);
+        line_feed(&r, (struct str){source->text.p + mark->offset, source->text.n - mark->offset});
     } else {
-        feed_file(a, source->path, REREAD_MAX, line_feed, &r);
+        feed_file(a, source->path, mark->offset, REREAD_MAX, line_feed, &r);
     }
+    mark->line = at.line - r.line + 1;
+    mark->offset += r.begin;
     if (r.kept.n > 0 && r.kept.n < LINE_MAX_BYTES && r.room[r.kept.n - 1] == '\r') {
         r.kept.n--;
     }
@@ -126,15 +138,15 @@ static struct str line_read(const struct sources *s, struct span at, uint32_t sk
 
 struct str sources_line(const struct sources *s, struct span at, struct arena *a)
 {
-    return line_read(s, at, 0, a);
+    return line_read(s, at, 0, &(struct source_mark){0}, a);
 }
 
-struct str sources_excerpt(const struct sources *s, struct span at, struct arena *a,
-                           uint32_t *first_col)
+struct str sources_excerpt(const struct sources *s, struct span at, struct source_mark *mark,
+                           struct arena *a, uint32_t *first_col)
 {
     uint32_t skip = at.col > EXCERPT_BEFORE ? at.col - EXCERPT_BEFORE : 0;
     *first_col = skip + 1;
-    return line_read(s, at, skip, a);
+    return line_read(s, at, skip, mark, a);
 }
 
 /* ---- many lines ---- */
@@ -197,7 +209,7 @@ void sources_lines(const struct sources *s, const struct span *at, size_t n, str
         if (source->text.n > 0) {
             lines_feed(r, source->text);
         } else if (source->reopen) {
-            feed_file(a, source->path, SIZE_MAX, lines_feed, r);
+            feed_file(a, source->path, 0, SIZE_MAX, lines_feed, r);
         }
         lines_end(r); /* the last may have no line end */
     }

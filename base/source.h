@@ -43,10 +43,17 @@ struct source *sources_get(const struct sources *s, uint32_t file);
 /* The text of one line without its line end, from kept text or by reading the file again; at most
  * 4096 bytes. Empty if it cannot be had. Memory comes from `a`. */
 struct str sources_line(const struct sources *s, struct span at, struct arena *a);
+
+struct source_mark { /* where a line begins; zeroed: nowhere */
+    uint32_t file, line;
+    size_t offset;
+};
+
 /* The same, but at most 4096 bytes around the place; *first_col is the column of their first code
- * point. For diagnostics in long lines (JSON). */
-struct str sources_excerpt(const struct sources *s, struct span at, struct arena *a,
-                           uint32_t *first_col);
+ * point. For diagnostics in long lines (JSON). Reading begins at the mark if that comes before the
+ * place, and leaves it at the line: a list of places that rise is one way through the file. */
+struct str sources_excerpt(const struct sources *s, struct span at, struct source_mark *mark,
+                           struct arena *a, uint32_t *first_col);
 
 /* The same for the lines of many places, which rise by file, then line; each file is read once. */
 void sources_lines(const struct sources *s, const struct span *at, size_t n, struct arena *a,

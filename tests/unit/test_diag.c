@@ -406,11 +406,12 @@ static void excerpts(void)
     uint32_t f = add_source("f", (struct str){text, sizeof text});
     CU_ASSERT_EQUAL(sources_line(&ctx.sources, at(f, 1, 4000, 1), &ctx.arena).n, 4096);
     uint32_t first_col = 0;
-    struct str s = sources_excerpt(&ctx.sources, at(f, 1, 4000, 1), &ctx.arena, &first_col);
+    struct source_mark mark = {0};
+    struct str s = sources_excerpt(&ctx.sources, at(f, 1, 4000, 1), &mark, &ctx.arena, &first_col);
     CU_ASSERT(first_col > 1 && first_col < 4000);
     CU_ASSERT_EQUAL(s.n, 2 * (5000 - (first_col - 1)));
     CU_ASSERT_EQUAL(utf8_check(s), s.n);
-    s = sources_excerpt(&ctx.sources, at(f, 2, 1, 1), &ctx.arena, &first_col);
+    s = sources_excerpt(&ctx.sources, at(f, 2, 1, 1), &mark, &ctx.arena, &first_col);
     CU_ASSERT(str_is(s, "x") && first_col == 1);
     ctx_free(&ctx);
 }

@@ -23,7 +23,10 @@ static void expect(struct ctx *c, const uint32_t *wanted)
         places[n] = at(1, wanted[n]);
     }
     sources_lines(&c->sources, places, n, &c->arena, read);
+    struct source_mark mark = {0};
     for (size_t i = 0; i < n; i++) {
+        uint32_t col;
+        CU_ASSERT(str_eq(read[i], sources_excerpt(&c->sources, places[i], &mark, &c->arena, &col)));
         CU_ASSERT(str_is(read[i], wanted[i] <= 5 ? lines[wanted[i] - 1] : ""));
         CU_ASSERT(str_eq(read[i], sources_line(&c->sources, places[i], &c->arena)));
     }
@@ -36,6 +39,12 @@ static void expect_all(struct ctx *c)
     expect(c, (uint32_t[]){5, 6, 7, 0}); /* behind the end */
     expect(c, (uint32_t[]){4, 0});
     expect(c, (uint32_t[]){0});
+    /* excerpts go back where they must */
+    struct source_mark mark = {0};
+    for (uint32_t line = 5, col; line > 0; line--) {
+        struct str read = sources_excerpt(&c->sources, at(1, line), &mark, &c->arena, &col);
+        CU_ASSERT(str_is(read, lines[line - 1]));
+    }
 }
 
 static void of_kept_text(void)
@@ -74,6 +83,13 @@ static void of_a_file(void)
         CU_ASSERT(str_eq(read[i], str_printf(&c.arena, "line %u", i + 1)));
     }
     CU_ASSERT_EQUAL(read[4000].n, 4096);
+    /* excerpts are read on from the mark: they do not see what changed before it */
+    struct source_mark mark = {0};
+    for (uint32_t line = 3000, col; line < 4000; line += 499) {
+        CU_ASSERT(str_eq(sources_excerpt(&c.sources, at(1, line), &mark, &c.arena, &col),
+                         str_printf(&c.arena, "line %u", line)));
+        CU_ASSERT_EQUAL(pwrite(fd, "\n\n\n", 3, 0), 3);
+    }
     close(fd);
     unlink(path);
     ctx_free(&c);

@@ -7,6 +7,7 @@
 #include "apply/conntrack.h"
 #include "apply/privilege.h"
 #include "apply/rehearse.h"
+#include "base/signals.h"
 
 #include <errno.h>
 #include <string.h>
@@ -233,16 +234,27 @@ static enum npc_status load_guarded(struct job *j)
     return NPC_FAULT;
 }
 
+/* FILE_PENDING and the guard come together, or not at all: signals wait. */
+static bool arm(struct job *j)
+{
+    struct apply *a = j->a;
+    sigset_t before;
+    signals_hold(&before);
+    bool armed = pending_write(a, &j->pending);
+    if (armed && !guard_arm(a, &j->pending, &j->guard)) {
+        store_remove(a, a->run_dir, FILE_PENDING);
+        armed = false;
+    }
+    signals_restore(&before);
+    return armed;
+}
+
 enum npc_status job_load(struct job *j)
 {
     struct apply *a = j->a;
     j->pending.id = str_printf(&a->arena, "%ld-%llu", (long)getpid(), (unsigned long long)now_ms());
     j->pending.loaded = j->old_bytes;
-    if (!pending_write(a, &j->pending)) {
-        return NPC_FAULT;
-    }
-    if (!guard_arm(a, &j->pending, &j->guard)) {
-        store_remove(a, a->run_dir, FILE_PENDING);
+    if (!arm(j)) {
         return NPC_FAULT;
     }
     const enum npc_status status = load_guarded(j);

@@ -4,6 +4,8 @@
  */
 #include "base/file.h"
 
+#include "base/signals.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -135,24 +137,6 @@ static bool temp_begin(struct temp *t, int dir)
     atomic_signal_fence(memory_order_seq_cst);
     t->there = true;
     return true;
-}
-
-/* Signals that end the process wait while names change places. Others do not, so that a fault in
- * here is still a fault. */
-static void signals_hold(sigset_t *before)
-{
-    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
-        sigaddset(&set, ending[i]);
-    }
-    pthread_sigmask(SIG_BLOCK, &set, before);
-}
-
-static void signals_restore(const sigset_t *before)
-{
-    pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 /* Sets the mode of a new file or directory to 0600 or 0700 and tells which one the umask (or the

@@ -448,6 +448,34 @@ def T55_killed_at_each_system_call(lab):
     expect(calls > (15 if more else 10), f"only {calls} calls")
 
 
+@long
+@only("nft")
+def T55_told_to_end_at_each_system_call(lab):
+    """As above, by a signal that can be handled: nothing half-done is left, not even a temporary name."""
+    if subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.PIPE, check=False).returncode:
+        raise Skip("no strace here")
+    lab.apply(lab.host(8080))
+    old = lab.dump()
+    ended = 0
+    for call in ("rename,renameat,renameat2", "unlink,unlinkat", "fork,vfork,clone", "fsync"):
+        for n in range(1, 40):
+            r = lab.call(["strace", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=TERM:when={n}",
+                          *lab.apply_args(lab.host(8081))], env=NO_LEAKS)
+            until(lambda: not (lab.run_dir / "pending").exists(), SOON, f"an end after {call} {n}")
+            left = [p.name for d in (lab.run_dir, lab.state) for p in d.iterdir() if p.name.startswith(".npc-")]
+            expect(not left, f"{left} after {call} {n}")
+            boots = b"8081" in (lab.state / "confirmed").read_bytes()
+            expect(boots == (lab.dump() != old), f"{call} {n}: what is in force and what a boot would load differ")
+            if boots:
+                lab.verb("rollback")
+            expect(lab.dump() == old, f"{call} {n}")
+            if r.returncode == 0:
+                break
+            expect(r.returncode == -15, f"{call} {n}: status {r.returncode}")
+            ended += 1
+    expect(ended > 10, f"only {ended} calls")
+
+
 @only("nft")
 def T55_guard_is_killed(lab):
     """Then npc apply itself goes back."""

@@ -91,7 +91,8 @@ static const struct grant *ingress_grant(struct granting *g, uint32_t rule,
     return g->by_id.v[id];
 }
 
-/* What a grant costs at least: each of its peers with each of its port ranges. */
+/* What a grant costs at least: each of its peers with each of its port ranges. (Lists in memory:
+ * their product is far from the end of size_t.) */
 static void count_grant(struct granting *g, const struct grant *grant)
 {
     size_t ranges = grant->ports.other;
@@ -99,13 +100,8 @@ static void count_grant(struct granting *g, const struct grant *grant)
         ranges += grant->ports.keys[p].n;
     }
     size_t peers = grant->any_peer ? 1 : grant->classes.n + grant->nets.n;
-    size_t product;
-    if (__builtin_mul_overflow(peers, ranges, &product)) {
-        product = SIZE_MAX;
-    }
-    if (__builtin_add_overflow(g->elements, product, &g->elements)) {
-        g->elements = SIZE_MAX;
-    }
+    size_t product = peers * ranges;
+    g->elements += product;
     if (product > g->most) {
         g->most = product;
         g->most_of = grant->rule;

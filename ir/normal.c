@@ -141,8 +141,8 @@ static bool key_satisfiable(const struct sel_req *all, size_t n)
         if (all[i].op == SEL_EQ || all[i].op == SEL_IN) {
             return some_value_fits(&all[i], all, n);
         }
-        exists = exists || all[i].op == SEL_EXISTS;
-        absent = absent || all[i].op == SEL_ABSENT;
+        exists |= all[i].op == SEL_EXISTS;
+        absent |= all[i].op == SEL_ABSENT;
     }
     return !(exists && absent);
 }

@@ -345,6 +345,10 @@ static void npc502_homeless(void)
     CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC502, SEV_ERROR), 1);
     w.program.policies.v[1]->ns = STR("elsewhere");
     CU_ASSERT_PTR_NOT_NULL(small_bind(&w));
+    w.program.has_default_ns = true;
+    w.program.default_ns = STR("elsewhere"); /* where the first one lands now */
+    CU_ASSERT_PTR_NULL(small_bind(&w));
+    CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC502, SEV_ERROR), 2);
     ctx_free(&w.ctx);
 }
 
@@ -425,6 +429,97 @@ static void T45_npc605_explosion(void)
     ctx_free(&w.ctx);
 }
 
+/* With room for fewer elements nothing is bound, and the reason given once; with enough it is bound
+ * as ever. */
+static void T45_bound_or_refused(void)
+{
+    struct rng rng = rng_new();
+    struct probes *p = malloc(sizeof *p);
+    fill_probes(p);
+    size_t refused = 0;
+    for (size_t i = rng_rounds(100); i > 0; i--) {
+        struct random_world w;
+        world_init(&w, &rng);
+        const struct bound *b = NULL;
+        for (size_t limit = 1; b == NULL; limit++) {
+            w.options.max_elements = limit;
+            size_t before = count_diags(&w.ctx, DIAG_NPC605, SEV_ERROR);
+            b = bind_program(&w.ctx, &w.program, &w.options);
+            size_t reported = count_diags(&w.ctx, DIAG_NPC605, SEV_ERROR) - before;
+            CU_ASSERT_EQUAL(reported, b == NULL);
+            refused += b == NULL;
+        }
+        CU_ASSERT_EQUAL(compare_world(&w, b, p), 0);
+        ctx_free(&w.ctx);
+    }
+    CU_ASSERT(refused > 0);
+    free(p);
+}
+
+/* Lists of values on both sides, so long that not each pair of values is looked up. */
+static void long_lists_of_values(void)
+{
+    enum { VALUES = 9 };
+    struct rng rng = rng_new();
+    struct probes *p = malloc(sizeof *p);
+    fill_probes(p);
+    for (size_t i = rng_rounds(30); i > 0; i--) {
+        struct random_world w;
+        world_init(&w, &rng);
+        struct arena *a = &w.ctx.arena;
+        struct str *namespaces = ARENA_NEW_ARRAY(a, VALUES, struct str);
+        struct str *apps = ARENA_NEW_ARRAY(a, VALUES, struct str);
+        for (size_t k = 0; k < VALUES; k++) {
+            bool other = k >= 2 || chance(&w, 30);
+            namespaces[k] = other ? str_printf(a, "ns%zu", k) : ns_names[k];
+            apps[k] = other ? str_printf(a, "app%zu", k) : values[k];
+        }
+        struct sel_req in_ns = {SEL_IN, STR(LABEL_NS_NAME), namespaces, VALUES, {0}};
+        struct sel_req in_app = {SEL_IN, keys[0], apps, VALUES, {0}};
+        struct selector ns = {.v = &in_ns, .n = 1}, pods = {.v = &in_app, .n = 1};
+        struct peer peer = {.kind = PEER_PODS, .ns = &ns, .pods = &pods};
+        struct rule rule = {.direction = DIR_INGRESS, .peers = &peer, .npeers = 1};
+        rule.any_port = true;
+        static const struct selector everything;
+        for (size_t k = 0; k < 3; k++) {
+            struct policy *policy = ARENA_NEW(a, struct policy);
+            *policy = (struct policy){.ns = ns_names[k], .name = STR("wide")};
+            policy->target_pods = &everything;
+            policy->isolates[DIR_INGRESS] = true;
+            policy->rules[DIR_INGRESS] = &rule;
+            policy->nrules[DIR_INGRESS] = 1;
+            vec_push(a, &w.program.policies, policy);
+        }
+        const struct bound *b = bind_program(&w.ctx, &w.program, &w.options);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+        CU_ASSERT_EQUAL(compare_world(&w, b, p), 0);
+        ctx_free(&w.ctx);
+    }
+    free(p);
+}
+
+/* A pod that names an address twice has it once. */
+static void address_twice(void)
+{
+    struct random_world w;
+    small_world(&w, NULL);
+    struct workload *p = small_workload(&w, "one", WL_POD, 1);
+    p->addrs = ARENA_NEW_ARRAY(&w.ctx.arena, 3, struct address);
+    p->addrs[0] = address_at(FAM_IP4, 7);
+    p->addrs[1] = address_at(FAM_IP4, 3);
+    p->addrs[2] = address_at(FAM_IP4, 7);
+    p->naddrs = 3;
+    small_policy(&w);
+    const struct bound *b = small_bind(&w);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC602, SEV_ERROR), 0);
+    CU_ASSERT_EQUAL(b->local[FAM_IP4].n, 2);
+    CU_ASSERT_EQUAL(b->nself[FAM_IP4], 4);
+    CU_ASSERT_EQUAL(b->side[FAM_IP4][DIR_INGRESS].ntargets, 1);
+    CU_ASSERT_EQUAL(b->side[FAM_IP4][DIR_INGRESS].targets[0].addrs.n, 2);
+    ctx_free(&w.ctx);
+}
+
 static void npc902_scope(void)
 {
     static const struct bind_options wrong[] = {
@@ -476,4 +571,5 @@ static void self_pairs(void)
 UNIT_MAIN("bind", TEST(random_worlds), TEST(random_hosts), TEST(npc601_no_address),
           TEST(npc502_homeless), TEST(npc602_shared_address), TEST(T33_npc603_empty_peer),
           TEST(T33_npc205_empty_target), TEST(T45_npc605_explosion), TEST(npc902_scope),
+          TEST(T45_bound_or_refused), TEST(long_lists_of_values), TEST(address_twice),
           TEST(self_pairs))

@@ -320,6 +320,29 @@ static void limits(void)
     }
 }
 
+/* One object too many, of each kind: seen while reading, and reported. */
+static void full_of_objects(void)
+{
+    static const char *const kinds[] = {"Namespace", "Node", "Service", "Pod"};
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        for (size_t over = 0; over <= 1; over++) {
+            struct reading r;
+            reading_init(&r);
+            r.ctx.limits.workloads = 3 - over;
+            struct buf *text = buf_new(&r.ctx.arena);
+            for (char name = 'a'; name <= 'c'; name++) {
+                buf_printf(text, OBJECT("v1", "%s", "metadata: {name: %c1}, spec: {}"), kinds[i],
+                           name);
+            }
+            reading_add(&r, K8S_YAML, buf_text(text), 0);
+            CU_ASSERT(program_is_full(&r.ctx, &r.program) == (over == 1));
+            CU_ASSERT(program_finish(&r.ctx, &r.program) == (over == 0));
+            CU_ASSERT(count(&r, DIAG_NPC003, SEV_ERROR) == over);
+            reading_free(&r);
+        }
+    }
+}
+
 /* ---- the inventory ---- */
 
 #define POD(name, rest) OBJECT("v1", "Pod", "metadata: {name: " name "}, " rest)
@@ -534,5 +557,6 @@ static void empty_program(void)
 UNIT_MAIN("program", TEST(order_of_files), TEST(order_within_a_place), TEST(same_name_twice),
           TEST(second_names_the_first), TEST(default_namespace), TEST(policy_equal_sees_everything),
           TEST(policy_equal_sees_every_field), TEST(equal_whatever_the_place),
-          TEST(equal_priorities), TEST(limits), TEST(objects_twice), TEST(declared_namespace_wins),
-          TEST(look_ups), TEST(pod_before_template), TEST(grand_owners), TEST(empty_program))
+          TEST(equal_priorities), TEST(limits), TEST(full_of_objects), TEST(objects_twice),
+          TEST(declared_namespace_wins), TEST(look_ups), TEST(pod_before_template),
+          TEST(grand_owners), TEST(empty_program))

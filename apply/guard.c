@@ -89,7 +89,8 @@ static bool leave(struct apply *a)
     /* Somebody who only asks whether a guard lives holds it for a moment. */
     for (int i = 0; own >= 0 && i < TRIES; i++) {
         if (flock(own, LOCK_EX | LOCK_NB) == 0) {
-            return setsid() >= 0 && chdir("/") == 0; /* `own` stays open for life */
+            /* `own` stays open for life. No chdir(): the directories may be relative. */
+            return setsid() >= 0;
         }
         sleep_ms(POLL_MS);
     }

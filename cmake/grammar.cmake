@@ -11,7 +11,6 @@ flex_target(npc_dsl_scanner ${PROJECT_SOURCE_DIR}/frontend/dsl.l ${grammar_dir}/
 add_flex_bison_dependency(npc_dsl_scanner npc_dsl_parser)
 
 add_library(npc_grammar OBJECT ${BISON_npc_dsl_parser_OUTPUTS} ${FLEX_npc_dsl_scanner_OUTPUTS})
-set_target_properties(npc_grammar PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_include_directories(npc_grammar PUBLIC ${grammar_dir})
 target_link_libraries(npc_grammar PUBLIC npc_flags)
 target_compile_options(npc_grammar PRIVATE -Wall -Wno-unused-function $<$<BOOL:${NPC_WERROR}>:-Werror>)

@@ -25,7 +25,7 @@ target_link_libraries(npc PUBLIC PkgConfig::YAML PkgConfig::JANSSON PkgConfig::Y
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
 add_executable(npc_program ${cli_sources} $<TARGET_OBJECTS:npc_apply> $<TARGET_OBJECTS:npc_base>)
 set_target_properties(npc_program PROPERTIES OUTPUT_NAME npc)
-target_link_libraries(npc_program PRIVATE npc npc_flags npc_warnings)
+target_link_libraries(npc_program PRIVATE npc npc_flags npc_warnings npc_more_warnings)
 
 file(RELATIVE_PATH NPC_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/npc.pc.in npc.pc @ONLY)

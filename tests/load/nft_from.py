@@ -117,7 +117,7 @@ def ports(*numbers):
 
 
 def networks(first, last):
-    return [{"ipBlock": {"cidr": f"172.16.{2 * i}.0/24"}} for i in range(first, last)]  # apart, so that they stay many
+    return [{"ipBlock": {"cidr": f"172.{16 + i // 100}.{2 * (i % 100)}.0/24"}} for i in range(first, last)]  # apart, so that they stay many
 
 
 NODES = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": n}} for n in ("n1", "n2")]
@@ -156,6 +156,8 @@ def by_hand(steps):
     steps.both("policy-first", BASE, NODES + PODS + [policy("aaa", "db", [])] + POLICIES)
     steps.both("network-more", BASE, [o if o["metadata"]["name"] != "networks" else
                                       policy("networks", "job", [{"from": networks(0, 41) + apps("web"), "ports": MANY[:3]}]) for o in BASE])
+    many = policy("many", "db", [{"from": networks(0, 300), "ports": MANY[:2]}])  # several commands for one map
+    steps.both("networks-many", BASE + [many], BASE + [many, policy("more", "db", [{"from": networks(300, 310), "ports": MANY[:1]}])])
     steps.both("larger-sets", BASE, BASE + [pod(f"web-{i}", "web", i) for i in range(100, 160)])
     steps.both("no-policies", BASE, NODES + PODS)
     steps.both("nothing-changes", BASE, BASE)

@@ -254,6 +254,8 @@ static void test_T37_raw_metadata(void)
               "    - {}\n"
               "    - []\n"
               "    - -1.5\n");
+    check_raw("metadata: {a: [0, 10, -7, 0.25, false]}",
+              "  a:\n  - 0\n  - 10\n  - -7\n  - 0.25\n  - false\n");
     check_raw("metadata: {}", "");
     check_raw("metadata:\t{a:\tb}", "  a: b\n");
 }
@@ -303,6 +305,10 @@ static void test_T37_raw_refused(void)
         {"metadata: {a: 012}", "'012'"},
         {"metadata: {a: 1:20}", "'1:20'"},
         {"metadata: {a: 1e5}", "'1e5'"},
+        {"metadata: {a: 1.5e+3}", "'1.5e+3'"},
+        {"metadata: {a: .5}", "'.5'"},
+        {"metadata: {a: 00}", "'00'"},
+        {"metadata: {\"\": b}", "a key must be a string"},
         {"metadata: {a: }", "write null"},
         {"metadata: {<<: {a: b}}", "'<<'"},
         {"metadata: {5: b}", "'5'"},

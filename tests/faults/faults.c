@@ -81,6 +81,17 @@ static void place_in_pipe(int dir, const char *name, int as)
     close(ends[1]);
 }
 
+/* Of the sanitizer's runtime, if it is there. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+
+static void look_for_leaks(void)
+{
+    fault_state = NULL; /* it allocates, and waits by system calls */
+    if (__lsan_do_leak_check != NULL) {
+        __lsan_do_leak_check();
+    }
+}
+
 /* In the child: everything as npc expects it; main() comes next. */
 static void become_npc(const char *dir, const char *flags, struct fault_state *state)
 {
@@ -97,6 +108,9 @@ static void become_npc(const char *dir, const char *flags, struct fault_state *s
     place(at, "err", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, STDERR_FILENO);
     place_in_pipe(at, "pipe", PIPE_FD);
     close(at);
+    if (strchr(flags, 'l') != NULL && atexit(look_for_leaks) != 0) {
+        die("atexit");
+    }
     const struct itimerval limit = {.it_value.tv_sec = TIME_LIMIT};
     unsetenv("NPC_FAULTS");
     if (setitimer(ITIMER_REAL, &limit, NULL) != 0 || !calls_watch()) {

@@ -37,7 +37,8 @@ void *REAL(memalign)(size_t alignment, size_t size);
 /* Seen by the shared libraries. */
 #pragma GCC visibility push(default)
 
-/* Whether this allocation is to fail. The dynamic loader allocates before the sanitizer is ready. */
+/* Whether this allocation is to fail. The dynamic loader allocates before the sanitizer is ready.
+ */
 __attribute__((no_sanitize("address"))) static bool fails(void)
 {
     struct fault_state *s = fault_state;

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Rows 39 and 40 of the threat model: in representative runs (runs.py) every allocation and every
+system call fails in turn, and what must hold holds each time (judge.py). As a test it takes every
+place of a few runs and a sample of the others; --all takes every place of every run and prints a
+table (scripts/faults.sh)."""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from judge import FAULTS, HARMLESS, Fault, Judge, difference, is_temporary, tree  # noqa: E402
+from runs import RUNS, make_inputs  # noqa: E402
+from server import ALLOC, CALL, FOREVER, NAMES, Server  # noqa: E402
+
+
+class Broken(Exception):
+    """The run cannot be made at all."""
+
+
+def allocation_faults(base):
+    for n in range(1, base.allocs + 1):
+        yield Fault(ALLOC, n, n, 1)
+        yield Fault(ALLOC, n, FOREVER, 1)
+
+
+def call_faults(base):
+    """Each call of the trace with each of its errors, alone and with all later ones of its kind."""
+    for n, (number, _) in enumerate(base.trace, 1):
+        name = NAMES.get(number, str(number))
+        if name in HARMLESS:
+            continue
+        if name not in FAULTS:
+            raise Broken(f"judge.py does not say how {name}() can fail")
+        for word in FAULTS[name].split():
+            yield Fault(CALL, n, n, 1, word, name)
+            # A signal at every call would be an endless one.
+            yield Fault(CALL, n, FOREVER, 2 if word.startswith("EINTR") else 1, word, name)
+
+
+def kill_faults(base):
+    return [Fault(CALL, n, n, 1, "KILL", NAMES.get(number, "?")) for n, (number, _) in enumerate(base.trace, 1)]
+
+
+def command(*argv, **more):
+    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **more)
+
+
+class Scene:
+    """The place of one run, as it was before it, and as an undisturbed run leaves it."""
+
+    def __init__(self, program, run, place):
+        self.program, self.run, self.place = program, run, place
+        self.env = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1:leak_check_at_exit=0",
+                    "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1", "LSAN_OPTIONS": "exitcode=99"}
+        os.makedirs(place / "now" / "state")
+        (place / "now" / "run").mkdir()
+        make_inputs(place / "now" / "work")
+        self.rules = b""
+        for line in run.prepare:
+            r = command(program, *line.split(), cwd=place / "now" / "work", env=self.env)
+            if r.returncode:
+                raise Broken(f"{line}: {r.stderr.decode()}")
+        if run.kernel:
+            self.rules = command("nft", "list", "ruleset").stdout
+        shutil.copytree(place / "now", place / "pristine")
+        self.server = Server(program, run, place / "now", self.env)
+        self.before = self.look()
+        self.base = self.server.run(flags="t")
+        self.judge = Judge(run, self.before, self.base, self.look())
+        self.reset()
+        again, after = self.server.run(flags="l"), self.look()
+        self.reset()
+        if self.base.status not in (0, 1, 2) or again.out != self.base.out or again.err != self.base.err or after != self.judge.done:
+            raise Broken(f"not the same twice: status {self.base.status}, {difference(after, self.judge.done)}: {self.base.err.decode()}")
+
+    def look(self):
+        seen = tree(self.place / "now" / "work")
+        if self.run.kernel:
+            seen["the kernel"] = command("nft", "list", "ruleset").stdout
+        return seen
+
+    def reset(self):
+        if self.run.kernel:
+            if command("nft", "list", "ruleset").stdout != self.rules:
+                command("nft", "-f", "-", input=b"flush ruleset\n" + self.rules)
+        elif tree(self.place / "now" / "work") == self.before:
+            return
+        for name in ("work", "state", "run"):
+            shutil.rmtree(self.place / "now" / name)
+            shutil.copytree(self.place / "pristine" / name, self.place / "now" / name, symlinks=True)
+
+    def inject(self, fault):
+        """What is wrong with the run that meets this fault; "" if nothing."""
+        # Memory is lost, if at all, where an allocation fails: there the leak checker looks.
+        flags = "l" if fault.kind == ALLOC and fault.last == fault.first else ""
+        got = self.server.run(fault.kind, fault.first, fault.last, fault.step, fault.action, flags)
+        after = self.look()
+        if fault.kind == CALL and got.call != fault.call:
+            fault = Fault(CALL, fault.first, fault.last, fault.step, fault.word.rstrip("+"), got.call)  # the heap moved
+        problem = self.killed(got, after) if fault.word == "KILL" else self.judge.problem(fault, got, after)
+        if after != self.before:
+            self.reset()
+        return f"{fault}: {problem}" if problem else ""
+
+    def killed(self, got, after):
+        """Each file is the old or the new one; what is left beside them does not hinder the next run."""
+        for path in {*after, *self.before}:
+            whole = (self.before.get(path), self.judge.done.get(path))
+            if after.get(path) not in whole and not any(map(is_temporary, pathlib.PurePath(path).parts)):
+                return f"status {got.status}: {path} is neither old nor new"
+        again, then = self.server.run(), self.look()
+        lost = [p for p in self.judge.done if then.get(p) != self.judge.done[p]]
+        return f"the next run: status {again.status}, {lost}" if again.status != self.base.status or lost else ""
+
+    def close(self):
+        self.server.close()
+
+
+class Part:
+    """One run, one kind of fault: what was tried and what went wrong."""
+
+    def __init__(self, run, row, kind):
+        self.run, self.row, self.kind = run, row, kind
+        self.allocs = self.calls = self.tried = 0
+        self.problems = []
+
+    @property
+    def name(self):
+        return f"T{self.row}_{self.kind}_{self.run.name}"
+
+
+PARTS = ((40, "memory", allocation_faults), (39, "calls", call_faults), (39, "killed", kill_faults))
+
+
+def try_run(program, run, tmp, choose):
+    """All parts of a run; `choose` says which of the faults are tried."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix=run.name + "-", dir=tmp))
+    parts = [Part(run, row, kind) for row, kind, _ in PARTS if kind != "killed" or run.kills]
+    scene = None
+    try:
+        scene = Scene(program, run, place)
+        for part in parts:
+            part.allocs, part.calls = scene.base.allocs, scene.base.calls
+            faults = next(f for _, kind, f in PARTS if kind == part.kind)
+            for fault in choose(run, list(faults(scene.base))):
+                part.tried += 1
+                problem = scene.inject(fault)
+                if problem:
+                    part.problems.append(problem)
+    except Broken as e:
+        parts[0].problems.append(str(e))
+    finally:
+        if scene:
+            scene.close()
+        shutil.rmtree(place)
+    return parts
+
+
+# All places of these are tried also as a test: a backend each, both ways to write files, both that
+# only answer. Of the others every STRIDE-th, from a start that depends on the seed; of those that
+# load rules none: tests/apply has faults of its own.
+WHOLE = ("k8s", "calico", "nft", "iptables", "iptables-replace", "nft-file", "fmt-write", "list-text", "query-no")
+STRIDE = 23
+
+
+def sample(seed, short):
+    """Which faults of a run a test tries."""
+    def choose(run, faults):
+        stride = 1 if run.name in WHOLE and not short else STRIDE
+        stride *= 5 if short else 1
+        return faults[random.Random(f"{seed} {run.name}").randrange(stride)::stride]
+    return choose
+
+
+def everything(_, faults):
+    return faults
+
+
+# A network namespace in which the rules are loaded, and that ends with everything in it; loaders
+# lock files in /run.
+NAMESPACE = """mount -t tmpfs tmpfs /run && ip link set lo up && ip address add 10.9.0.1/32 dev lo &&
+ip address add fd00:9::1/128 dev lo && nft list ruleset >/dev/null && exec "$@" """
+
+
+def enter_namespace():
+    """Starts this script again in a namespace, if there are any to be had."""
+    kinds = "-nmpf" if os.geteuid() == 0 else "-Urnmpf"
+    wrap = ["unshare", kinds, "--mount-proc", "--kill-child", "sh", "-c", NAMESPACE, "sh"]
+    if "NPC_FAULTS_INSIDE" in os.environ or command(*wrap, "true").returncode != 0:
+        return
+    os.environ["NPC_FAULTS_INSIDE"] = "1"
+    os.execvp(wrap[0], [*wrap, sys.executable, *sys.argv])
+
+
+def print_table(results):
+    """What was tried, a line for each run."""
+    print(f"{'run':<20}{'allocations':>12}{'system calls':>14}{'injections':>12}{'failures':>10}{'seconds':>9}")
+    total = [0] * 4
+    for run, parts, seconds in results:
+        row = [parts[0].allocs, parts[0].calls, sum(p.tried for p in parts), sum(len(p.problems) for p in parts)]
+        total = [a + b for a, b in zip(total, row)]
+        print(f"{run.name:<20}{row[0]:>12}{row[1]:>14}{row[2]:>12}{row[3]:>10}{seconds:>9.1f}")
+    print(f"{len(results):>2} runs{'':<13}{total[0]:>12}{total[1]:>14}{total[2]:>12}{total[3]:>10}")
+
+
+def report(part):
+    """A line as docs/testing.md says, and below it what went wrong, as soon as it is known."""
+    print(f"FAIL {part.name}: {len(part.problems)} of {part.tried}" if part.problems else f"ok {part.name}")
+    for problem in part.problems[:20]:
+        print("# " + problem.replace("\n", "\n#   "))
+    sys.stdout.flush()
+
+
+def timed(program, run, tmp, choose):
+    began = time.monotonic()
+    parts = try_run(program, run, tmp, choose)
+    for part in parts:
+        report(part)
+    return run, parts, time.monotonic() - began
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every place of every run, and a table")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seed", default=os.environ.get("TEST_SEED", "1"))
+    parser.add_argument("names", nargs="*", metavar="RUN")
+    args = parser.parse_args()
+    if args.all or args.names:
+        enter_namespace()
+    build = os.environ.get("NPC_BUILD") or os.path.dirname(os.environ.get("NPC", str(HERE.parents[1] / "build" / "npc")))
+    program = os.path.join(os.path.abspath(build), "tests", "npc_faults")
+    choose = everything if args.all else sample(args.seed, os.environ.get("TEST_EFFORT") == "short")
+    inside = "NPC_FAULTS_INSIDE" in os.environ
+    runs = [r for r in RUNS if not r.kernel or (inside and (args.all or args.names))]
+    runs = [r for r in runs if any(n in r.name for n in args.names or [""])]
+    if args.all and not inside:
+        print("SKIP T39_calls_apply: no namespaces here")
+    with tempfile.TemporaryDirectory(prefix="npc-faults-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as tmp:
+        # Those that load rules have one kernel, and take turns.
+        chains = [[r] for r in runs if not r.kernel] + [[r for r in runs if r.kernel]]
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            results = sum(pool.map(lambda chain: [timed(program, r, tmp, choose) for r in chain], chains), [])
+    if args.all:
+        print_table(results)
+    return any(part.problems for _, parts, _ in results for part in parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,7 +4,6 @@
  */
 #include "ir/bind_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct id_list ids_copy(struct arena *a, const uint32_t *v, size_t n)
@@ -193,9 +192,7 @@ bool bind_endpoints(struct binding *b, enum family f)
     }
     struct endpoint *v = b->endpoints[f].v;
     size_t n = b->endpoints[f].n, kept = 0;
-    if (n > 1) {
-        qsort(v, n, sizeof *v, compare_endpoints);
-    }
+    array_sort(v, n, sizeof *v, compare_endpoints);
     bool ok = true;
     for (size_t i = 0; i < n; i++) {
         bool repeated = i > 0 && ip_cmp(v[i - 1].ip, v[i].ip) == 0;
@@ -260,9 +257,7 @@ static void pair_addresses(const struct binding *b, enum family f, struct bound 
             }
         }
     }
-    if (pairs.n > 1) {
-        qsort(pairs.v, pairs.n, sizeof *pairs.v, compare_pairs);
-    }
+    array_sort(pairs.v, pairs.n, sizeof *pairs.v, compare_pairs);
     for (size_t i = 0; i < pairs.n; i++) {
         if (i == 0 || compare_pairs(&pairs.v[i - 1], &pairs.v[i]) != 0) {
             pairs.v[out->nself[f]++] = pairs.v[i];

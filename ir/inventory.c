@@ -1,7 +1,6 @@
 /* What runs: kept in order, each object once. Knows nothing of how objects were written. */
 #include "ir/program.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void inventory_init(struct inventory *inv, struct arena *a)
@@ -218,9 +217,7 @@ static size_t unite(struct ctx *c, const struct object_kind *kind, struct slot *
                     bool *ok)
 {
     size_t kept = 0;
-    if (n > 1) {
-        qsort(slots, n, sizeof *slots, slot_cmp);
-    }
+    array_sort(slots, n, sizeof *slots, slot_cmp);
     for (size_t i = 0; i < n; i++) {
         struct slot *last = kept > 0 ? &slots[kept - 1] : NULL;
         if (last == NULL || kind->order(last->object, slots[i].object) != 0) {

@@ -1,8 +1,6 @@
 /* Labels, the selectors that match them, and the small words of the policy IR. */
 #include "ir/policy.h"
 
-#include <stdlib.h>
-
 const struct label *labels_find(const struct labels *l, struct str key)
 {
     for (size_t i = 0; i < l->n; i++) {
@@ -32,9 +30,7 @@ bool labels_equal(const struct labels *a, const struct labels *b)
 
 void labels_sort(struct labels *l)
 {
-    if (l->n > 1) {
-        qsort(l->v, l->n, sizeof *l->v, label_cmp);
-    }
+    array_sort(l->v, l->n, sizeof *l->v, label_cmp);
 }
 
 static bool has_value(const struct sel_req *req, struct str value)

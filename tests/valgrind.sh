@@ -28,6 +28,10 @@ clean json 0 compile -t json "$SRC/examples/shop"
 clean nft 0 compile -t nft --node node-1 "$SRC/examples/shop"
 clean host 0 compile -t nft --host shop/db-1 "$SRC/examples/shop"
 clean iptables 0 compile -t iptables -o ipt "$SRC/examples/shop"
+clean calico 0 compile -t calico "$SRC/examples/shop"
+clean list 0 list "$SRC/examples/shop"
+clean html 0 list -o html "$SRC/examples/shop"
+clean diff 0 diff "$SRC/examples/shop" "$SRC/examples/shop"
 clean fmt 0 fmt "$SRC/examples/shop/shop.npc"
 echo 'policy p for pods a=b { allow from anywhere on 80 }' >bad.npc
 clean error 2 compile bad.npc

@@ -37,6 +37,9 @@ static const struct layout layouts[] = {
     {"one chain for all, ranges by set",
      {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
      "daddr . meta priority . tcp dport @i_tcp_ranges"},
+    {"by class where addresses are more than one",
+     {32, 1024, 4, 24, 4, 8, 10000, 64, MANY, 1, 8, MANY, MANY},
+     " saddr map @i_pod goto "},
 };
 
 /* ---- verdicts ---- */

@@ -337,7 +337,7 @@ MUTATORS = [mutate_operator, mutate_constant, mutate_name, mutate_negation, muta
 # ---- building ----
 
 # Swapped arguments and changed constants often break types: that is the compiler's find, not a test's.
-CFLAGS = "-O1 -g0 -w -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=int-to-pointer-cast"
+CFLAGS = "-O1 -g0 -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=int-to-pointer-cast"
 OBJECT = re.compile(r"CMakeFiles/npc_(base|ir|frontend|grammar|backends|analysis|lib|apply|program)\.dir/")
 MEMORY = 2 << 30     # bytes that a killer may have: an endless loop that allocates ends there
 MUTANT, WHOLE = "libmutant.so", "libnpc_all.so"

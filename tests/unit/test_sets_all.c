@@ -7,6 +7,8 @@
 #include "ir/ports.h"
 #include "unit.h"
 
+#include <string.h>
+
 enum { BLOCKS = 8, SETS = 1 << BLOCKS };
 
 /* Blocks of 2^size addresses; the first begins at block `base`. */
@@ -136,6 +138,27 @@ static void addresses(void)
     }
 }
 
+/* Every length of a prefix of ones and zeros in turn: what is left of the bits. */
+static void prefixes(void)
+{
+    for (unsigned f = 0; f < FAMILIES; f++) {
+        uint8_t most = f == FAM_IP4 ? 32 : 128;
+        struct ip bits = f == FAM_IP4 ? (struct ip){0, 0xaaaaaaaa}
+                                      : (struct ip){0xaaaaaaaaaaaaaaaa, 0xaaaaaaaaaaaaaaaa};
+        for (unsigned len = 0; len <= most; len++) {
+            unsigned char want[16] = {0}, got[16] = {0};
+            ip_bytes((enum family)f, bits, want);
+            for (unsigned bit = len; bit < most; bit++) {
+                want[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+            }
+            struct cidr c = cidr_shorten((struct cidr){(enum family)f, bits, most}, (uint8_t)len);
+            ip_bytes((enum family)f, c.first, got);
+            CU_ASSERT_EQUAL(memcmp(want, got, sizeof want), 0);
+            CU_ASSERT(c.len == len && c.family == (enum family)f);
+        }
+    }
+}
+
 /* ---- ports ---- */
 
 /* Bits 0 to 4: tcp/0, 1, 32768, 65534, 65535; 5: udp/0; 6: icmp6/65535; 7: other protocols. */
@@ -186,4 +209,4 @@ static void ports(void)
     arena_free(&a);
 }
 
-UNIT_MAIN("sets_all", TEST(addresses), TEST(ports))
+UNIT_MAIN("sets_all", TEST(addresses), TEST(prefixes), TEST(ports))

@@ -1,0 +1,51 @@
+/*
+ * What is open to and from a target that nothing is allowed for, for every type and code of ICMP
+ * and ICMPv6: docs/semantics.md, sentence 9 and "What a host keeps open".
+ */
+#include "analysis/verdict.h"
+#include "unit.h"
+
+static bool is_among(unsigned type, const unsigned *types, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (types[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool should_be_kept(enum family f, unsigned type, unsigned code, bool host)
+{
+    static const unsigned node[] = {2, 135, 136}, machine[] = {130, 131, 132, 133, 134, 143};
+    if (f == FAM_IP4) {
+        return type == 3 && code == 4;
+    }
+    return is_among(type, node, 3) || (host && is_among(type, machine, 6));
+}
+
+static void every_type(void)
+{
+    static struct ip at[] = {{0, 1}};
+    struct target_class closed = {.id = 1, .addrs = {at, 1}};
+    struct bound_side side = {.targets = &closed, .ntargets = 1};
+    struct workload machine = {.kind = WL_WORKLOAD};
+    struct bound b = {.side = {{side, side}, {side, side}}};
+    for (unsigned i = 0; i < 2 * 2 * 2 * 65536; i++) {
+        const bool host = i & 1;
+        const enum direction d = (enum direction)(i >> 1 & 1);
+        const enum family f = (enum family)(i >> 2 & 1);
+        const unsigned key = i >> 3;
+        const struct ip other = {0, 9};
+        const struct bound_packet p = {.family = f,
+                                       .source = d == DIR_EGRESS ? at[0] : other,
+                                       .destination = d == DIR_EGRESS ? other : at[0],
+                                       .proto = f == FAM_IP4 ? PROTO_ICMP : PROTO_ICMP6,
+                                       .key = (uint16_t)key};
+        b.host = host ? &machine : NULL;
+        const bool kept = should_be_kept(f, key >> 8, key & 255, host);
+        CU_ASSERT_EQUAL(bound_verdict(&b, d, NULL, 0, &p).answer, kept ? BOUND_KEPT : BOUND_DENIED);
+    }
+}
+
+UNIT_MAIN("verdict_kept", TEST(every_type))

@@ -56,9 +56,7 @@ bool ipt_self(struct ipt_table *t, const struct bound *b, struct addr_list addrs
             continue;
         }
         const struct self_pairs *pairs = pairs_of(a, b, t->family, addrs.v[i]);
-        if (pairs->n > 0) {
-            vec_push(a, &entries, (struct tree_entry){ipt_host(t->family, addrs.v[i]), pairs});
-        }
+        vec_push(a, &entries, (struct tree_entry){ipt_host(t->family, addrs.v[i]), pairs});
     }
     const struct ipt_walk walk = {
         .table = t,
@@ -70,11 +68,6 @@ bool ipt_self(struct ipt_table *t, const struct bound *b, struct addr_list addrs
     };
     struct buf *body = buf_new(a);
     buf_puts(body, deny->keeps);
-    if (entries.n == 0) {
-        buf_puts(body, walk.rest);
-        ipt_chain_add(t, walk.root, body);
-        return true;
-    }
     const struct tree tree = tree_build(a, entries.v, entries.n, deny->shape);
     return ipt_walk_tree(&walk, &tree, body);
 }

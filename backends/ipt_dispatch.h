@@ -39,8 +39,8 @@ struct ipt_deny {
     const struct tree_shape *shape;
 };
 
-/* Adds it: `keeps`, then a tree over `addrs` (local, rising, at least one) for what they send to their own
- * pod's addresses, then `end`. */
+/* Adds it: `keeps`, then a tree over `addrs` (local, rising, at least one) for what they send to
+ * their own pod's addresses, then `end`. */
 bool ipt_self(struct ipt_table *t, const struct bound *b, struct addr_list addrs,
               const struct ipt_deny *deny);
 

@@ -67,7 +67,7 @@ run()
     if [ "$dictionary" != - ]; then
         options+=("-dict=$tests/$dictionary.dict")
     fi
-    "$build/tests/fuzz_$target" "-max_len=$(field "$target" 2)" -timeout=20 -rss_limit_mb=2048 \
+    "$build/tests/fuzz_$target" "-max_len=$(field "$target" 2)" -timeout=60 -rss_limit_mb=2048 \
         -close_fd_mask=1 "-artifact_prefix=$work/crash-$target-" "${options[@]}" "$@" >"$log" 2>&1
 }
 

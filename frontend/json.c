@@ -8,6 +8,7 @@
 #include "frontend/clean.h"
 #include "frontend/event.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -35,11 +36,17 @@ struct cursor { /* a place in the chunk */
     uint32_t line, col;
 };
 
+struct block { /* before what yajl gets: its memory is found again wherever it fails */
+    struct block *next, **held; /* by the block before it, or by the reader */
+    max_align_t data[];
+};
+
 struct json_reader {
     struct event_reader base;
     struct clean bytes;
     struct arena *arena;
     yajl_handle yajl;
+    struct block *blocks; /* all that yajl has */
     unsigned char *chunk;
     size_t nchunk;
     uint64_t consumed;  /* bytes of all chunks before this one */
@@ -429,36 +436,70 @@ static bool json_read(struct event_reader *base, struct event *ev)
 
 /* ---- memory ---- */
 
-/* yajl does not look whether it got memory. */
-static void *yajl_take(void *arg, size_t n)
+static struct block *block_of(void *data)
 {
-    struct json_reader *r = arg;
-    void *p = malloc(n);
-    if (p == NULL) {
-        arena_fail(r->arena);
-    }
-    return p;
+    return (struct block *)((char *)data - offsetof(struct block, data));
 }
 
+static void block_hook(struct json_reader *r, struct block *b)
+{
+    b->next = r->blocks;
+    b->held = &r->blocks;
+    if (b->next != NULL) {
+        b->next->held = &b->next;
+    }
+    r->blocks = b;
+}
+
+static void block_unhook(struct block *b)
+{
+    *b->held = b->next;
+    if (b->next != NULL) {
+        b->next->held = b->held;
+    }
+}
+
+/* Memory for yajl, which does not look whether it got it. */
 static void *yajl_retake(void *arg, void *old, size_t n)
 {
     struct json_reader *r = arg;
-    void *p = realloc(old, n);
-    if (p == NULL) {
+    struct block *b = old != NULL ? block_of(old) : NULL;
+    if (b != NULL) {
+        block_unhook(b);
+    }
+    struct block *moved = n <= SIZE_MAX - sizeof *b ? realloc(b, sizeof *b + n) : NULL;
+    if (moved == NULL) {
+        free(b);
         arena_fail(r->arena);
     }
-    return p;
+    block_hook(r, moved);
+    return moved->data;
+}
+
+static void *yajl_take(void *arg, size_t n)
+{
+    return yajl_retake(arg, NULL, n);
 }
 
 static void yajl_give(void *arg, void *p)
 {
     (void)arg;
-    free(p);
+    if (p != NULL) {
+        struct block *b = block_of(p);
+        block_unhook(b);
+        free(b);
+    }
 }
 
-static void release(void *handle)
+/* As yajl_free() does, and also where yajl_alloc() did not come to its end. */
+static void release(void *reader)
 {
-    yajl_free(handle);
+    struct json_reader *r = reader;
+    while (r->blocks != NULL) {
+        struct block *b = r->blocks;
+        block_unhook(b);
+        free(b);
+    }
 }
 
 struct event_reader *json_reader_open(struct ctx *c, struct arena *a, uint32_t file,
@@ -474,8 +515,8 @@ struct event_reader *json_reader_open(struct ctx *c, struct arena *a, uint32_t f
     clean_init(&r->bytes, c, file, K8S_JSON, in);
     yajl_alloc_funcs memory = {
         .malloc = yajl_take, .realloc = yajl_retake, .free = yajl_give, .ctx = r};
+    arena_defer(a, release, r);
     r->yajl = yajl_alloc(&callbacks, &memory, r);
-    arena_defer(a, release, r->yajl);
     yajl_config(r->yajl, yajl_allow_multiple_values, 1);
     yajl_config(r->yajl, yajl_dont_validate_strings, 1); /* struct clean has done that */
     return &r->base;

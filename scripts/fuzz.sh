@@ -179,7 +179,7 @@ minimize_one()
     mapfile -t known < <(folders "$target")
     rm -rf "$small"
     mkdir -p "$small" "$corpus/$target"
-    LLVM_PROFILE_FILE=/dev/null "$program" -merge=1 -use_counters=0 -timeout=20 -max_len=65536 -close_fd_mask=3 \
+    LLVM_PROFILE_FILE=/dev/null "$program" -merge=1 -use_counters=0 -timeout=60 -max_len=65536 -close_fd_mask=3 \
         "$small" "${known[@]}" >"$work/$target.merge.log" 2>&1
     rm -f "${corpus:?}/$target"/*
     LLVM_PROFILE_FILE=/dev/null python3 - "$program" "$small" "$corpus/$target" <<'END'
@@ -233,6 +233,7 @@ fi
 mkdir -p "$work"
 
 if [ "$mode" = coverage ] || [ "$mode" = minimize ]; then
+    install_packages "${build_packages[@]}" "${test_packages[@]}" llvm-14
     build_targets "$build-coverage" fuzzer-no-link \
         '-DCMAKE_C_FLAGS=-fprofile-instr-generate -fcoverage-mapping -U_FORTIFY_SOURCE'
 else

@@ -50,8 +50,9 @@ void fuzz_diagnostics(struct npc *n, bool demanded);
 
 /*
  * Each reader stops the fuzzer if the text is not in the closed grammar of what npc may write. The
- * shape is the text without what input may choose: free text is `S`, a made-up name `N`, so that
- * two programs that differ in a name only must have equal shapes. It is malloc'd.
+ * shape is the text as its reader takes it: comments of kernel rules are `S`, names made of a hash
+ * are `N`, strings of the others are decoded. Two programs that differ in a name only have shapes
+ * that differ in it only. It is malloc'd.
  */
 char *fuzz_read_nft(const char *text, size_t size);
 char *fuzz_read_iptables(const char *text, size_t size); /* rules.v4, rules.v6, ipsets */

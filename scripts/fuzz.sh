@@ -71,11 +71,25 @@ run()
         -close_fd_mask=1 "-artifact_prefix=$work/crash-$target-" "${options[@]}" "$@" >"$log" 2>&1
 }
 
+# unpack TARGET: its corpus as files, which is one in the tree: an input on each line, in base64.
+unpack()
+{
+    mkdir -p "$work/corpus/$1"
+    python3 - "$corpus/$1.base64" "$work/corpus/$1" <<'END'
+import base64
+import sys
+from pathlib import Path
+
+for number, line in enumerate(open(sys.argv[1], encoding="ascii")):
+    (Path(sys.argv[2]) / str(number)).write_bytes(base64.b64decode(line))
+END
+}
+
 # folders TARGET: those that exist of its corpus, its regressions and what earlier runs found.
 folders()
 {
     local folder
-    for folder in "$work/found/$1" "$corpus/$1" "$regressions/$1"; do
+    for folder in "$work/found/$1" "$work/corpus/$1" "$regressions/$1"; do
         if [ -d "$folder" ]; then
             echo "$folder"
         fi
@@ -179,12 +193,11 @@ minimize_one()
     local -a known
     mapfile -t known < <(folders "$target")
     rm -rf "$small"
-    mkdir -p "$small" "$corpus/$target"
+    mkdir -p "$small" "$corpus"
     LLVM_PROFILE_FILE=/dev/null "$program" -merge=1 -use_counters=0 -timeout=60 -max_len=65536 -close_fd_mask=3 \
         "$small" "${known[@]}" >"$work/$target.merge.log" 2>&1
-    rm -f "${corpus:?}/$target"/*
-    LLVM_PROFILE_FILE=/dev/null python3 - "$program" "$small" "$corpus/$target" <<'END'
-import shutil
+    LLVM_PROFILE_FILE=/dev/null python3 - "$program" "$small" "$corpus/$target.base64" <<'END'
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -204,18 +217,19 @@ def branches(path):
 
 inputs = {path: (branches(path), path.stat().st_size) for path in sorted(small.iterdir())}
 every = set().union(*(b for b, _ in inputs.values()))
-reached, kept, size = set(), 0, 0
-while inputs and kept < FILES:
+reached, kept, size = set(), [], 0
+while inputs and len(kept) < FILES:
     path = max(inputs, key=lambda p: (len(inputs[p][0] - reached) / (inputs[p][1] + 64), p.name))
     new, n = inputs.pop(path)
     if not new - reached:
         break
     if size + n <= BYTES:
         reached |= new
-        kept, size = kept + 1, size + n
-        shutil.copy(path, corpus / path.name[:16])
+        kept.append(base64.b64encode(path.read_bytes()).decode())
+        size += n
+corpus.write_text("".join(line + "\n" for line in sorted(kept, key=lambda k: (len(k), k))))
 print(f"ok minimize_{program.rsplit('_', 1)[1]}")
-print(f"  {kept} files, {size} bytes, {len(reached)} of {len(every)} branches")
+print(f"  {len(kept)} inputs, {size} bytes, {len(reached)} of {len(every)} branches")
 END
 }
 
@@ -231,7 +245,10 @@ chosen=("$@")
 if [ ${#chosen[@]} -eq 0 ]; then
     mapfile -t chosen < <(names)
 fi
-mkdir -p "$work"
+rm -rf "$work/corpus"
+for target in "${chosen[@]}"; do
+    unpack "$target"
+done
 
 if [ "$mode" = coverage ] || [ "$mode" = minimize ]; then
     install_packages "${build_packages[@]}" "${test_packages[@]}" llvm-14

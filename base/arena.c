@@ -10,8 +10,11 @@
 #include <string.h>
 
 /* A chunk is large enough that its header is lost in it, small enough for a run on one tiny file.
- */
-#define CHUNK_SIZE ((size_t)64 * 1024)
+ * Where each piece is to be an allocation of its own (tests/faults) it is told to be tiny. */
+#ifndef ARENA_CHUNK_SIZE
+#define ARENA_CHUNK_SIZE 65536
+#endif
+#define CHUNK_SIZE ((size_t)ARENA_CHUNK_SIZE)
 /* A request above this gets a chunk of its own, so that the rest of the current one is not lost. */
 #define LARGE_SIZE (CHUNK_SIZE / 4)
 #define ALIGNMENT  (alignof(max_align_t))
@@ -44,7 +47,12 @@ void arena_init_scratch(struct arena *child, struct arena *parent)
     arena_defer(parent, release_child, child);
 }
 
-void arena_free(struct arena *a)
+static char *chunk_payload(struct arena_chunk *chunk)
+{
+    return (char *)chunk + sizeof *chunk;
+}
+
+static void release_all(struct arena *a)
 {
     /* A release may itself defer or allocate: take the newest record until there is none. */
     while (a->defers) {
@@ -52,13 +60,39 @@ void arena_free(struct arena *a)
         a->defers = d->older;
         d->release(d->resource);
     }
-    while (a->chunks) {
-        struct arena_chunk *older = a->chunks->older;
-        free(a->chunks);
-        a->chunks = older;
+}
+
+static void free_chunks(struct arena_chunk *chunk)
+{
+    while (chunk) {
+        struct arena_chunk *older = chunk->older;
+        free(chunk);
+        chunk = older;
     }
+}
+
+void arena_free(struct arena *a)
+{
+    release_all(a);
+    free_chunks(a->chunks);
+    a->chunks = NULL;
     a->next = a->end = NULL;
     a->total = 0;
+}
+
+void arena_reset(struct arena *a)
+{
+    release_all(a);
+    if (!a->next) { /* no chunk but those for large requests */
+        arena_free(a);
+        return;
+    }
+    struct arena_chunk *kept = a->chunks;
+    free_chunks(kept->older);
+    kept->older = NULL;
+    memset(chunk_payload(kept), 0, (size_t)(a->next - chunk_payload(kept)));
+    a->next = chunk_payload(kept);
+    a->total = CHUNK_SIZE;
 }
 
 _Noreturn void arena_fail(struct arena *a)
@@ -85,11 +119,6 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
         a->tick(a->tick_arg);
     }
     return chunk;
-}
-
-static char *chunk_payload(struct arena_chunk *chunk)
-{
-    return (char *)chunk + sizeof *chunk;
 }
 
 void *arena_alloc(struct arena *a, size_t size)

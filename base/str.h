@@ -28,7 +28,7 @@ struct str str_of(const char *cstr);
 struct str str_dup(struct arena *a, struct str s);
 static inline bool str_eq(struct str a, struct str b)
 {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+    return a.n == b.n && (a.n == 0 || (*a.p == *b.p && memcmp(a.p, b.p, a.n) == 0));
 }
 bool str_is(struct str a, const char *cstr);
 /* Order by unsigned bytes, then length: a total order, the same everywhere. */

@@ -177,8 +177,9 @@ static void hold_back(struct clean *s, const unsigned char *from, size_t n)
  * only the next bytes can decide is held back. */
 static long check(struct clean *s, const unsigned char *buf, size_t n, bool at_end)
 {
-    size_t i;
-    for (i = count_harmless(buf, n); i < n; i += count_harmless(buf + i, n - i)) {
+    size_t i = count_harmless(buf, n);
+    s->ascii = i == n;
+    for (; i < n; i += count_harmless(buf + i, n - i)) {
         uint32_t c;
         size_t len = utf8_decode((struct str){(const char *)buf + i, n - i}, &c);
         if (len == 0) {

@@ -17,6 +17,7 @@ struct clean {
     uint32_t line, col;    /* of the first byte that was not handed out yet */
     unsigned char held[4]; /* the beginning of a character whose rest is not read yet */
     size_t nheld;
+    bool ascii;  /* the bytes handed out last are: each is a column, but for line ends */
     bool begun;  /* the first character has been seen */
     bool failed; /* and reported */
 };

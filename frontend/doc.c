@@ -57,43 +57,16 @@ void doc_init(struct doc *d, struct ctx *c, struct event_reader *reader, struct 
 void doc_begin(struct doc *d)
 {
     strmap_init(&d->anchors, d->names);
-    d->parsed_all = d->expanded = 0;
+    d->before = d->reader->values;
+    d->expanded = 0;
 }
 
-void doc_begin_object(struct doc *d, const struct event *ev)
-{
-    d->parsed = 0;
-    d->start = ev->begin;
-}
+/* ---- events ---- */
 
-/* ---- limits ---- */
-
-static bool check_limits(struct doc *d, struct event *ev)
-{
-    const struct limits *most = &d->ctx->limits;
-    if (ev->kind != EVENT_MAP_END && ev->kind != EVENT_SEQ_END) {
-        d->parsed++;
-        d->parsed_all++;
-    }
-    if (d->parsed > most->object_nodes) {
-        event_locate(d->reader, ev);
-        diag_error(&d->ctx->diags, NPC003, ev->at, "one object has more than %zu values",
-                   most->object_nodes);
-        return false;
-    }
-    if (ev->end - d->start > most->object_bytes) {
-        event_locate(d->reader, ev);
-        diag_error(&d->ctx->diags, NPC003, ev->at, "one object is longer than %zu bytes",
-                   most->object_bytes);
-        return false;
-    }
-    return true;
-}
-
-/* The same without a place, until event_locate() gives one to what is kept. */
+/* As doc_next(), without a place until event_locate() gives one to what is kept. */
 static bool pass_next(struct doc *d, struct event *ev)
 {
-    return event_pass(d->reader, ev) && check_limits(d, ev);
+    return event_pass(d->reader, ev) && event_check(d->reader, ev);
 }
 
 bool doc_next(struct doc *d, struct event *ev)
@@ -214,7 +187,7 @@ static bool check_expansion(struct doc *d, struct span at, bool is_cheap)
     if (!is_cheap) {
         struct diag *rec =
             diag_error(&d->ctx->diags, NPC003, at, "aliases turn %zu values into %zu",
-                       d->parsed_all, d->expanded);
+                       d->reader->values - d->before, d->expanded);
         diag_hint(&d->ctx->diags, rec, "at most %d times as many are allowed, and at most %d",
                   ALIAS_FACTOR, ALIAS_NODES);
     }
@@ -226,35 +199,34 @@ static bool check_expansion(struct doc *d, struct span at, bool is_cheap)
 bool doc_skip(struct doc *d, const struct event *first)
 {
     struct event ev = *first;
-    size_t depth = 0;
-    if (!check_limits(d, &ev)) {
+    struct event_reader *r = d->reader;
+    const bool is_open = ev.kind == EVENT_MAP_START || ev.kind == EVENT_SEQ_START;
+    const size_t inside = r->depth;
+    if (!event_check(r, &ev)) {
         return false;
     }
-    for (;;) {
-        if (ev.kind == EVENT_MAP_START || ev.kind == EVENT_SEQ_START) {
-            depth++;
-        } else if (ev.kind == EVENT_MAP_END || ev.kind == EVENT_SEQ_END) {
-            depth--;
-        }
-        if (depth == 0) {
-            return true;
-        }
+    while (is_open && r->depth >= inside) {
+        event_hurry(r, inside);
         if (!pass_next(d, &ev)) {
             return false;
         }
     }
+    return true;
 }
 
-/* What the filter of a map says about a key: keep with *below, or not. */
-static bool is_kept(const struct filter *f, struct str key, const struct filter **below)
+/* What the filter of a map says about its next key: keep with *below, or not. */
+static bool is_kept(const struct filter *f, const struct node *map, struct str key,
+                    const struct filter **below)
 {
     *below = NULL;
     if (f == NULL) {
         return true;
     }
     for (size_t i = 0; i < f->n; i++) {
-        if (str_eq(f->items[i].key, key)) {
-            *below = f->items[i].below;
+        const struct filter_item *item = &f->items[i];
+        if (str_eq(item->key, key)) {
+            const struct filter *narrow = item->narrow != NULL ? item->narrow(map) : NULL;
+            *below = narrow != NULL ? narrow : item->below;
             return true;
         }
     }
@@ -289,7 +261,7 @@ static bool take_key(struct doc *d, struct doc_frame *top, struct event *ev)
     if (!check_key_event(d, ev)) {
         return false;
     }
-    if (!is_kept(top->filter, ev->text, &top->below)) {
+    if (!is_kept(top->filter, top->node, ev->text, &top->below)) {
         return leave_out(d, top, ev);
     }
     top->key = make_key(d, ev);
@@ -351,7 +323,7 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
 {
     struct event ev = *first;
     d->nopen = 0;
-    if (!check_limits(d, &ev)) {
+    if (!event_check(d->reader, &ev)) {
         return NULL;
     }
     for (;;) {
@@ -360,7 +332,7 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
             return NULL;
         }
         if (done != NULL && d->nopen == 0) {
-            bool is_cheap = d->expanded <= ALIAS_FACTOR * d->parsed_all;
+            bool is_cheap = d->expanded <= ALIAS_FACTOR * (d->reader->values - d->before);
             return check_expansion(d, done->at, is_cheap) ? done : NULL;
         }
         if (done != NULL) {
@@ -375,10 +347,10 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
 }
 
 struct node *doc_read_field(struct doc *d, const struct event *first, const struct filter *filter,
-                            const struct node_key *key)
+                            const struct node *map, const struct node_key *key)
 {
     const struct filter *below;
-    if (is_kept(d->allow_aliases ? NULL : filter, key->text, &below)) {
+    if (is_kept(d->allow_aliases ? NULL : filter, map, key->text, &below)) {
         return doc_read(d, first, below);
     }
     return doc_skip(d, first) ? make_trace(d, first->at) : NULL;

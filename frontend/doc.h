@@ -44,6 +44,8 @@ const struct node *node_find(const struct node *map, struct str key);
 struct filter_item {
     struct str key;
     const struct filter *below; /* for the value; NULL: all of it */
+    /* A narrower one for what stands in the map before the key, or NULL. */
+    const struct filter *(*narrow)(const struct node *map);
 };
 
 struct filter {
@@ -59,9 +61,7 @@ struct doc { /* the building of one document */
     bool allow_aliases;     /* then filters are not used: an anchor may stand anywhere */
     struct strmap anchors;  /* of this document */
     struct arena *names;    /* for the anchors' table */
-    uint64_t start;         /* where the current object begins */
-    size_t parsed;          /* events of the current object */
-    size_t parsed_all;      /* and of the document */
+    size_t before;          /* the reader's values before this document */
     size_t expanded;        /* values of the document, aliases written out */
     struct doc_frame *open; /* the maps and lists that are being built */
     size_t nopen;
@@ -71,16 +71,14 @@ void doc_init(struct doc *d, struct ctx *c, struct event_reader *reader, struct 
               bool allow_aliases);
 /* Forgets the anchors: a new document begins. */
 void doc_begin(struct doc *d);
-/* Starts to count for the limits of one object, which begins at `ev`. */
-void doc_begin_object(struct doc *d, const struct event *ev);
 
-/* Gives the next event and counts it for the limits. */
+/* Gives the next event, if the object is within its limits. */
 bool doc_next(struct doc *d, struct event *ev);
 /* Builds the value that begins with the event `first`. NULL if an error was reported. */
 struct node *doc_read(struct doc *d, const struct event *first, const struct filter *filter);
-/* The same for the value of a key, as the filter of its map has it. */
+/* The same for the value of a key of `map`, as the filter of that has it. */
 struct node *doc_read_field(struct doc *d, const struct event *first, const struct filter *filter,
-                            const struct node_key *key);
+                            const struct node *map, const struct node_key *key);
 /* Passes over the value that begins with `first` and builds nothing. */
 bool doc_skip(struct doc *d, const struct event *first);
 /* An empty map at a place, to be filled by doc_append(). */

@@ -26,16 +26,23 @@ struct event {
     struct str text;   /* EVENT_SCALAR; EVENT_ALIAS: the anchor. Gone with the next event_next() */
     struct str anchor; /* what this node is anchored as, or empty */
     struct span at;
-    uint64_t begin, end; /* offsets in the stream: bytes of JSON, code points of YAML */
+    /* Offsets in the stream, for limits: code points of YAML, bytes of JSON but for indentation
+     * that stands less than 32 KB before. */
+    uint64_t begin, end;
 };
 
 struct event_reader {
     bool (*read)(struct event_reader *r, struct event *ev);
     /* Gives the event read last its place; NULL: read() has. */
     void (*locate)(struct event_reader *r, struct event *ev);
+    /* For event_hurry(); NULL: each event has to be read. */
+    void (*hurry)(struct event_reader *r, size_t depth);
     struct ctx *ctx;
     uint32_t file;
-    size_t depth; /* maps and lists that are open */
+    size_t depth;  /* maps and lists that are open */
+    size_t values; /* events so far, but for the ends of maps and lists */
+    size_t before; /* values before the current object, … */
+    uint64_t from; /* … and the offset where it begins */
 };
 
 /* Gives the next event. False if the input is broken or nests deeper than limits.depth: that has
@@ -45,6 +52,15 @@ bool event_next(struct event_reader *r, struct event *ev);
  * one, which must be before the next is read. */
 bool event_pass(struct event_reader *r, struct event *ev);
 void event_locate(struct event_reader *r, struct event *ev);
+/* Passes over some of the next events (maybe none) which event_pass() and event_check() have
+ * nothing to say about, and leaves at least `depth` maps and lists open. */
+void event_hurry(struct event_reader *r, size_t depth);
+
+/* Starts to count for the limits of one object (limits.object_*), which begins with the event `ev`.
+ */
+void event_begin_object(struct event_reader *r, const struct event *ev);
+/* Whether the object is within its limits up to the event read last; else that is reported. */
+bool event_check(struct event_reader *r, struct event *ev);
 
 /* Readers live in the arena `a`, and release what they hold when it is freed. No token may be
  * longer than limits.object_bytes. */

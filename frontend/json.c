@@ -2,7 +2,8 @@
  * JSON events from yajl, which pushes: a chunk of input becomes a queue of events, and the queue
  * is handed out before the next chunk is read. Several values after each other are several
  * documents. yajl knows offsets only, so lines and columns are counted here, for the events that
- * somebody wants to know them of.
+ * somebody wants to know them of. It looks at each byte by itself, and more than half of a printed
+ * dump is indentation, so that is taken out before.
  * Knows nothing of Kubernetes.
  */
 #include "frontend/clean.h"
@@ -25,15 +26,22 @@ enum escape_state {
 };
 
 struct token { /* an event that was not handed out yet */
-    enum event_kind kind;
+    enum event_kind kind : 8;
     bool plain;
+    bool is_rest;        /* begins in an earlier chunk, at token_begin */
+    uint32_t begin, end; /* in the chunk */
     struct str text;
-    uint64_t begin, end;
+};
+
+struct text_line {
+    uint32_t at;  /* in the chunk, where its text begins */
+    uint32_t col; /* of that: 1 and the indentation */
 };
 
 struct cursor { /* a place in the chunk */
     size_t at;
     uint32_t line, col;
+    size_t passed; /* of the lines that begin in the chunk */
 };
 
 struct block { /* before what yajl gets: its memory is found again wherever it fails */
@@ -46,10 +54,13 @@ struct json_reader {
     struct clean bytes;
     struct arena *arena;
     yajl_handle yajl;
-    struct block *blocks; /* all that yajl has */
-    unsigned char *chunk;
+    struct block *blocks;      /* all that yajl has */
+    unsigned char *bytes_read; /* a chunk of input … */
+    size_t nread;
+    unsigned char *chunk; /* … and the same without indentation, which yajl reads */
     size_t nchunk;
-    uint64_t consumed;  /* bytes of all chunks before this one */
+    VEC(struct text_line) lines; /* that begin in the chunk */
+    uint64_t consumed;           /* bytes of input before this chunk */
     struct arena texts; /* strings of the queue that do not stand in the chunk as they are */
     VEC(struct token) queue;
     size_t next; /* of the queue */
@@ -87,9 +98,24 @@ static size_t find_token(const struct json_reader *r, size_t at, size_t limit)
     return at;
 }
 
+static uint32_t count_columns(const struct json_reader *r, size_t begin, size_t end)
+{
+    return r->bytes.ascii ? (uint32_t)(end - begin) : clean_count(r->chunk + begin, end - begin);
+}
+
 static struct cursor move(const struct json_reader *r, struct cursor c, size_t to)
 {
-    clean_advance(&c.line, &c.col, r->chunk + c.at, to - c.at);
+    size_t passed = c.passed;
+    while (passed < r->lines.n && r->lines.v[passed].at <= to) {
+        passed++;
+    }
+    if (passed > c.passed) {
+        c.line += (uint32_t)(passed - c.passed);
+        c.passed = passed;
+        c.at = r->lines.v[passed - 1].at;
+        c.col = r->lines.v[passed - 1].col;
+    }
+    c.col += count_columns(r, c.at, to);
     c.at = to;
     return c;
 }
@@ -120,88 +146,95 @@ static void json_locate(struct event_reader *base, struct event *ev)
         ev->at = place_of(r, r->shown);
     }
     /* from the cursor to the token's end there is no line end */
-    size_t rest = (size_t)(ev->end - r->consumed) - r->shown.at;
-    uint32_t col = r->shown.col + clean_count(r->chunk + r->shown.at, rest);
+    uint32_t col = r->shown.col + count_columns(r, r->shown.at, (size_t)(ev->end - r->consumed));
     ev->at.len = col > ev->at.col ? col - ev->at.col : 1;
 }
 
 /* ---- callbacks ---- */
 
-static void push(struct json_reader *r, struct token t)
+/* Queues an event about chunk[begin..end). Written in its place at once: a copy of what has just
+ * been written in pieces would wait for each of them. */
+static void queue(struct json_reader *r, enum event_kind kind, bool plain, struct str text,
+                  size_t begin, size_t end)
 {
-    vec_push(r->arena, &r->queue, t);
+    vec_push(r->arena, &r->queue,
+             (struct token){.kind = kind,
+                            .plain = plain,
+                            .is_rest = r->in_token,
+                            .begin = (uint32_t)(r->in_token ? 0 : begin),
+                            .end = (uint32_t)end,
+                            .text = text});
 }
 
-/* The token that yajl has just read, which is `n` bytes long; 0: that must be found out. */
-static struct token take_token(struct json_reader *r, enum event_kind kind, size_t n)
+static void begin_token(struct json_reader *r, size_t begin, size_t end)
 {
-    size_t end = yajl_get_bytes_consumed(r->yajl);
-    struct token t = {.kind = kind, .end = r->consumed + end};
-    if (r->in_token) {
-        t.begin = r->token_begin;
-    } else {
-        t.begin = r->consumed + (n > 0 ? end - n : find_token(r, r->token_end, end));
+    if (r->open == 0) {
+        queue(r, EVENT_DOC_START, false, (struct str){NULL, 0}, begin, end);
+    }
+}
+
+static int end_token(struct json_reader *r, size_t begin, size_t end)
+{
+    if (r->open == 0) {
+        queue(r, EVENT_DOC_END, false, (struct str){NULL, 0}, begin, end);
     }
     r->in_token = false;
     r->token_end = end;
-    return t;
-}
-
-static void push_boundary(struct json_reader *r, enum event_kind kind, const struct token *beside)
-{
-    if (r->open == 0) {
-        push(r, (struct token){.kind = kind, .begin = beside->begin, .end = beside->end});
-    }
-}
-
-static int push_scalar(struct json_reader *r, bool plain, struct str text, size_t n)
-{
-    struct token t = take_token(r, EVENT_SCALAR, n);
-    t.plain = plain;
-    t.text = text;
-    push_boundary(r, EVENT_DOC_START, &t);
-    push(r, t);
-    push_boundary(r, EVENT_DOC_END, &t);
     return 1;
+}
+
+static int push_scalar(struct json_reader *r, bool plain, struct str text, size_t begin, size_t end)
+{
+    begin_token(r, begin, end);
+    queue(r, EVENT_SCALAR, plain, text, begin, end);
+    return end_token(r, begin, end);
 }
 
 static int push_open(struct json_reader *r, enum event_kind kind)
 {
-    struct token t = take_token(r, kind, 1);
-    push_boundary(r, EVENT_DOC_START, &t);
-    push(r, t);
+    size_t end = yajl_get_bytes_consumed(r->yajl);
+    begin_token(r, end - 1, end);
+    queue(r, kind, false, (struct str){NULL, 0}, end - 1, end);
     r->open++;
-    return 1;
+    return end_token(r, end - 1, end);
 }
 
 static int push_close(struct json_reader *r, enum event_kind kind)
 {
-    struct token t = take_token(r, kind, 1);
-    push(r, t);
+    size_t end = yajl_get_bytes_consumed(r->yajl);
+    queue(r, kind, false, (struct str){NULL, 0}, end - 1, end);
     r->open--;
-    push_boundary(r, EVENT_DOC_END, &t);
-    return 1;
+    return end_token(r, end - 1, end);
 }
 
-/* Text that is as long as its token but for `around` bytes, if it stands in the chunk: yajl points
- * there where it can, and else, because of escapes or the end of a chunk, to memory of its own. */
-static int push_text(struct json_reader *r, bool plain, const void *text, size_t n, size_t around)
+static int push_word(struct json_reader *r, struct str word)
+{
+    size_t end = yajl_get_bytes_consumed(r->yajl);
+    return push_scalar(r, true, word, end - word.n, end);
+}
+
+/* Text in so many quotes at either end. yajl points into the chunk where it can, and else, because
+ * of escapes or the end of a chunk, to memory of its own. */
+static int push_text(struct json_reader *r, bool plain, const void *text, size_t n, size_t quote)
 {
     uintptr_t p = (uintptr_t)text, chunk = (uintptr_t)r->chunk;
-    if (p < chunk || p >= chunk + r->nchunk) {
-        return push_scalar(r, plain, (struct str){arena_copy(&r->texts, text, n), n}, 0);
+    if (p >= chunk && p < chunk + r->nchunk) {
+        size_t begin = p - chunk;
+        return push_scalar(r, plain, (struct str){text, n}, begin - quote, begin + n + quote);
     }
-    return push_scalar(r, plain, (struct str){text, n}, n + around);
+    size_t end = yajl_get_bytes_consumed(r->yajl);
+    struct str copy = {arena_copy(&r->texts, text, n), n};
+    return push_scalar(r, plain, copy, find_token(r, r->token_end, end), end);
 }
 
 static int on_null(void *r)
 {
-    return push_scalar(r, true, STR("null"), 4);
+    return push_word(r, STR("null"));
 }
 
 static int on_boolean(void *r, int value)
 {
-    return value ? push_scalar(r, true, STR("true"), 4) : push_scalar(r, true, STR("false"), 5);
+    return push_word(r, value ? STR("true") : STR("false"));
 }
 
 static int on_number(void *r, const char *text, size_t n)
@@ -211,7 +244,7 @@ static int on_number(void *r, const char *text, size_t n)
 
 static int on_string(void *r, const unsigned char *text, size_t n)
 {
-    return push_text(r, false, text, n, 2); /* quotes */
+    return push_text(r, false, text, n, 1);
 }
 
 static int on_start_map(void *r)
@@ -367,6 +400,40 @@ static bool check_last_token(const struct json_reader *r)
     return !r->in_token;
 }
 
+static size_t count_blanks(const unsigned char *p, const unsigned char *end)
+{
+    static const char eight[] = "        ";
+    const unsigned char *begin = p;
+    while (end - p >= 8 && memcmp(p, eight, 8) == 0) { /* compilers make one comparison of it */
+        p += 8;
+    }
+    while (p < end && *p == ' ') {
+        p++;
+    }
+    return (size_t)(p - begin);
+}
+
+/* Takes the indentation out. What is not clean JSON stays so: a line end in a string is none. */
+static void take_text(struct json_reader *r)
+{
+    const unsigned char *p = r->bytes_read, *end = p + r->nread;
+    unsigned char *out = r->chunk;
+    r->lines.n = 0;
+    while (p < end) {
+        const unsigned char *lf = memchr(p, '\n', (size_t)(end - p));
+        size_t n = lf != NULL ? (size_t)(lf + 1 - p) : (size_t)(end - p);
+        memcpy(out, p, n);
+        out += n;
+        p += n;
+        if (lf != NULL) {
+            p += count_blanks(p, end);
+            uint32_t at = (uint32_t)(out - r->chunk), col = (uint32_t)(p - lf);
+            vec_push(r->arena, &r->lines, (struct text_line){at, col});
+        }
+    }
+    r->nchunk = (size_t)(out - r->chunk);
+}
+
 /* Leaves the chunk, whose events are all handed out: remembers the place of its end, and of the
  * token that goes on behind it. */
 static void end_chunk(struct json_reader *r)
@@ -380,21 +447,21 @@ static void end_chunk(struct json_reader *r)
         r->token_col = c.col;
     }
     r->shown = move(r, r->shown, r->nchunk);
-    r->shown.at = r->token_end = 0;
-    r->consumed += r->nchunk;
-    r->nchunk = 0;
+    r->shown.at = r->shown.passed = r->token_end = 0;
+    r->consumed += r->nread;
+    r->nread = r->nchunk = r->lines.n = 0;
 }
 
 /* Reads the next chunk and queues its events. */
 static bool parse_chunk(struct json_reader *r)
 {
-    arena_free(&r->texts);
+    arena_reset(&r->texts);
     r->queue.n = r->next = 0;
     end_chunk(r);
     if (!check_token_length(r)) {
         return false;
     }
-    long got = clean_read(&r->bytes, r->chunk, CHUNK_BYTES);
+    long got = clean_read(&r->bytes, r->bytes_read, CHUNK_BYTES);
     if (got < 0) {
         return false;
     }
@@ -408,7 +475,8 @@ static bool parse_chunk(struct json_reader *r)
         }
         return check_last_token(r);
     }
-    r->nchunk = (size_t)got;
+    r->nread = (size_t)got;
+    take_text(r);
     if (!check_escapes(r)) {
         return false;
     }
@@ -429,9 +497,34 @@ static bool json_read(struct event_reader *base, struct event *ev)
         r->failed = !parse_chunk(r);
     }
     const struct token *t = &r->queue.v[r->next++];
-    *ev = (struct event){
-        .kind = t->kind, .plain = t->plain, .text = t->text, .begin = t->begin, .end = t->end};
+    *ev = (struct event){.kind = t->kind,
+                         .plain = t->plain,
+                         .text = t->text,
+                         .begin = t->is_rest ? r->token_begin : r->consumed + t->begin,
+                         .end = r->consumed + t->end};
     return true;
+}
+
+/* Goes through what is queued of a value that is passed over. Nine tenths of a dump are. */
+static void json_hurry(struct event_reader *base, size_t depth)
+{
+    struct json_reader *r = (struct json_reader *)base;
+    const struct limits *most = &base->ctx->limits;
+    size_t open = base->depth, values = base->values, i = r->next;
+    for (; i < r->queue.n; i++) {
+        const struct token *t = &r->queue.v[i];
+        bool is_end = t->kind == EVENT_MAP_END || t->kind == EVENT_SEQ_END;
+        if ((is_end && open == depth) || (t->kind != EVENT_SCALAR && open == most->depth) ||
+            values - base->before >= most->object_nodes ||
+            r->consumed + t->end - base->from > most->object_bytes) {
+            break;
+        }
+        open += is_end ? (size_t)-1 : t->kind != EVENT_SCALAR;
+        values += !is_end;
+    }
+    base->depth = open;
+    base->values = values;
+    r->next = i;
 }
 
 /* ---- memory ---- */
@@ -506,10 +599,11 @@ struct event_reader *json_reader_open(struct ctx *c, struct arena *a, uint32_t f
                                       struct byte_stream in)
 {
     struct json_reader *r = ARENA_NEW(a, struct json_reader);
-    r->base =
-        (struct event_reader){.read = json_read, .locate = json_locate, .ctx = c, .file = file};
+    r->base = (struct event_reader){
+        .read = json_read, .locate = json_locate, .hurry = json_hurry, .ctx = c, .file = file};
     r->arena = a;
     r->shown = (struct cursor){.line = 1, .col = 1};
+    r->bytes_read = ARENA_NEW_ARRAY(a, CHUNK_BYTES, unsigned char);
     r->chunk = ARENA_NEW_ARRAY(a, CHUNK_BYTES, unsigned char);
     arena_init_scratch(&r->texts, a);
     clean_init(&r->bytes, c, file, K8S_JSON, in);

@@ -4,8 +4,6 @@
  */
 #include "frontend/k8s_object.h"
 
-enum { SCRATCH_KEPT = 256 * 1024 }; /* bytes of trees that may pile up before they are freed */
-
 struct stream {
     struct k8s *k;
     struct doc doc;
@@ -140,8 +138,8 @@ static void take_object(struct stream *s, const struct node *object, const struc
 
 static void release_items(struct stream *s)
 {
-    if (s->waiting.n == 0 && s->doc.anchors.n == 0 && s->items.total > SCRATCH_KEPT) {
-        arena_free(&s->items);
+    if (s->waiting.n == 0 && s->doc.anchors.n == 0) {
+        arena_reset(&s->items);
     }
 }
 
@@ -186,7 +184,7 @@ static bool read_items(struct stream *s)
         if (ev.kind == EVENT_SEQ_END) {
             break;
         }
-        doc_begin_object(&s->doc, &ev);
+        event_begin_object(s->reader, &ev);
         const struct node *item = doc_read(&s->doc, &ev, &k8s_filter);
         if (item == NULL) {
             return false;
@@ -198,7 +196,7 @@ static bool read_items(struct stream *s)
         }
     }
     s->doc.arena = s->k->scratch = &s->roots;
-    doc_begin_object(&s->doc, &ev);
+    event_begin_object(s->reader, &ev);
     return true;
 }
 
@@ -252,7 +250,7 @@ static bool read_field(struct stream *s, struct node *root, struct node **last,
         doc_append(root, last, trace, key);
         return read_items(s);
     }
-    struct node *value = doc_read_field(&s->doc, &ev, &k8s_filter, key);
+    struct node *value = doc_read_field(&s->doc, &ev, &k8s_filter, root, key);
     if (value == NULL) {
         return false;
     }
@@ -270,8 +268,7 @@ static bool read_object(struct stream *s, const struct event *start)
 {
     struct event ev;
     struct node *root = doc_map(&s->doc, start->at), *last = NULL;
-    doc_begin_object(&s->doc, start);
-    s->doc.parsed = 1; /* the root itself */
+    event_begin_object(s->reader, start);
     for (;;) {
         if (!doc_next(&s->doc, &ev)) {
             return false;
@@ -306,7 +303,7 @@ static bool read_document(struct stream *s)
     if (ev.kind == EVENT_MAP_START) {
         return read_object(s, &ev);
     }
-    doc_begin_object(&s->doc, &ev);
+    event_begin_object(s->reader, &ev);
     const struct node *n = doc_read(&s->doc, &ev, &k8s_filter);
     if (n == NULL) {
         return false;
@@ -331,8 +328,8 @@ static bool read_stream(struct stream *s)
             return false;
         }
         if (ev.kind == EVENT_DOC_END) {
-            arena_free(&s->items);
-            arena_free(&s->roots);
+            arena_reset(&s->items);
+            arena_reset(&s->roots);
         }
         if (is_full(s)) {
             return false;

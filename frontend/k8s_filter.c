@@ -9,75 +9,114 @@
 /* ---- pods ---- */
 
 static const struct filter_item container_port_items[] = {
-    {STR_INIT("containerPort"), NULL}, {STR_INIT("name"), NULL}, {STR_INIT("protocol"), NULL}};
+    {.key = STR_INIT("containerPort")}, {.key = STR_INIT("name")}, {.key = STR_INIT("protocol")}};
 static const struct filter container_port = {FILTER(container_port_items), .drop = true};
 
-static const struct filter_item container_items[] = {{STR_INIT("ports"), &container_port},
-                                                     {STR_INIT("restartPolicy"), NULL}};
+static const struct filter_item container_items[] = {
+    {.key = STR_INIT("ports"), .below = &container_port}, {.key = STR_INIT("restartPolicy")}};
 static const struct filter container = {FILTER(container_items), .drop = true};
 
-static const struct filter_item pod_spec_items[] = {{STR_INIT("containers"), &container},
-                                                    {STR_INIT("initContainers"), &container},
-                                                    {STR_INIT("hostNetwork"), NULL},
-                                                    {STR_INIT("nodeName"), NULL}};
+static const struct filter_item pod_spec_items[] = {
+    {.key = STR_INIT("containers"), .below = &container},
+    {.key = STR_INIT("initContainers"), .below = &container},
+    {.key = STR_INIT("hostNetwork")},
+    {.key = STR_INIT("nodeName")}};
 static const struct filter pod_spec = {FILTER(pod_spec_items), .drop = true};
 
 /* ---- pod templates ---- */
 
-static const struct filter_item template_meta_items[] = {{STR_INIT("labels"), NULL}};
+static const struct filter_item template_meta_items[] = {{.key = STR_INIT("labels")}};
 static const struct filter template_meta = {FILTER(template_meta_items), .drop = true};
 
-static const struct filter_item template_items[] = {{STR_INIT("metadata"), &template_meta},
-                                                    {STR_INIT("spec"), &pod_spec}};
+static const struct filter_item template_items[] = {
+    {.key = STR_INIT("metadata"), .below = &template_meta},
+    {.key = STR_INIT("spec"), .below = &pod_spec}};
 static const struct filter template = {FILTER(template_items), .drop = true};
 
-static const struct filter_item job_spec_items[] = {{STR_INIT("template"), &template}};
+static const struct filter_item job_spec_items[] = {
+    {.key = STR_INIT("template"), .below = &template}};
 static const struct filter job_spec = {FILTER(job_spec_items), .drop = true};
 
-static const struct filter_item job_template_items[] = {{STR_INIT("spec"), &job_spec}};
+static const struct filter_item job_template_items[] = {
+    {.key = STR_INIT("spec"), .below = &job_spec}};
 static const struct filter job_template = {FILTER(job_template_items), .drop = true};
+
+/* ---- pods, where the kind stands before all that depends on it ---- */
+
+/* As the API server writes them. Nothing in their spec has to be refused, so what is not read leaves
+ * no trace there: that would be most of what is built of a dump. */
+static const struct filter_item owner_items[] = {
+    {.key = STR_INIT("kind")}, {.key = STR_INIT("name")}, {.key = STR_INIT("controller")}};
+static const struct filter owner = {FILTER(owner_items), .drop = true};
+
+static const struct filter_item pod_meta_items[] = {
+    {.key = STR_INIT("name")},
+    {.key = STR_INIT("namespace")},
+    {.key = STR_INIT("labels")},
+    {.key = STR_INIT("ownerReferences"), .below = &owner}};
+static const struct filter pod_meta = {FILTER(pod_meta_items)};
+
+static bool is_pod(const struct node *object)
+{
+    const struct node *kind = node_find(object, STR("kind"));
+    return kind != NULL && kind->kind == NODE_SCALAR && str_is(kind->text, "Pod");
+}
+
+static const struct filter *narrow_meta(const struct node *object)
+{
+    return is_pod(object) ? &pod_meta : NULL;
+}
+
+static const struct filter *narrow_spec(const struct node *object)
+{
+    return is_pod(object) ? &pod_spec : NULL;
+}
 
 /* ---- any object ---- */
 
 static const struct filter_item status_items[] = {
-    {STR_INIT("phase"), NULL},  {STR_INIT("podIP"), NULL},   {STR_INIT("podIPs"), NULL},
-    {STR_INIT("hostIP"), NULL}, {STR_INIT("hostIPs"), NULL}, {STR_INIT("addresses"), NULL}};
+    {.key = STR_INIT("phase")},  {.key = STR_INIT("podIP")},   {.key = STR_INIT("podIPs")},
+    {.key = STR_INIT("hostIP")}, {.key = STR_INIT("hostIPs")}, {.key = STR_INIT("addresses")}};
 static const struct filter status = {FILTER(status_items), .drop = true};
 
 static const struct filter_item meta_items[] = {
-    {STR_INIT("name"), NULL},        {STR_INIT("generateName"), NULL},
-    {STR_INIT("namespace"), NULL},   {STR_INIT("labels"), NULL},
-    {STR_INIT("annotations"), NULL}, {STR_INIT("ownerReferences"), NULL},
-    {STR_INIT("finalizers"), NULL},  {STR_INIT("creationTimestamp"), NULL}};
+    {.key = STR_INIT("name")},        {.key = STR_INIT("generateName")},
+    {.key = STR_INIT("namespace")},   {.key = STR_INIT("labels")},
+    {.key = STR_INIT("annotations")}, {.key = STR_INIT("ownerReferences")},
+    {.key = STR_INIT("finalizers")},  {.key = STR_INIT("creationTimestamp")}};
 static const struct filter meta = {FILTER(meta_items)};
 
 /* One table for all kinds: the kind may stand last. */
 static const struct filter_item spec_items[] = {
     /* policies */
-    {STR_INIT("podSelector"), NULL},
-    {STR_INIT("policyTypes"), NULL},
-    {STR_INIT("ingress"), NULL},
-    {STR_INIT("egress"), NULL},
-    {STR_INIT("tier"), NULL},
-    {STR_INIT("priority"), NULL},
-    {STR_INIT("subject"), NULL},
+    {.key = STR_INIT("podSelector")},
+    {.key = STR_INIT("policyTypes")},
+    {.key = STR_INIT("ingress")},
+    {.key = STR_INIT("egress")},
+    {.key = STR_INIT("tier")},
+    {.key = STR_INIT("priority")},
+    {.key = STR_INIT("subject")},
     /* pods and what makes them */
-    {STR_INIT("containers"), &container},
-    {STR_INIT("initContainers"), &container},
-    {STR_INIT("hostNetwork"), NULL},
-    {STR_INIT("nodeName"), NULL},
-    {STR_INIT("template"), &template},
-    {STR_INIT("jobTemplate"), &job_template},
+    {.key = STR_INIT("containers"), .below = &container},
+    {.key = STR_INIT("initContainers"), .below = &container},
+    {.key = STR_INIT("hostNetwork")},
+    {.key = STR_INIT("nodeName")},
+    {.key = STR_INIT("template"), .below = &template},
+    {.key = STR_INIT("jobTemplate"), .below = &job_template},
     /* services */
-    {STR_INIT("selector"), NULL},
-    {STR_INIT("clusterIP"), NULL},
-    {STR_INIT("clusterIPs"), NULL},
-    {STR_INIT("ports"), NULL},
+    {.key = STR_INIT("selector")},
+    {.key = STR_INIT("clusterIP")},
+    {.key = STR_INIT("clusterIPs")},
+    {.key = STR_INIT("ports")},
 };
 static const struct filter spec = {FILTER(spec_items)};
 
 static const struct filter_item object_items[] = {
-    {STR_INIT("apiVersion"), NULL}, {STR_INIT("kind"), NULL},      {STR_INIT("metadata"), &meta},
-    {STR_INIT("spec"), &spec},      {STR_INIT("status"), &status}, {STR_INIT("items"), &k8s_filter},
+    {.key = STR_INIT("apiVersion")},
+    {.key = STR_INIT("kind")},
+    {.key = STR_INIT("metadata"), .below = &meta, .narrow = narrow_meta},
+    {.key = STR_INIT("spec"), .below = &spec, .narrow = narrow_spec},
+    {.key = STR_INIT("status"), .below = &status},
+    {.key = STR_INIT("items"), .below = &k8s_filter},
 };
 const struct filter k8s_filter = {FILTER(object_items)};

@@ -228,7 +228,8 @@ bool k8s_inventory_meta(struct k8s *k, const struct node *meta, const struct pat
     bool ok = k8s_fields(k, meta, p, &inventory_meta_schema, &m);
     if (m.name != NULL) {
         ok &= check_name(k, m.name, PATH_FIELD(p, "name"), name_check_subdomain);
-        out->name = k8s_keep(k, m.name->text);
+        /* not k8s_keep(): hardly any two are equal, and a table of all costs more than it saves */
+        out->name = str_dup(&k->ctx->arena, m.name->text);
         out->at = m.name->at;
     }
     bool has_ns = m.ns != NULL && m.ns->text.n > 0;

@@ -48,6 +48,7 @@ static void refusals(void)
         {STR_INIT("[NaN]"), DIAG_NPC051, 1, 2, "not JSON"},
         {STR_INIT("[\"\\q\"]"), DIAG_NPC051, 1, 2, "not JSON"},
         {STR_INIT("[\"\n\"]"), DIAG_NPC051, 1, 2, "not JSON"},
+        {STR_INIT("[\n   \"a\n   b\"]"), DIAG_NPC051, 2, 4, "not JSON"},
         {STR_INIT("[\"\\ud800\"]"), DIAG_NPC051, 1, 9, "surrogate"},
         {STR_INIT("[\"\\ud800\\n\"]"), DIAG_NPC051, 1, 10, "surrogate"},
         {STR_INIT("[\"\\ud800\\u0041\"]"), DIAG_NPC051, 1, 14, "surrogate"},
@@ -87,7 +88,42 @@ static void many_chunks(void)
     }
     CU_ASSERT(wrong == 0);
     CU_ASSERT(event_next(r, &ev) && ev.at.line == 20002 && ev.at.col == 1);
-    CU_ASSERT(ev.begin + 2 == buf_text(b).n);
+    CU_ASSERT(ev.begin + 2 <= buf_text(b).n && ev.begin + 32768 > buf_text(b).n);
+    ctx_free(&c);
+}
+
+/* Indentation of any depth, on either side of the borders of chunks, and over whole ones. */
+static void indentation(void)
+{
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    struct buf *b = buf_new(&c.arena);
+    buf_puts(b, "[\r\n");
+    for (unsigned i = 0; i < 10000; i++) {
+        buf_printf(b, "%*s%u%s", (int)(i * 7 % 101), "", i, i % 3 == 0 ? ",\r\n" : " ,\n\n");
+    }
+    buf_printf(b, "\t  %40000s\"\xc3\xa9\"\n%70000s]\n    \"  \n\"", "", "");
+    struct memory_stream s = {buf_text(b), 0};
+    struct event_reader *r =
+        json_reader_open(&c, &c.arena, 1, (struct byte_stream){memory_read, &s});
+    struct event ev;
+    CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_DOC_START);
+    CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_SEQ_START);
+    size_t wrong = 0;
+    uint32_t line = 2;
+    for (unsigned i = 0; i < 10000; i++) {
+        bool ok = event_next(r, &ev) && ev.at.line == line && ev.at.col == i * 7 % 101 + 1 &&
+                  ev.at.len == str_printf(&c.arena, "%u", i).n;
+        wrong += !ok;
+        line += i % 3 == 0 ? 1 : 2;
+    }
+    CU_ASSERT(wrong == 0);
+    CU_ASSERT(event_next(r, &ev) && ev.at.line == line && ev.at.col == 40004 && ev.at.len == 3);
+    CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_SEQ_END);
+    CU_ASSERT(ev.at.line == line + 1 && ev.at.col == 70001);
+    CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_DOC_END);
+    CU_ASSERT(!event_next(r, &ev));
+    CU_ASSERT(has_diag(&c, SEV_ERROR, DIAG_NPC051, line + 2, 5, "not JSON"));
     ctx_free(&c);
 }
 
@@ -129,5 +165,5 @@ static void scalar_too_long(void)
     ctx_free(&c);
 }
 
-UNIT_MAIN("json", TEST(events), TEST(refusals), TEST(many_chunks), TEST(depth),
+UNIT_MAIN("json", TEST(events), TEST(refusals), TEST(many_chunks), TEST(indentation), TEST(depth),
           TEST(scalar_too_long))

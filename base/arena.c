@@ -103,16 +103,16 @@ _Noreturn void arena_fail(struct arena *a)
     abort(); /* no handler, or one that broke its promise not to return */
 }
 
-/* A zeroed chunk with `payload` free bytes after its header. */
+/* A zeroed chunk with `payload` free bytes after its header, or NULL. */
 static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
 {
     size_t size;
     if (__builtin_add_overflow(payload, sizeof(struct arena_chunk), &size)) {
-        arena_fail(a);
+        return NULL;
     }
     struct arena_chunk *chunk = calloc(1, size);
     if (!chunk) {
-        arena_fail(a);
+        return NULL;
     }
     a->total += size;
     if (a->tick) {
@@ -121,11 +121,12 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
     return chunk;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+/* As arena_alloc(), but NULL if there is no memory. */
+static void *try_alloc(struct arena *a, size_t size)
 {
     size_t rounded;
     if (__builtin_add_overflow(size, ALIGNMENT - 1, &rounded)) {
-        arena_fail(a);
+        return NULL;
     }
     rounded &= ~(ALIGNMENT - 1);
     if (rounded <= (size_t)(a->end - a->next) && a->next) {
@@ -135,6 +136,9 @@ void *arena_alloc(struct arena *a, size_t size)
     }
     if (rounded > LARGE_SIZE) { /* the current chunk stays current */
         struct arena_chunk *chunk = chunk_new(a, rounded);
+        if (!chunk) {
+            return NULL;
+        }
         if (a->chunks) {
             chunk->older = a->chunks->older;
             a->chunks->older = chunk;
@@ -144,11 +148,23 @@ void *arena_alloc(struct arena *a, size_t size)
         return chunk_payload(chunk);
     }
     struct arena_chunk *chunk = chunk_new(a, CHUNK_SIZE - sizeof *chunk);
+    if (!chunk) {
+        return NULL;
+    }
     chunk->older = a->chunks;
     a->chunks = chunk;
     a->next = chunk_payload(chunk) + rounded;
     a->end = (char *)chunk + CHUNK_SIZE;
     return chunk_payload(chunk);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    void *p = try_alloc(a, size);
+    if (!p) {
+        arena_fail(a);
+    }
+    return p;
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
@@ -175,7 +191,11 @@ char *arena_copy(struct arena *a, const void *bytes, size_t n)
 
 void arena_defer(struct arena *a, arena_release_fn release, void *resource)
 {
-    struct arena_defer *d = ARENA_NEW(a, struct arena_defer);
+    struct arena_defer *d = try_alloc(a, sizeof *d);
+    if (!d) {
+        release(resource);
+        arena_fail(a);
+    }
     *d = (struct arena_defer){.older = a->defers, .release = release, .resource = resource};
     a->defers = d;
 }

@@ -44,7 +44,8 @@ void arena_init_scratch(struct arena *child, struct arena *parent);
  * and may be used again. */
 void arena_free(struct arena *a);
 
-/* The same, but some memory is kept for what comes next: for an arena that is emptied very often. */
+/* The same, but some memory is kept for what comes next: for an arena that is emptied very often.
+ */
 void arena_reset(struct arena *a);
 
 /* Zeroed memory of `size` bytes (size 0 gives a valid pointer), aligned for any type. */
@@ -56,7 +57,7 @@ void *arena_array(struct arena *a, size_t n, size_t size) __attribute__((returns
 /* A copy of `n` bytes, followed by a NUL that is not counted. */
 char *arena_copy(struct arena *a, const void *bytes, size_t n) __attribute__((returns_nonnull));
 
-/* Runs release(resource) when the arena is freed. */
+/* Runs release(resource) when the arena is freed; at once, if there is no memory to remember it. */
 void arena_defer(struct arena *a, arena_release_fn release, void *resource);
 
 /* Calls the oom handler: for failures of malloc outside the arena. Does not return. */

@@ -43,8 +43,8 @@ static const struct filter job_template = {FILTER(job_template_items), .drop = t
 
 /* ---- pods, where the kind stands before all that depends on it ---- */
 
-/* As the API server writes them. Nothing in their spec has to be refused, so what is not read leaves
- * no trace there: that would be most of what is built of a dump. */
+/* As the API server writes them. Nothing in their spec has to be refused, so what is not read
+ * leaves no trace there: that would be most of what is built of a dump. */
 static const struct filter_item owner_items[] = {
     {.key = STR_INIT("kind")}, {.key = STR_INIT("name")}, {.key = STR_INIT("controller")}};
 static const struct filter owner = {FILTER(owner_items), .drop = true};

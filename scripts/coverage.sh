@@ -62,12 +62,11 @@ install_packages "${build_packages[@]}" "${test_packages[@]}" llvm-14
 
 # The place of the counts is built in, since tests run npc with environments of their own. %m: one
 # file for each program, to which its processes add; %4: four, so that they need not wait for each other.
-# Without _FORTIFY_SOURCE, whose inline functions clang does not let a test replace.
-flags="-fprofile-instr-generate=$pool/%4m.profraw -fcoverage-mapping -U_FORTIFY_SOURCE"
+flags="-fprofile-instr-generate=$pool/%4m.profraw -fcoverage-mapping"
 build "$dir" -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=$flags"
 
 # Tests that do not run npc, or are about its speed or another build of it, or draw pages in a browser.
-leave_out='^tests/(bench|fuzz|report)/|/(docs|install|style|includes|grammar|valgrind|run_diag_coverage)\.'
+leave_out='^tests/(bench|faults|fuzz|report)/|/(docs|hardening|includes|grammar|install|mutants|package|style|valgrind|run_diag_coverage)\.'
 if [ $kernel = no ]; then
     leave_out="$leave_out|^tests/(kernel|apply|load)/"
 fi

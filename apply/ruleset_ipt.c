@@ -76,7 +76,7 @@ static void table_parse(struct arena *a, struct str text, struct table *t)
         if (str_starts(line, ":NPC-")) {
             struct str first = line_word(line, 0);
             vec_push(a, &t->chains, (struct str){first.p + 1, first.n - 1});
-        } else if (str_starts(line, "-A ") && name_is_own(name)) {
+        } else if (str_starts(line, "-A NPC-")) {
             vec_push(a, &t->rules, line);
         } else if (str_starts(line, "-A ")) {
             position = str_eq(name, chain) ? position + 1 : 1;

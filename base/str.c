@@ -1,7 +1,6 @@
 /* Byte strings: comparison, classes, numbers, formatting, the nearest spelling. No locale. */
 #include "base/str.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,21 +100,27 @@ bool str_to_u32(struct str s, uint32_t max, uint32_t *out)
     return true;
 }
 
-struct str str_printf(struct arena *a, const char *fmt, ...)
+struct str str_vprintf(struct arena *a, const char *fmt, va_list args)
 {
-    va_list args, again;
-    va_start(args, fmt);
+    va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
     if (n < 0) { /* more than INT_MAX bytes */
-        va_end(again);
         arena_fail(a);
     }
     char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, again);
-    va_end(again);
+    vsnprintf(p, (size_t)n + 1, fmt, args);
     return (struct str){p, (size_t)n};
+}
+
+struct str str_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    struct str s = str_vprintf(a, fmt, args);
+    va_end(args);
+    return s;
 }
 
 /* ---- the nearest spelling ---- */

@@ -6,6 +6,7 @@
 #define NPC_BASE_STR_H
 
 #include "base/arena.h"
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,8 @@ bool str_to_u32(struct str s, uint32_t max, uint32_t *out);
 
 /* Text made as by printf, in the arena. `%.*s` with STR_ARG prints a str. */
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str str_vprintf(struct arena *a, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 #define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
 

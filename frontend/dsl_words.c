@@ -206,10 +206,10 @@ void string_print(struct buf *out, struct str text)
 {
     buf_putc(out, '"');
     for (size_t at = 0; at < text.n;) {
-        uint32_t code_point;
+        uint32_t code_point = UINT32_MAX;
         struct str rest = {text.p + at, text.n - at};
         size_t n = utf8_decode(rest, &code_point);
-        rest.n = n > 0 ? n : 1; /* source is valid UTF-8, so n is not 0 */
+        rest.n = n > 0 ? n : 1; /* source is valid UTF-8; any other byte would stay as it is */
         character_print(out, code_point, rest);
         at += rest.n;
     }

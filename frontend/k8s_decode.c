@@ -41,28 +41,12 @@ struct str path_text(struct arena *a, const struct path *p)
 
 /* ---- findings ---- */
 
-static struct str format(struct arena *a, const char *fmt, va_list args)
-    __attribute__((format(printf, 2, 0)));
-static struct str format(struct arena *a, const char *fmt, va_list args)
-{
-    va_list again;
-    va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
-    if (n < 0) { /* more than INT_MAX bytes */
-        arena_fail(a);
-    }
-    char *text = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, fmt, again);
-    va_end(again);
-    return (struct str){text, (size_t)n};
-}
-
 struct diag *k8s_report(struct k8s *k, enum severity sev, enum diag_id id, struct span at,
                         const struct path *p, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    struct str text = format(k->scratch, fmt, args);
+    struct str text = str_vprintf(k->scratch, fmt, args);
     va_end(args);
     if (sev == SEV_ERROR) {
         k->ok = false;
@@ -81,7 +65,7 @@ void k8s_hint(struct k8s *k, struct diag *d, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    struct str text = format(k->scratch, fmt, args);
+    struct str text = str_vprintf(k->scratch, fmt, args);
     va_end(args);
     diag_hint(&k->ctx->diags, d, STR_FMT, STR_ARG(text));
 }

@@ -152,7 +152,7 @@ const char *name_check_port(struct str s)
         if (!is_lower_alnum((unsigned char)s.p[i]) && s.p[i] != '-') {
             return "contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
         }
-        letter = letter || (s.p[i] >= 'a' && s.p[i] <= 'z');
+        letter = letter || ch_is_alpha((unsigned char)s.p[i]);
         doubled = doubled || (i > 0 && s.p[i] == '-' && s.p[i - 1] == '-');
     }
     if (!letter) {

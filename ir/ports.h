@@ -38,6 +38,7 @@ struct portset {
 
 extern const struct portset portset_none;
 struct portset portset_all(struct arena *a);
+/* None if first > last. */
 struct portset portset_of(struct arena *a, enum proto p, uint16_t first, uint16_t last);
 struct portset portset_union(struct arena *a, struct portset x, struct portset y);
 struct portset portset_intersect(struct arena *a, struct portset x, struct portset y);

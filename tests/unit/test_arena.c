@@ -1,4 +1,6 @@
 /* The arena: alignment, zeroing, no overlap, deferred releases, memory exhausted. */
+#include "base/buf.h"
+#include "base/str.h"
 #include "tests/unit/rng.h"
 #include "tests/unit/unit.h"
 
@@ -178,12 +180,22 @@ static void ask_fail(struct arena *a)
 {
     arena_fail(a);
 }
+/* printf() fails as it does for more than INT_MAX bytes, at once: no such character in this locale.
+ */
+static void ask_text(struct arena *a)
+{
+    str_printf(a, "%ls", L"\u20ac");
+}
+static void ask_buf_text(struct arena *a)
+{
+    buf_printf(buf_new(a), "%ls", L"\u20ac");
+}
 
 static void T40_exhausted_memory_jumps(void)
 {
     void (*const asks[])(struct arena *) = {
         ask_alloc, ask_alloc_max, ask_alloc_header, ask_array, ask_array_small_product,
-        ask_copy,  ask_vec,       ask_fail,
+        ask_copy,  ask_vec,       ask_fail,         ask_text,  ask_buf_text,
     };
     for (volatile size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         char log[8] = "";

@@ -4,6 +4,8 @@
  */
 #include "dsl.h"
 
+#include "frontend/dsl_parse.h"
+
 static bool reads(const char *text, size_t n)
 {
     struct dsl d;
@@ -269,6 +271,31 @@ static void test_places(void)
     REFUSES("\xef\xbb\xbfnonsense", DIAG_NPC020, 1, 1);
 }
 
+/* What fmt writes for a string. A byte that is no UTF-8, which source never holds, is not lost. */
+static void test_printed(void)
+{
+    static const struct {
+        struct str text;
+        const char *printed;
+    } cases[] = {
+        {STR_INIT(""), "\"\""},
+        {STR_INIT("a \u00e9 \U0001f600"), "\"a \u00e9 \U0001f600\""},
+        {STR_INIT("\"\\\n\t\r"), "\"\\\"\\\\\\n\\t\\r\""},
+        {STR_INIT("\x1f\x7f\xc2\x9f\u00a0"), "\"\\u{1f}\\u{7f}\\u{9f}\u00a0\""},
+        {STR_INIT("\u2027\u2028\u2029\u202a\ufeff"),
+         "\"\u2027\\u{2028}\\u{2029}\\u{202a}\\u{feff}\""},
+        {STR_INIT("\xff\x01\xe2\x80"), "\"\xff\\u{1}\xe2\x80\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena a;
+        arena_init(&a, unit_oom, NULL);
+        struct buf *out = buf_new(&a);
+        string_print(out, cases[i].text);
+        unit_case(str_is(buf_text(out), cases[i].printed), buf_text(out).p, cases[i].printed);
+        arena_free(&a);
+    }
+}
+
 UNIT_MAIN("dsl_scan", TEST(T42_every_byte), TEST(T14_T18_characters), TEST(T16_damages),
           TEST(test_strings), TEST(T17_escaped_nul), TEST(test_long_strings), TEST(test_words),
-          TEST(T36_shown_bytes), TEST(test_limits), TEST(test_places))
+          TEST(T36_shown_bytes), TEST(test_limits), TEST(test_places), TEST(test_printed))

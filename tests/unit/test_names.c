@@ -14,6 +14,9 @@ typedef const char *(*check_fn)(struct str s);
 #define SUBDOMAIN "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 #define LABEL     "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #define QUALIFIED "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+/* Keys of annotations are lower-cased before they are looked at (ValidateAnnotations()). */
+#define ANY_CASE                                                                                   \
+    "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
 /* [a-zA-z0-9] of network-policy-api without the four signs that only a slip lets in. */
 #define DOMAIN_LABEL "[a-zA-Z0-9_]([-a-zA-Z0-9_]*[a-zA-Z0-9])?"
 
@@ -26,6 +29,7 @@ static const struct name_rule {
     {name_check_subdomain, "^" SUBDOMAIN "$", "ab0-.A_\n", "-."},
     {name_check_dns_label, "^" LABEL "$", "ab0-.A_\n", "-"},
     {name_check_label_key, "^(" SUBDOMAIN "/)?" QUALIFIED "$", "ab0-._/A\n", "-_./"},
+    {name_check_annotation_key, "^(" ANY_CASE "/)?" QUALIFIED "$", "ab0-._/A\n", "-_./"},
     {name_check_label_value, "^(" QUALIFIED ")?$", "ab0-._/A\n", "-_."},
     {name_check_port, "^[a-z0-9]([a-z0-9-]*[a-z0-9])*$", "ab01-A_", "-"},
     {name_check_domain, "^(\\*\\.)?(" DOMAIN_LABEL "\\.)+" DOMAIN_LABEL "\\.?$", "aB0-._*\n",
@@ -104,11 +108,13 @@ static void T22_lengths_at_the_limit(void)
         CU_ASSERT_EQUAL(!name_check_subdomain(s), n >= 1 && n <= 253);
         CU_ASSERT_EQUAL(!name_check_dns_label(s), n >= 1 && n <= 63);
         CU_ASSERT_EQUAL(!name_check_label_key(s), n >= 1 && n <= 63);
+        CU_ASSERT_EQUAL(!name_check_annotation_key(s), n >= 1 && n <= 63);
         CU_ASSERT_EQUAL(!name_check_label_value(s), n <= 63);
         CU_ASSERT_EQUAL(!name_check_port(s), n >= 1 && n <= 15);
         char key[800];
         size_t k = (size_t)snprintf(key, sizeof key, "%.*s/x", (int)n, text);
         CU_ASSERT_EQUAL(!name_check_label_key((struct str){key, k}), n >= 1 && n <= 253);
+        CU_ASSERT_EQUAL(!name_check_annotation_key((struct str){key, k}), n >= 1 && n <= 253);
         k = (size_t)snprintf(key, sizeof key, "x.io/%.*s", (int)n, text);
         CU_ASSERT_EQUAL(!name_check_label_key((struct str){key, k}), n >= 1 && n <= 63);
     }

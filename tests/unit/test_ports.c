@@ -164,6 +164,7 @@ static void whole_sets(void)
         struct portset one = portset_of(&arena, (enum proto)p, 65535, 65535);
         CU_ASSERT_FALSE(portset_is_all(portset_subtract(&arena, all, one)));
         CU_ASSERT_FALSE(portset_is_empty(one));
+        CU_ASSERT(portset_is_empty(portset_of(&arena, (enum proto)p, 2, 1)));
     }
     struct portset other = portset_of(&arena, PROTO_OTHER, 0, 65535);
     CU_ASSERT_FALSE(portset_is_empty(other));

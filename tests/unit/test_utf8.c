@@ -55,6 +55,7 @@ static void decode_all_short_sequences(void)
         wrong += p[2] == 0 && !same_decode(p, 2);
         wrong += p[2] == 0 && p[1] == 0 && !same_decode(p, 1);
     }
+    wrong += !same_decode((const unsigned char *)"\xe2\x82\xac", 0);
     CU_ASSERT_EQUAL(wrong, 0);
 }
 

@@ -122,7 +122,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
 }
 
 /* As arena_alloc(), but NULL if there is no memory. */
-static void *try_alloc(struct arena *a, size_t size)
+static inline void *try_alloc(struct arena *a, size_t size)
 {
     size_t rounded;
     if (__builtin_add_overflow(size, ALIGNMENT - 1, &rounded)) {

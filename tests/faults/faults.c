@@ -10,7 +10,9 @@
  * adds the calls that were made to the answer, p puts standard input into a pipe, s shows where.
  * The answer, to OUT, is a line:
  *
- *     WAIT-STATUS ALLOCATIONS CALLS HITS NUMBER FD PEAK-KIB [NUMBER:FD...]
+ *     WAIT-STATUS ALLOCATIONS CALLS HITS NUMBER FD PEAK-KIB CPU-MS [NUMBER:FD...]
+ *
+ * where CPU-MS is the processor time of the server and all its children so far.
  */
 #include "faults.h"
 
@@ -119,14 +121,23 @@ static void become_npc(const char *dir, const char *flags, struct fault_state *s
     fault_state = state;
 }
 
+/* Milliseconds of the processor. */
+static long cpu_used(int who)
+{
+    struct rusage u;
+    getrusage(who, &u);
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000 +
+           (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
+}
+
 static void answer(int out, const struct fault_state *s, int status, long peak, bool trace)
 {
     FILE *f = fdopen(dup(out), "w");
     if (f == NULL) {
         die("answer");
     }
-    fprintf(f, "%d %u %u %u %d %d %ld", status, s->allocs, s->calls, s->hits, s->first.number,
-            s->first.fd, peak);
+    fprintf(f, "%d %u %u %u %d %d %ld %ld", status, s->allocs, s->calls, s->hits, s->first.number,
+            s->first.fd, peak, cpu_used(RUSAGE_SELF) + cpu_used(RUSAGE_CHILDREN));
     for (unsigned i = 0; trace && i < s->calls && i < MOST_CALLS; i++) {
         fprintf(f, " %d:%d", s->log[i].number, s->log[i].fd);
     }

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -42,6 +43,15 @@ static long call_kernel(long number, const greg_t *regs)
                        "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
     return result;
+}
+
+/* Sleeps are short: what is tried again after a second is tried again at once. */
+static void shorten_sleep(long number, greg_t *regs)
+{
+    static const struct timespec moment = {0, 1000000};
+    if (number == SYS_clock_nanosleep) {
+        regs[REG_RDX] = (greg_t)&moment;
+    }
 }
 
 /* Counts a call; whether it is to fail. After the first, only others of its kind do, and messages
@@ -102,6 +112,7 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
     if (s != NULL && call_fails(s, info->si_syscall, (long)regs[REG_RDI])) {
         regs[REG_RAX] = call_injected(info->si_syscall, regs, s->plan.action);
     } else {
+        shorten_sleep(info->si_syscall, regs);
         regs[REG_RAX] = call_kernel(info->si_syscall, regs);
     }
 }

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
@@ -132,9 +131,9 @@ class Scene:
 class Part:
     """One run, one kind of fault: what was tried and what went wrong."""
 
-    def __init__(self, run, row, kind):
-        self.run, self.row, self.kind = run, row, kind
-        self.allocs = self.calls = self.tried = 0
+    def __init__(self, run, row, kind, faults):
+        self.run, self.row, self.kind, self.faults = run, row, kind, faults
+        self.allocs = self.calls = self.tried = self.cpu = 0
         self.problems = []
 
     @property
@@ -143,19 +142,19 @@ class Part:
 
 
 PARTS = ((40, "memory", allocation_faults), (39, "calls", call_faults), (39, "killed", kill_faults))
+PIECES = ((40, "pieces", allocation_faults),)  # in an arena of tiny chunks
 
 
-def try_run(program, run, tmp, choose):
+def try_run(program, run, tmp, kinds, choose):
     """All parts of a run; `choose` says which of the faults are tried."""
     place = pathlib.Path(tempfile.mkdtemp(prefix=run.name + "-", dir=tmp))
-    parts = [Part(run, row, kind) for row, kind, _ in PARTS if kind != "killed" or run.kills]
+    parts = [Part(run, row, kind, faults) for row, kind, faults in kinds if kind != "killed" or run.kills]
     scene = None
     try:
         scene = Scene(program, run, place)
         for part in parts:
             part.allocs, part.calls = scene.base.allocs, scene.base.calls
-            faults = next(f for _, kind, f in PARTS if kind == part.kind)
-            for fault in choose(run, list(faults(scene.base))):
+            for fault in choose(run, list(part.faults(scene.base))):
                 part.tried += 1
                 problem = scene.inject(fault)
                 if problem:
@@ -164,6 +163,7 @@ def try_run(program, run, tmp, choose):
         parts[0].problems.append(str(e))
     finally:
         if scene:
+            parts[0].cpu = scene.server.cpu
             scene.close()
         shutil.rmtree(place)
     return parts
@@ -207,34 +207,38 @@ def enter_namespace():
 
 def print_table(results):
     """What was tried, a line for each run."""
-    print(f"{'run':<20}{'allocations':>12}{'system calls':>14}{'injections':>12}{'failures':>10}{'seconds':>9}")
-    total = [0] * 4
-    for run, parts, seconds in results:
-        row = [parts[0].allocs, parts[0].calls, sum(p.tried for p in parts), sum(len(p.problems) for p in parts)]
+    print(f"{'run':<20}{'allocations':>12}{'system calls':>14}{'injections':>12}{'failures':>10}{'processor s':>13}")
+    total = [0] * 5
+    for run, parts in results:
+        row = [parts[0].allocs, parts[0].calls, sum(p.tried for p in parts), sum(len(p.problems) for p in parts), parts[0].cpu]
         total = [a + b for a, b in zip(total, row)]
-        print(f"{run.name:<20}{row[0]:>12}{row[1]:>14}{row[2]:>12}{row[3]:>10}{seconds:>9.1f}")
-    print(f"{len(results):>2} runs{'':<13}{total[0]:>12}{total[1]:>14}{total[2]:>12}{total[3]:>10}")
+        print(f"{run.name:<20}{row[0]:>12}{row[1]:>14}{row[2]:>12}{row[3]:>10}{row[4]:>13.1f}")
+    print(f"{len(results):>2} runs{'':<13}{total[0]:>12}{total[1]:>14}{total[2]:>12}{total[3]:>10}{total[4]:>13.1f}")
+
+
+LINES = 24  # of one problem: a report of leaks can be very long
 
 
 def report(part):
     """A line as docs/testing.md says, and below it what went wrong, as soon as it is known."""
     print(f"FAIL {part.name}: {len(part.problems)} of {part.tried}" if part.problems else f"ok {part.name}")
     for problem in part.problems[:20]:
-        print("# " + problem.replace("\n", "\n#   "))
+        lines = problem.splitlines()
+        print("# " + "\n#   ".join(lines[:LINES] + ["..."] * (len(lines) > LINES)))
     sys.stdout.flush()
 
 
-def timed(program, run, tmp, choose):
-    began = time.monotonic()
-    parts = try_run(program, run, tmp, choose)
+def try_and_report(program, run, tmp, kinds, choose):
+    parts = try_run(program, run, tmp, kinds, choose)
     for part in parts:
         report(part)
-    return run, parts, time.monotonic() - began
+    return run, parts
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="every place of every run, and a table")
+    parser.add_argument("--pieces", action="store_true", help="allocations only, and each piece of an arena is one")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", default=os.environ.get("TEST_SEED", "1"))
     parser.add_argument("names", nargs="*", metavar="RUN")
@@ -242,7 +246,8 @@ def main():
     if args.all or args.names:
         enter_namespace()
     build = os.environ.get("NPC_BUILD") or os.path.dirname(os.environ.get("NPC", str(HERE.parents[1] / "build" / "npc")))
-    program = os.path.join(os.path.abspath(build), "tests", "npc_faults")
+    program = os.path.join(os.path.abspath(build), "tests", "npc_faults_pieces" if args.pieces else "npc_faults")
+    kinds = PIECES if args.pieces else PARTS
     choose = everything if args.all else sample(args.seed, os.environ.get("TEST_EFFORT") == "short")
     inside = "NPC_FAULTS_INSIDE" in os.environ
     runs = [r for r in RUNS if not r.kernel or (inside and (args.all or args.names))]
@@ -253,10 +258,10 @@ def main():
         # Those that load rules have one kernel, and take turns.
         chains = [[r] for r in runs if not r.kernel] + [[r for r in runs if r.kernel]]
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            results = sum(pool.map(lambda chain: [timed(program, r, tmp, choose) for r in chain], chains), [])
+            results = sum(pool.map(lambda chain: [try_and_report(program, r, tmp, kinds, choose) for r in chain], chains), [])
     if args.all:
         print_table(results)
-    return any(part.problems for _, parts, _ in results for part in parts)
+    return any(part.problems for _, parts in results for part in parts)
 
 
 if __name__ == "__main__":

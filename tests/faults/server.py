@@ -28,7 +28,7 @@ class Outcome:
     """How a run ended, and what it left."""
 
     def __init__(self, line, out, err):
-        wait, self.allocs, self.calls, self.hits, self.number, self.fd, self.peak, *trace = line.split()
+        wait, self.allocs, self.calls, self.hits, self.number, self.fd, self.peak, self.cpu, *trace = line.split()
         for name in ("allocs", "calls", "hits", "number", "fd", "peak"):
             setattr(self, name, int(getattr(self, name)))
         self.status = os.waitstatus_to_exitcode(int(wait))
@@ -48,6 +48,7 @@ class Server:
         if run.pipe:
             shutil.copy(self.place / "work" / run.pipe, self.place / "pipe")
         self.flags = "p" if stdin else "-"
+        self.cpu = 0  # seconds of the processor, so far
         there, self.to = os.pipe()
         self.answers, back = os.pipe()
         self.process = subprocess.Popen([program, *run.args], pass_fds=(there, back), env=dict(env, NPC_FAULTS=f"{there},{back}"))
@@ -60,7 +61,9 @@ class Server:
         line = self.lines.readline()
         if not line:
             raise RuntimeError(f"npc_faults died: status {self.process.wait()}")
-        return Outcome(line, (self.place / "out").read_bytes(), (self.place / "err").read_bytes())
+        outcome = Outcome(line, (self.place / "out").read_bytes(), (self.place / "err").read_bytes())
+        self.cpu = int(outcome.cpu) / 1000
+        return outcome
 
     def close(self):
         os.close(self.to)

@@ -44,7 +44,7 @@ static unsigned char byte_of(uint32_t c, bool mac)
 /* Whether the characters at s.p are one that was read wrongly. */
 static bool begins_mojibake(struct str s, bool mac)
 {
-    unsigned char bytes[4];
+    unsigned char bytes[4] = {0};
     size_t n = 0, want = 1;
     for (size_t at = 0; at < s.n && n < want; n++) {
         uint32_t c;

@@ -5,6 +5,8 @@
  */
 #include "analysis/world_priv.h"
 
+#include <assert.h>
+
 /* ---- labels that match a selector ---- */
 
 static bool value_fits(const struct selector *s, struct str key, struct str value)
@@ -203,6 +205,7 @@ const struct program *world_open(struct world *w)
     }
     static const struct selector everything;
     const struct ns_object *elsewhere = new_namespace(&o, &everything);
+    assert(elsewhere != NULL); /* there are labels that match everything: none */
     add_pod(&o, elsewhere, &everything, STR("any other pod"));
     add_clauses(&o);
     b->live = o.live.v;

@@ -165,7 +165,7 @@ struct loader_run loader_run(const struct loaders *l, const char *name, const ch
         return (struct loader_run){.why = str_printf(l->arena, "%s is not installed", name)};
     }
     char *argv[MOST_ARGS + 2] = {arena_copy(l->arena, path, strlen(path))};
-    for (size_t i = 0; args[i] != NULL && i < MOST_ARGS; i++) {
+    for (size_t i = 0; i < MOST_ARGS && args[i] != NULL; i++) {
         argv[i + 1] = arena_copy(l->arena, args[i], strlen(args[i]));
     }
     struct streams s;

@@ -157,7 +157,7 @@ void ipt_put_match(struct buf *body, const struct port_match *m)
         break;
     case PROTO_OTHER:
     case PROTO_ANY:
-        assert(!"no keys");
+        assert(false && "no keys");
     }
 }
 

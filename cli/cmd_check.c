@@ -31,8 +31,8 @@ static int run(const struct call *call)
         .cni = values[OPT_CNI],
     };
     struct session s;
-    const char *text;
-    size_t size;
+    const char *text = NULL;
+    size_t size = 0;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
         status = session_load(&s);

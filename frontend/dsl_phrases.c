@@ -321,10 +321,9 @@ bool parse_cidr(struct resolver *r, const struct ast_word *w, struct cidr *out)
 
 bool parse_address(struct resolver *r, const struct ast_word *w, struct address *out)
 {
-    struct diag *d;
     if (has_slash(w->text)) {
-        d = FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' is a prefix, not one address",
-                 STR_ARG(w->text));
+        struct diag *d = FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' is a prefix, not one address",
+                              STR_ARG(w->text));
         HINT(r, d, "leave out the prefix length");
         return false;
     }

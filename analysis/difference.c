@@ -71,8 +71,7 @@ struct called { /* what a workload is listed as */
 
 static struct called itself(struct arena *a, const struct workload *w)
 {
-    return (struct called){str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name)),
-                           workload_type(w)};
+    return (struct called){str_path(a, w->ns, w->name), workload_type(w)};
 }
 
 /* Its owner, or itself. */
@@ -84,9 +83,8 @@ static struct called called_as(struct arena *a, const struct workload *w)
         return itself(a, w);
     }
     size_t n = (size_t)(slash - owner.p);
-    return (struct called){
-        str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), (int)(owner.n - n - 1), slash + 1),
-        {owner.p, n}};
+    return (struct called){str_path(a, w->ns, (struct str){slash + 1, owner.n - n - 1}),
+                           {owner.p, n}};
 }
 
 static void claim(struct diffing *x, struct twins *t, enum world_age age, struct called c)
@@ -154,7 +152,7 @@ struct pods {
 
 static struct pod *pod_named(struct diffing *x, struct pods *pods, struct called c)
 {
-    struct str key = str_printf(x->arena, STR_FMT "/" STR_FMT, STR_ARG(c.kind), STR_ARG(c.name));
+    struct str key = str_path(x->arena, c.kind, c.name);
     struct pod *p = strmap_get(&pods->by_name, key);
     if (p == NULL) {
         p = ARENA_NEW(x->arena, struct pod);

@@ -160,7 +160,7 @@ void lint_inventory(struct lint *l)
 struct str lint_group_name(struct lint *l, uint32_t group)
 {
     const struct workload *w = l->groups.v[group].example;
-    return str_printf(l->keep, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name));
+    return str_path(l->keep, w->ns, w->name);
 }
 
 /* ---- who matches ---- */

@@ -203,7 +203,7 @@ void lint_no_default_deny(struct lint *l, const struct lint_at *at)
 static bool is_first(struct strmap *seen, struct lint *l, const struct workload *w)
 {
     struct str name = w->owner.n > 0 ? w->owner : w->name;
-    struct str key = str_printf(l->a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(name));
+    struct str key = str_path(l->a, w->ns, name);
     if (strmap_get(seen, key) != NULL) {
         return false;
     }

@@ -54,7 +54,7 @@ struct str listed_owner(struct arena *a, const struct workload *w)
 
 static struct str in_namespace(struct arena *a, const struct workload *w, struct str name)
 {
-    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(name));
+    return str_path(a, w->ns, name);
 }
 
 static void claim_name(struct namer *n, struct str name, const void *who)

@@ -158,6 +158,5 @@ struct str portset_phrase(struct arena *a, struct portset s)
 
 struct str policy_phrase(struct arena *a, const struct policy *p)
 {
-    return p->ns.n > 0 ? str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(p->ns), STR_ARG(p->name))
-                       : p->name;
+    return p->ns.n > 0 ? str_path(a, p->ns, p->name) : p->name;
 }

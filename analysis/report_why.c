@@ -7,8 +7,7 @@
 
 static struct str policy_name(struct arena *a, const struct policy *p)
 {
-    return p->ns.n > 0 ? str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(p->ns), STR_ARG(p->name))
-                       : p->name;
+    return p->ns.n > 0 ? str_path(a, p->ns, p->name) : p->name;
 }
 
 static struct str policy_kind(struct arena *a, const struct policy *p)

@@ -28,7 +28,7 @@ struct str kernel_policy_name(struct arena *a, const struct npolicy *p)
     }
     const struct sel_req *names = selector_ns_names(p->target_ns);
     struct str ns = p->origin->ns.n > 0 || names == NULL ? p->origin->ns : names->values[0];
-    return str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(p->origin->name));
+    return str_path(a, ns, p->origin->name);
 }
 
 struct str kernel_rule_name(struct arena *a, const struct nrule *r)

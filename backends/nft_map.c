@@ -83,7 +83,7 @@ static void put_chain(struct writer *w, const struct nft_part *p, const struct n
         return;
     }
     const struct workload *m = t->example;
-    put_string(w, "member", str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(m->ns), STR_ARG(m->name)));
+    put_string(w, "member", str_path(a, m->ns, m->name));
     buf_printf(w->out, ", \"addresses\": %zu", t->addrs.n);
     if (w->emit->options->log) {
         buf_puts(w->out, ", \"log\": ");

@@ -100,6 +100,20 @@ bool str_to_u32(struct str s, uint32_t max, uint32_t *out)
     return true;
 }
 
+struct str str_path(struct arena *a, struct str left, struct str right)
+{
+    size_t n = left.n + 1 + right.n;
+    char *p = arena_alloc(a, n + 1);
+    if (left.n > 0) {
+        memcpy(p, left.p, left.n);
+    }
+    p[left.n] = '/';
+    if (right.n > 0) {
+        memcpy(p + left.n + 1, right.p, right.n);
+    }
+    return (struct str){p, n};
+}
+
 struct str str_vprintf(struct arena *a, const char *fmt, va_list args)
 {
     va_list again;

@@ -27,6 +27,8 @@ struct str {
 struct str str_of(const char *cstr);
 /* A NUL-terminated copy in the arena. */
 struct str str_dup(struct arena *a, struct str s);
+/* "left/right", NUL-terminated: how objects are named everywhere. */
+struct str str_path(struct arena *a, struct str left, struct str right);
 static inline bool str_eq(struct str a, struct str b)
 {
     return a.n == b.n && (a.n == 0 || (*a.p == *b.p && memcmp(a.p, b.p, a.n) == 0));

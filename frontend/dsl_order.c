@@ -7,7 +7,7 @@
 
 struct str qualify(struct resolver *r, struct str ns, struct str name)
 {
-    return ns.n == 0 ? name : str_printf(r->a, STR_FMT "/" STR_FMT, STR_ARG(ns), STR_ARG(name));
+    return ns.n == 0 ? name : str_path(r->a, ns, name);
 }
 
 bool dep_declare(struct resolver *r, struct strmap *in, struct deps *list, struct dep *d,

@@ -203,8 +203,7 @@ static bool find_controller(struct k8s *k, const struct node *owners, const stru
             return false;
         }
         if (c.controller != NULL && str_eq_nocase(c.controller->text, STR("true"))) {
-            *out = k8s_keep(k, str_printf(k->scratch, STR_FMT "/" STR_FMT, STR_ARG(c.kind->text),
-                                          STR_ARG(c.name->text)));
+            *out = k8s_keep(k, str_path(k->scratch, c.kind->text, c.name->text));
         }
     }
     return true;

@@ -298,8 +298,7 @@ static void take_holder(struct k8s *k, const struct node *meta_node, const struc
         return;
     }
     struct workload w = {.kind = WL_TEMPLATE, .ns = meta.ns, .name = meta.name, .at = meta.at};
-    w.owner = k8s_keep(
-        k, str_printf(k->scratch, STR_FMT "/" STR_FMT, STR_ARG(k->kind), STR_ARG(meta.name)));
+    w.owner = k8s_keep(k, str_path(k->scratch, k->kind, meta.name));
     if (take_template(k, t.template, PATH_FIELD(p, "template"), &w)) {
         add_workload(k, &w);
     }

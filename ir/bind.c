@@ -115,9 +115,9 @@ static void report_no_host(const struct binding *b, const struct workload *unfit
     struct str *names = ARENA_NEW_ARRAY(a, inv->workloads.n, struct str);
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *w = inv->workloads.v[i];
-        names[i] = str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(w->ns), STR_ARG(w->name));
+        names[i] = str_path(a, w->ns, w->name);
     }
-    struct str wanted = str_printf(a, STR_FMT "/" STR_FMT, STR_ARG(o->host_ns), STR_ARG(o->host));
+    struct str wanted = str_path(a, o->host_ns, o->host);
     struct str near = str_nearest(wanted, names, inv->workloads.n);
     if (near.n > 0) {
         diag_hint(d, rec, "did you mean " STR_FMT "?", STR_ARG(near));

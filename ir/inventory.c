@@ -348,11 +348,11 @@ struct str workload_grand_owner(struct arena *a, const struct workload *w)
     if (split_owner(w->owner, STR("ReplicaSet"), &name, &tail)) {
         const struct label *hash = labels_find(&w->labels, STR("pod-template-hash"));
         if (hash != NULL && str_eq(hash->value, tail)) {
-            return str_printf(a, "Deployment/" STR_FMT, STR_ARG(name));
+            return str_path(a, STR("Deployment"), name);
         }
     }
     if (split_owner(w->owner, STR("Job"), &name, &tail) && is_number(tail)) {
-        return str_printf(a, "CronJob/" STR_FMT, STR_ARG(name));
+        return str_path(a, STR("CronJob"), name);
     }
     return STR("");
 }

@@ -72,8 +72,7 @@ static bool scope(struct npc *n, const struct npc_output *out, struct npc_scope 
         break;
     case BIND_HOST:
         s->kind = NPC_SCOPE_HOST;
-        s->name =
-            str_printf(&n->ctx.arena, STR_FMT "/" STR_FMT, STR_ARG(o->host_ns), STR_ARG(o->host)).p;
+        s->name = str_path(&n->ctx.arena, o->host_ns, o->host).p;
         break;
     }
     add_addresses(n, s, b);

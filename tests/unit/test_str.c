@@ -134,6 +134,9 @@ static void printf_any_length(void)
     CU_ASSERT_EQUAL(s.p[s.n], '\0');
     struct str nothing = {NULL, 0};
     CU_ASSERT(str_eq(str_printf(&arena, "<" STR_FMT ">", STR_ARG(nothing)), STR("<>")));
+    CU_ASSERT(str_eq(str_path(&arena, STR("ns"), STR("a/b")), STR("ns/a/b")));
+    s = str_path(&arena, nothing, nothing);
+    CU_ASSERT(str_eq(s, STR("/")) && s.p[1] == '\0');
     s = str_printf(&arena, "%100000d", 7);
     CU_ASSERT_EQUAL(s.n, 100000);
     CU_ASSERT_EQUAL(s.p[99999], '7');

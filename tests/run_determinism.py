@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# test: once (it takes the other builds itself)
 """Determinism: the same input gives the same bytes, whatever the order of arguments and of files on
 disk, the locale, the time zone, the memory layout, the compiler and its optimisation.
 

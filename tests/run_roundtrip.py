@@ -183,7 +183,7 @@ def known_policies():
 
 
 def main():
-    suite = Suite(__doc__, count=30000)
+    suite = Suite(__doc__, count=20000)
     trip = Trip(suite)
     for name, o in known_policies():
         for form in ("yaml", "json"):

@@ -1,4 +1,5 @@
 #!/bin/bash
+# test: once (the rules are the same bytes from any build: tests/run_determinism.py)
 # What -t iptables writes loads into the kernel, by iptables-nft and by iptables-legacy, in a network
 # namespace of its own: twice leaves what once leaves; another version loads over it; chains, sets,
 # tables and policies of others stay as they are, byte by byte.

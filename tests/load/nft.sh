@@ -1,4 +1,5 @@
 #!/bin/bash
+# test: once (the rules are the same bytes from any build: tests/run_determinism.py)
 # What -t nft writes loads into the kernel, in a network namespace of its own: twice leaves what once
 # leaves; what nft reads back has the rules, set elements and comments of the file, and nothing else;
 # tables of others stay as they are, byte by byte; an older layout of npc's own goes away.

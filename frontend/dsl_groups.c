@@ -76,11 +76,6 @@ struct group *group_lookup(struct resolver *r, struct str ns, struct str name)
     return (struct group *)dep_lookup(r, &r->groups, ns, name); /* dep is the first member */
 }
 
-static bool starts_with_digit(struct str s)
-{
-    return s.n > 0 && ch_is_digit((unsigned char)s.p[0]);
-}
-
 static bool is_address(struct str s)
 {
     struct cidr cidr;
@@ -98,7 +93,7 @@ static bool report_bare(struct resolver *r, const struct ast_word *w)
         HINT(r, d, "did you mean cidr " STR_FMT "?", STR_ARG(w->text));
         return true;
     }
-    if (starts_with_digit(w->text)) {
+    if (ch_is_digit((unsigned char)w->text.p[0])) { /* no word is empty */
         d = FAIL(r, NPC023, w->loc.at, "'" STR_FMT "' alone is no port", STR_ARG(w->text));
         HINT(r, d, "did you mean tcp/" STR_FMT "?", STR_ARG(w->text));
         return true;

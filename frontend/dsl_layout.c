@@ -3,8 +3,6 @@
 
 #include "base/utf8.h"
 
-enum { NEST = 8 }; /* sets inside sets: the grammar allows three */
-
 void layout_init(struct layout *l, struct arena *a)
 {
     *l = (struct layout){.arena = a, .scratch = buf_new(a)};
@@ -68,8 +66,8 @@ size_t layout_width(const struct layout *l)
     return width;
 }
 
-/* Whether the set that opens at piece i fits on the line with what must follow it there: the text
- * up to the next place where the line may be broken. */
+/* Whether the set that opens at piece i, and closes somewhere, fits on the line with what must
+ * follow it there: the text up to the next place where the line may be broken. */
 static bool set_fits(const struct layout *l, size_t i, size_t column)
 {
     size_t depth = 0;
@@ -78,7 +76,7 @@ static bool set_fits(const struct layout *l, size_t i, size_t column)
         column += flat_width(p);
         if (p->kind == PIECE_OPEN) {
             depth++;
-        } else if (p->kind == PIECE_CLOSE && depth > 0 && --depth == 0) {
+        } else if (p->kind == PIECE_CLOSE && --depth == 0) {
             for (i++; i < l->v.n && l->v.v[i].kind == PIECE_TEXT; i++) {
                 column += l->v.v[i].width;
             }
@@ -95,8 +93,6 @@ struct printer {
     const struct layout *l;
     struct buf *out;
     size_t indent, column;
-    bool broken[NEST];
-    size_t depth;
     size_t flat;               /* nested sets of a set on one line */
     const struct piece *trail; /* a comment that waits for the comma */
 };
@@ -128,11 +124,10 @@ static void open_set(struct printer *p, size_t i)
 {
     bool fits = p->flat > 0 || set_fits(p->l, i, p->column);
     put(p, STR("{"), 1);
-    if (fits || p->depth == NEST) {
+    if (fits) {
         p->flat++;
         return;
     }
-    p->depth++;
     p->indent += LAYOUT_INDENT;
     if (next_is(p, i, PIECE_TRAIL)) {
         p->trail = &p->l->v.v[i + 1];
@@ -147,7 +142,6 @@ static void close_set(struct printer *p, size_t i)
         put(p, STR("}"), 1);
         return;
     }
-    p->depth--;
     p->indent -= LAYOUT_INDENT;
     if (p->l->v.v[i - 1].kind == PIECE_LEAD) { /* a line was begun, as if for another element */
         buf_cut(p->out, p->out->n - LAYOUT_INDENT);

@@ -196,11 +196,15 @@ struct census {
     const struct ast_elem *plain; /* the first peer without ports of its own */
 };
 
-static bool report_anywhere(struct resolver *r, const struct ast_elem *e)
+/* `anywhere`, or a group that is, stands alone. */
+static bool check_alone(struct resolver *r, const struct ast_set *set, const struct ast_elem *e)
 {
-    struct diag *d = FAIL(r, NPC035, e->loc.at, "'anywhere' in a set would swallow the rest of it");
-    HINT(r, d, "'anywhere' stands alone, without braces");
-    return false;
+    if (set->braced) {
+        struct diag *d =
+            FAIL(r, NPC035, e->loc.at, "'anywhere' in a set would swallow the rest of it");
+        HINT(r, d, "'anywhere' stands alone, without braces");
+    }
+    return !set->braced;
 }
 
 static bool take_service(struct resolver *r, const struct ast_elem *e, const struct group *g,
@@ -246,7 +250,7 @@ static bool take_group(struct resolver *r, const struct ast_set *set, const stru
         }
         break;
     }
-    return !(g->any && set->braced) || report_anywhere(r, e);
+    return !g->any || check_alone(r, set, e);
 }
 
 static bool take_census(struct resolver *r, const struct ast_set *set, const struct home *home,
@@ -261,7 +265,7 @@ static bool take_census(struct resolver *r, const struct ast_set *set, const str
         c->plain = e;
         if (e->kind == ELEM_ANYWHERE) {
             out->any = true;
-            fine &= !set->braced || report_anywhere(r, e);
+            fine &= check_alone(r, set, e);
         } else {
             c->count++;
             c->written++;

@@ -22,10 +22,10 @@ bool check_name(struct resolver *r, const struct ast_word *w, const char *what,
  * nothing that could be taken for a number or an address. */
 static const char *own_name_rule(struct str s)
 {
-    bool fine = s.n > 0 && ch_is_alpha((unsigned char)s.p[0]);
-    for (size_t i = 1; i < s.n && fine; i++) {
-        fine =
-            ch_is_alnum((unsigned char)s.p[i]) || s.p[i] == '-' || s.p[i] == '_' || s.p[i] == '.';
+    bool fine = s.n > 0;
+    for (size_t i = 0; i < s.n && fine; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        fine = i == 0 ? ch_is_alpha(c) : ch_is_alnum(c) || c == '-' || c == '_' || c == '.';
     }
     return fine ? NULL : "start with a letter and consist of letters, digits, '-', '_' and '.'";
 }
@@ -286,6 +286,37 @@ static void not_canonical(struct resolver *r, const struct ast_word *w, const ch
     HINT(r, d, "write " STR_FMT, STR_ARG(canonical));
 }
 
+/* Reports why an address or prefix is not taken; `net` is what it would be. */
+static bool check_read(struct resolver *r, const struct ast_word *w, enum ip_parse how,
+                       const struct cidr *net, bool is_prefix)
+{
+    const char *fault = "is not in canonical form";
+    switch (how) {
+    case IP_OK:
+        return true;
+    case IP_HOST_BITS:
+        host_bits(r, w, *net);
+        return false;
+    case IP_LEADING_ZERO: /* 010.0.0.1 is 8.0.0.1 for some readers and 10.0.0.1 for others */
+        fault = "has leading zeros, which programs read differently";
+        break;
+    case IP_NOT_CANONICAL:
+        break;
+    case IP_MAPPED: /* no IPv4 packet ever matches an IPv6 rule */
+        FAIL(r, NPC313, w->loc.at,
+             STR_FMT " is an IPv4-mapped IPv6 address, which no packet carries; write it as IPv4",
+             STR_ARG(w->text));
+        return false;
+    case IP_BAD:
+        FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' is no address%s", STR_ARG(w->text),
+             is_prefix ? " with prefix length" : "");
+        return false;
+    }
+    not_canonical(r, w, fault,
+                  is_prefix ? cidr_text(r->a, *net) : ip_text(r->a, net->family, net->first));
+    return false;
+}
+
 bool parse_cidr(struct resolver *r, const struct ast_word *w, struct cidr *out)
 {
     bool bits = false;
@@ -293,30 +324,8 @@ bool parse_cidr(struct resolver *r, const struct ast_word *w, struct cidr *out)
         no_length(r, w);
         return false;
     }
-    switch (cidr_parse(w->text, out, &bits)) {
-    case IP_OK:
-        return true;
-    case IP_HOST_BITS:
-        host_bits(r, w, *out);
-        return false;
-    case IP_LEADING_ZERO: /* 010.0.0.1 is 8.0.0.1 for some readers and 10.0.0.1 for others */
-        not_canonical(r, w, "has leading zeros, which programs read differently",
-                      cidr_text(r->a, *out));
-        return false;
-    case IP_NOT_CANONICAL:
-        not_canonical(r, w, "is not in canonical form", cidr_text(r->a, *out));
-        return false;
-    case IP_MAPPED: /* no IPv4 packet ever matches an IPv6 rule */
-        FAIL(r, NPC313, w->loc.at,
-             STR_FMT " is an IPv4-mapped IPv6 address, which no packet carries; write it as IPv4",
-             STR_ARG(w->text));
-        return false;
-    case IP_BAD:
-        FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' is no address with prefix length",
-             STR_ARG(w->text));
-        return false;
-    }
-    return false;
+    enum ip_parse how = cidr_parse(w->text, out, &bits);
+    return check_read(r, w, how, out, true);
 }
 
 bool parse_address(struct resolver *r, const struct ast_word *w, struct address *out)
@@ -327,27 +336,10 @@ bool parse_address(struct resolver *r, const struct ast_word *w, struct address 
         HINT(r, d, "leave out the prefix length");
         return false;
     }
-    switch (ip_parse(w->text, &out->family, &out->ip)) {
-    case IP_OK:
-        return true;
-    case IP_HOST_BITS: /* prefixes only */
-    case IP_BAD:
-        FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' is no address", STR_ARG(w->text));
-        return false;
-    case IP_LEADING_ZERO:
-        not_canonical(r, w, "has leading zeros, which programs read differently",
-                      ip_text(r->a, out->family, out->ip));
-        return false;
-    case IP_NOT_CANONICAL:
-        not_canonical(r, w, "is not in canonical form", ip_text(r->a, out->family, out->ip));
-        return false;
-    case IP_MAPPED:
-        FAIL(r, NPC313, w->loc.at,
-             STR_FMT " is an IPv4-mapped IPv6 address, which no packet carries; write it as IPv4",
-             STR_ARG(w->text));
-        return false;
-    }
-    return false;
+    struct cidr one = {0};
+    enum ip_parse how = ip_parse(w->text, &one.family, &one.first);
+    *out = (struct address){.family = one.family, .ip = one.first};
+    return check_read(r, w, how, &one, false);
 }
 
 static bool check_except(struct resolver *r, const struct ast_elem *e, const struct ast_word *outer,
@@ -572,39 +564,29 @@ static bool port_form(struct resolver *r, const struct ast_word *w, struct str r
     return port_named(r, w, rest, out);
 }
 
-bool parse_port(struct resolver *r, const struct ast_word *w, struct port *out)
+/* Quoted, "tcp/NAME" is always a name, so that every name that Kubernetes knows can be said.
+ * Without quotes the scanner sees to it that a protocol is there. */
+static bool port_of(struct resolver *r, const struct ast_word *w, bool quoted, struct port *out)
 {
     struct str proto, rest;
     *out = (struct port){.at = w->loc.at};
-    if (!split(w->text, '/', &proto, &rest)) {
-        return false; /* the scanner makes no such port */
-    }
-    if (str_is(proto, "any")) {
-        out->proto = PROTO_ANY;
-    } else if (!proto_of_name(proto, &out->proto)) {
+    if (!split(w->text, '/', &proto, &rest) || !proto_of_name(proto, &out->proto) ||
+        (quoted && out->proto > PROTO_SCTP)) {
+        struct diag *d = FAIL(r, NPC023, w->loc.at, "a string that is no named port");
+        HINT(r, d,
+             "ports are written tcp/80 or tcp/http; quotes are for names that read as numbers, as "
+             "in \"tcp/0x50\"");
         return false;
     }
-    return port_form(r, w, rest, out);
+    return quoted ? port_named(r, w, rest, out) : port_form(r, w, rest, out);
 }
 
-/* "tcp/NAME": always a name, so that every name that Kubernetes knows can be said. */
-static bool quoted_port(struct resolver *r, const struct ast_word *w, struct port *out)
+bool parse_port(struct resolver *r, const struct ast_word *w, struct port *out)
 {
-    struct str proto, name;
-    *out = (struct port){.at = w->loc.at};
-    if (split(w->text, '/', &proto, &name) && proto_of_name(proto, &out->proto) &&
-        out->proto <= PROTO_SCTP) {
-        return port_named(r, w, name, out);
-    }
-    struct diag *d = FAIL(r, NPC023, w->loc.at, "a string that is no named port");
-    HINT(r, d,
-         "ports are written tcp/80 or tcp/http; quotes are for names that read as numbers, as "
-         "in \"tcp/0x50\"");
-    return false;
+    return port_of(r, w, false, out);
 }
 
 bool parse_port_element(struct resolver *r, const struct ast_elem *e, struct port *out)
 {
-    return e->kind == ELEM_QUOTED_PORT ? quoted_port(r, &e->word, out)
-                                       : parse_port(r, &e->word, out);
+    return port_of(r, &e->word, e->kind == ELEM_QUOTED_PORT, out);
 }

@@ -1,21 +1,17 @@
 /* Addresses and CIDRs as the API server reads them. */
 #include "frontend/k8s_object.h"
 
-static struct str address_part(struct str text)
-{
-    size_t n = 0;
-    while (n < text.n && text.p[n] != '/') {
-        n++;
-    }
-    return (struct str){text.p, n};
-}
+#include <assert.h>
+#include <string.h>
 
 static void warn_host_bits(struct k8s *k, const struct node *n, const struct path *p,
                            struct str canonical)
 {
     enum family family;
     struct ip ip = {0};
-    ip_parse(address_part(n->text), &family, &ip);
+    const char *slash = memchr(n->text.p, '/', n->text.n);
+    assert(slash != NULL); /* it was read as a prefix */
+    ip_parse((struct str){n->text.p, (size_t)(slash - n->text.p)}, &family, &ip);
     struct cidr one = {.family = family, .first = ip, .len = family == FAM_IP4 ? 32 : 128};
     struct diag *d = k8s_warning(k, NPC313, n->at, p,
                                  "\"" STR_FMT "\" has bits set beyond the prefix length: it is "

@@ -6,6 +6,8 @@
 #include "dsl.h"
 #include "mark.h"
 
+#include "frontend/dsl_resolve.h"
+
 #define NS(body)         "namespace a { " body " }\n"
 #define P(rule)          "policy p for all pods { " rule " }\n"
 #define C(subject, rule) "cluster policy p in tier admin priority 1 for " subject " { " rule " }\n"
@@ -52,6 +54,13 @@ static const struct corner groups[] = {
     {"every port, and one", DIAG_NPC034,
      "let s = cidr 10.0.0.0/8 on all ports\nlet t = cidr 11.0.0.0/8 on tcp/1\nlet g = {s, $t}",
      "different ports"},
+    {"unknown name as a group", DIAG_NPC030, "let g = $nosuch", "no group is called 'nosuch'"},
+    {"digits as a peer", DIAG_NPC023, P("allow from $80 on tcp/1"), "did you mean tcp/80?"},
+    {"any name among ports of rules", DIAG_NPC023,
+     "rules r { allow to anywhere on $any/web }\n" P("use r"), "without protocol"},
+    {"name of a group", DIAG_NPC025, "let $_a = tcp/1", "start with a letter"},
+    {"a loop behind what is fine", DIAG_NPC032, "let a = tcp/1\nlet $b = {a, c}\nlet c = {a, b}",
+     "itself by way of others"},
     {"bad group, used", DIAG_NPC023, "let g = $\"tcp/--\"\n" P("allow from anywhere on g"), "--"},
     {"name of rules", DIAG_NPC025, "rules $8a { }", "the name of rules"},
     {"hidden rules", DIAG_NPC031, "rules r { }\n" NS("rules $r { }"), "hides rules"},
@@ -99,6 +108,21 @@ static const struct corner targets[] = {
 };
 
 static const struct corner phrases[] = {
+    {"address with leading zeros", DIAG_NPC313, "workload w { addr $010.0.0.1 }", "write 10.0.0.1"},
+    {"prefix as an address", DIAG_NPC024, "workload w { addr $10.0.0.1/32 }", "not one address"},
+    {"no address", DIAG_NPC024, "workload w { addr $10.0.0.256 }", "'10.0.0.256' is no address"},
+    {"no prefix", DIAG_NPC024, P("allow from cidr $10.0.0.0/33 on tcp/1"),
+     "no address with prefix length"},
+    {"bits beyond the length", DIAG_NPC313, P("allow from cidr $10.0.0.5/8 on tcp/1"),
+     "10.0.0.0/8 or 10.0.0.5/32"},
+    {"bits beyond the length, IPv6", DIAG_NPC313, P("allow from cidr $2001:db8::1/64 on tcp/1"),
+     "2001:db8::/64 or 2001:db8::1/128"},
+    {"prefix with leading zeros", DIAG_NPC313, P("allow from cidr $010.0.0.0/8 on tcp/1"),
+     "write 10.0.0.0/8"},
+    {"prefix not canonical", DIAG_NPC313, P("allow from cidr $2001:DB8::/32 on tcp/1"),
+     "write 2001:db8::/32"},
+    {"mapped prefix", DIAG_NPC313, P("allow from cidr $::ffff:0:0/96 on tcp/1"),
+     "write it as IPv4"},
     {"IPv6 not canonical", DIAG_NPC313, "workload w { addr $2001:DB8::1 }", "write 2001:db8::1"},
     {"IPv4 in IPv6", DIAG_NPC313, "workload w { addr $::ffff:1.2.3.4 }", "write it as IPv4"},
     {"port with letters", DIAG_NPC026, P("allow from anywhere on $tcp/0xf0"), "no plain decimal"},
@@ -202,6 +226,7 @@ static void test_bad_flows(void)
         {NS("let w = pods a=b flows f ingress { w -> namespace x on tcp/1 }"), DIAG_NPC040,
          "no right end of this flow"},
         {NS("let w = pods a=b flows f { w -> nosuch on tcp/1 }"), DIAG_NPC030, "nosuch"},
+        {NS("let w = pods a=b flows f { w -> namespace Up on tcp/1 }"), DIAG_NPC025, "namespace"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct dsl d;
@@ -236,6 +261,10 @@ static void test_expansion(void)
         {"let g = {cidr 10.0.0.0/8, cidr 11.0.0.0/8, cidr 12.0.0.0/8} let q = {tcp/1, tcp/2, "
          "tcp/3, tcp/4} " P("allow from g on q allow to g on q"),
          3 + 4},
+        {"let g = {cidr 10.0.0.0/8, cidr 11.0.0.0/8, cidr 12.0.0.0/8} let h = {cidr 13.0.0.0/8, "
+         "cidr "
+         "14.0.0.0/8, cidr 15.0.0.0/8} " P("allow from g on tcp/1 allow from h on tcp/1"),
+         3 + 3},
         /* rules: what a use goes through */
         {"rules r { " SIX("allow from namespace x on tcp/1 ") "} " P("use r"), 6},
     };
@@ -250,6 +279,50 @@ static void test_expansion(void)
             dsl_close(&d);
         }
     }
+}
+
+/* What is too much is said once, and nothing more is copied. */
+static void test_too_much(void)
+{
+    struct dsl d;
+    dsl_open(&d);
+    d.c.limits.expansion = 5;
+    CU_ASSERT_FALSE(
+        dsl_run(&d, "namespace {a, b, c} {\n"
+                    "policy p for all pods { default deny ingress default deny egress }\n"
+                    "policy q for all pods { default deny ingress default deny egress }\n"
+                    "policy r for all pods { default deny ingress default deny egress }\n}"));
+    CU_ASSERT_EQUAL(d.c.diags.errors, 1);
+    const struct diag *rec = dsl_diag(&d, DIAG_NPC605);
+    CU_ASSERT_FATAL(rec != NULL);
+    CU_ASSERT_EQUAL(rec->at.line, 3); /* p is copied for b, q is too much */
+    CU_ASSERT(has_text(rec->text, "expand to 6 elements; the limit is 5"));
+    dsl_close(&d);
+}
+
+/* Each guess at a name looks at all names, so their number is bounded; that of the errors is not.
+ */
+static void test_guesses(void)
+{
+    struct dsl d;
+    dsl_open(&d);
+    struct buf *text = buf_new(&d.c.arena);
+    buf_puts(text, "let backend = cidr 10.0.0.0/8\npolicy p for all pods {\n");
+    for (size_t i = 0; i < 60; i++) {
+        buf_puts(text, "allow from backand on tcp/1\n");
+    }
+    buf_puts(text, "}\n");
+    CU_ASSERT_FALSE(dsl_run(&d, str_dup(&d.c.arena, buf_text(text)).p));
+    size_t unknown = 0, guessed = 0;
+    for (size_t i = 0; i < d.c.diags.list.n; i++) {
+        const struct diag *rec = d.c.diags.list.v[i];
+        unknown += rec->id == DIAG_NPC030;
+        guessed += has_text(rec->hint, "did you mean 'backend'?");
+        CU_ASSERT(guessed == unknown || rec->hint.n == 0);
+    }
+    CU_ASSERT_EQUAL(unknown, 60);
+    CU_ASSERT_EQUAL(guessed, 50);
+    dsl_close(&d);
 }
 
 /* ---- going on after an error ---- */
@@ -281,5 +354,13 @@ static void test_resumes(void)
     dsl_close(&d);
 }
 
+/* `in this namespace` is its user's to say. */
+static void test_scope(void)
+{
+    struct ast_scope here = {.kind = SCOPE_THIS};
+    CU_ASSERT_PTR_NULL(scope_of(NULL, &here));
+}
+
 UNIT_MAIN("dsl_corners", TEST(test_groups), TEST(test_targets), TEST(test_phrases),
-          TEST(test_flow_ends), TEST(test_bad_flows), TEST(test_expansion), TEST(test_resumes))
+          TEST(test_flow_ends), TEST(test_bad_flows), TEST(test_expansion), TEST(test_too_much),
+          TEST(test_guesses), TEST(test_resumes), TEST(test_scope))

@@ -213,6 +213,9 @@ static void test_ports(void)
          {"/c baseline:0 {}- | ingress: allow pods({NAME=x},-) on any/http tcp/1 any/dns as why;"}},
         {"let a = {tcp/1, b} let b = {tcp/2, udp/3} " P("allow to anywhere on {a, tcp/4, b}"),
          {"/p {} | egress: allow any on tcp/1 tcp/2 udp/3 tcp/4 tcp/2 udp/3;"}},
+        /* 8xe1 looks like several numbers, and is none. */
+        {"let a.b-c_D = tcp/8xe1 " P("allow to anywhere on a.b-c_D"),
+         {"/p {} | egress: allow any on tcp/8xe1;"}},
         /* A namespace may be called as a protocol's stand-in: its groups come first. */
         {"namespace any { let w = tcp/9 } " P("allow to anywhere on any/w"),
          {"/p {} | egress: allow any on tcp/9;"}},
@@ -240,6 +243,13 @@ static void test_groups(void)
          {"/p {} | egress: allow pods({NAME=s},{a=b}) net(10.0.0.0/8) on tcp/1 udp/1; allow "
           "pods({NAME=s},{a=b}) net(10.0.0.0/8) pods({NAME=s},{a=b}) net(10.0.0.0/8) on tcp/1 "
           "udp/1;"}},
+        /* One peer's name, with ports, is a service. */
+        {"let g = cidr 10.0.0.0/8 let s = g on tcp/1\n" P("allow to s"),
+         {"/p {} | egress: allow net(10.0.0.0/8) on tcp/1;"}},
+        /* Services go together if their ports are the same, however often and in which order. */
+        {"let s = cidr 10.0.0.0/8 on {tcp/1, tcp/1, tcp/2}\n"
+         "let t = cidr 11.0.0.0/8 on {tcp/2, tcp/1}\n" P("allow to {s, t}"),
+         {"/p {} | egress: allow net(10.0.0.0/8) net(11.0.0.0/8) on tcp/2 tcp/1;"}},
         {"let x = anywhere " P("allow to x on tcp/1"), {"/p {} | egress: allow any on tcp/1;"}},
         {"let x = anywhere on tcp/1 " P("allow to x"), {"/p {} | egress: allow any on tcp/1;"}},
         {P("allow to dns"),
@@ -303,6 +313,10 @@ static void test_rules_and_use(void)
          "namespace y { policy q for all pods { use r use x/s } }",
          {"x/p {} | ingress: allow pods(-,{a=b}) on tcp/1; allow pods(-,{c=d}) on tcp/2;",
           "y/q {} | ingress: allow pods(-,{a=b}) on tcp/1; allow pods({NAME=x},{c=d}) on tcp/2;"}},
+        /* What only cluster policies know may stand in rules for them. */
+        {"rules r { allow from namespace x on any/web }\n"
+         "cluster policy c in tier admin priority 1 for all namespaces { use r }",
+         {"/c admin:1 {}- | ingress: allow pods({NAME=x},-) on any/web;"}},
     };
     CHECK(cases);
 }
@@ -367,6 +381,18 @@ static void test_metadata(void)
     CU_ASSERT(str_is(p->annotations.v[1].key, "z/y") && str_is(p->annotations.v[2].key, "x"));
     CU_ASSERT(str_is(p->labels.v[0].key, "b") && str_is(p->labels.v[1].key, "a"));
     CU_ASSERT(p->at.line == 1 && p->at.col == 8);
+    dsl_close(&d);
+}
+
+/* Text for the whole output, in a block of two namespaces: it is there once. */
+static void test_raw(void)
+{
+    struct dsl d;
+    dsl_open(&d);
+    d.o.allow_raw = true;
+    CU_ASSERT(dsl_run(&d, "namespace {a, b} { raw nft \"\"\"x\"\"\" }"));
+    CU_ASSERT_FATAL(d.p.raws.n == 1);
+    CU_ASSERT(str_is(d.p.raws.v[0].text, "x"));
     dsl_close(&d);
 }
 
@@ -458,5 +484,5 @@ static void test_group_seen_by_a_test(void)
 
 UNIT_MAIN("dsl_meaning", TEST(test_peers), TEST(test_ports), TEST(test_groups), TEST(test_blocks),
           TEST(test_isolation), TEST(test_rules_and_use), TEST(test_flows), TEST(test_cluster),
-          TEST(test_metadata), TEST(test_inventory), TEST(test_default_namespace), TEST(test_tests),
-          TEST(test_group_seen_by_a_test))
+          TEST(test_metadata), TEST(test_raw), TEST(test_inventory), TEST(test_default_namespace),
+          TEST(test_tests), TEST(test_group_seen_by_a_test))

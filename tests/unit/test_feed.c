@@ -26,6 +26,8 @@ static const struct {
     {"\n\n  # only a comment", SYNTAX_YAML},
     {"{\"kind\": 1}", SYNTAX_JSON},
     {"  [", SYNTAX_JSON},
+    {" \t\r\n{", SYNTAX_JSON},
+    {"kind\t: Pod\n", SYNTAX_YAML},
     {"\xef\xbb\xbf{}", SYNTAX_JSON},
     {"apiVersion: v1\n", SYNTAX_YAML},
     {"kind : Pod\n", SYNTAX_YAML},

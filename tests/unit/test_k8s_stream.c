@@ -52,6 +52,7 @@ static void documents_and_lists(void)
          "\n  spec: {}\n",
          0, 1, 0},
         {K8S_YAML, "kind: Kustomization\n", 0, 0, 1},
+        {K8S_YAML, "kind: WebPolicy\napiVersion: xcilium.io/v2\n", 0, 0, 1},
         {K8S_YAML, "kind: AllowList\napiVersion: x/v1\nspec: {}\n", 0, 0, 1},
     };
     static const size_t steps[] = {0, 1};

@@ -20,6 +20,7 @@ struct load_options {
     size_t nskip_kinds;
     bool has_expect_count; /* --expect-count N: policies that must have been read */
     size_t expect_count;
+    uint64_t max_age; /* --max-age: seconds since a file with pods or nodes was written; 0: any */
 };
 
 struct input {       /* one INPUT argument, or text in memory */

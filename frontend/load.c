@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct node {  /* one file that was loaded */
@@ -194,6 +196,46 @@ static void load_npc(struct loader *l, struct feed *f, const struct item *it, ui
     vec_push(arena(l), &l->stack, top);
 }
 
+/* How long ago, in the largest unit that makes at least two. */
+static struct str age_text(struct arena *a, uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = {{24 * 60 * 60, "days"}, {60 * 60, "hours"}, {60, "minutes"}, {1, "seconds"}};
+    size_t i = 0;
+    while (seconds < 2 * units[i].seconds && units[i].seconds > 1) {
+        i++;
+    }
+    return str_printf(a, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].name);
+}
+
+/* Warns of pods and nodes in a file (workloads and nodes from these numbers on) that may be other
+ * ones by now. A pipe has no age; templates and `workload`s are written by people, and stay true.
+ */
+static void check_age(struct loader *l, int fd, uint32_t file, size_t workloads, size_t nodes)
+{
+    const struct inventory *inv = &l->p->inv;
+    struct stat st;
+    struct timespec now;
+    bool has_state = nodes < inv->nodes.n;
+    for (size_t i = workloads; i < inv->workloads.n && !has_state; i++) {
+        has_state = inv->workloads.v[i]->kind == WL_POD;
+    }
+    if (l->o->max_age == 0 || !has_state || fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+        clock_gettime(CLOCK_REALTIME, &now) != 0 || now.tv_sec < st.st_mtim.tv_sec) {
+        return;
+    }
+    uint64_t age = (uint64_t)(now.tv_sec - st.st_mtim.tv_sec);
+    if (age > l->o->max_age) {
+        struct diag *d = diag_warning(diags(l), NPC607, (struct span){.file = file},
+                                      "what runs was written down " STR_FMT " ago, and may have "
+                                      "changed since",
+                                      STR_ARG(age_text(arena(l), age)));
+        diag_hint(diags(l), d, "write it anew: kubectl get namespaces,nodes,pods -A -o yaml");
+    }
+}
+
 static void load_objects(struct loader *l, struct feed *f, enum syntax syntax, uint32_t file,
                          bool reopen)
 {
@@ -203,11 +245,13 @@ static void load_objects(struct loader *l, struct feed *f, enum syntax syntax, u
     sources_get(&l->c->sources, file)->reopen = reopen;
     struct k8s_counts counts = {0};
     size_t errors = diags(l)->errors;
+    size_t workloads = l->p->inv.workloads.n, nodes = l->p->inv.nodes.n;
     l->ok &= k8s_read(l->c, l->o, file, syntax == SYNTAX_JSON ? K8S_JSON : K8S_YAML, feed_stream(f),
                       l->p, &counts);
     if (diags(l)->errors == errors) {
         read_failed(l, f, file);
     }
+    check_age(l, l->file_fd, file, workloads, nodes);
     l->counts.skipped += counts.skipped;
     if (!reopen) {
         sources_get(&l->c->sources, file)->text = buf_text(f->kept);

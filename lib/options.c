@@ -84,6 +84,25 @@ static bool set_expect_count(struct npc *n, struct str option, struct str value)
     return true;
 }
 
+/* A number of seconds, minutes, hours or days: "90s", "7d". */
+static bool set_max_age(struct npc *n, struct str option, struct str value)
+{
+    static const struct {
+        char letter;
+        uint32_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 60 * 60}, {'d', 24 * 60 * 60}};
+    const struct str digits = {value.p, value.n > 0 ? value.n - 1 : 0};
+    uint32_t number;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (value.n > 0 && value.p[value.n - 1] == units[i].letter &&
+            str_to_u32(digits, UINT32_MAX, &number) && number > 0) {
+            n->load.max_age = (uint64_t)number * units[i].seconds;
+            return true;
+        }
+    }
+    return bad_value(n, option, value, "it must be a time like 90s, 10m, 1h or 7d");
+}
+
 static bool scope_taken(struct npc *n, enum bind_scope wanted)
 {
     if (n->emit.bind.scope == BIND_ALL || n->emit.bind.scope == wanted) {
@@ -229,6 +248,7 @@ static const struct option {
     {STR_INIT("skip-kind"), false, set_skip_kind},
     {STR_INIT("with"), false, set_with},
     {STR_INIT("expect-count"), false, set_expect_count},
+    {STR_INIT("max-age"), false, set_max_age},
     {STR_INIT("node"), false, set_node},
     {STR_INIT("host"), false, set_host},
     {STR_INIT("ipblock"), false, set_ipblock},

@@ -47,8 +47,8 @@ NPC_API const char *npc_version(void);
 
 /* Sets an option by its command-line name without dashes: "namespace", "root", "allow-raw",
  * "allow-aliases", "lenient", "skip-kind" and "with" (an INPUT; both repeatable), "expect-count",
- * "node", "host", "ipblock", "failsafe", "max-elements", "from", "log", "log-rate". `value` is NULL
- * for flags. NPC_BAD: no such option or a bad value. */
+ * "max-age", "node", "host", "ipblock", "failsafe", "max-elements", "from", "log", "log-rate".
+ * `value` is NULL for flags. NPC_BAD: no such option or a bad value. */
 NPC_API enum npc_status npc_set(struct npc *n, const char *option, const char *value);
 
 /* Adds an INPUT: a file, a directory, or "-" for standard input. */

@@ -150,6 +150,35 @@ loads T20_expect_count 'a b c d e' --expect-count 5 kinds
 refuses T20_expect_count_more 2 'holds 5 policies' --expect-count 6 --namespace default kinds
 refuses T20_expect_count_less 2 'holds 5 policies' --expect-count 4 --namespace default kinds
 
+# ---- an old dump (--max-age) ----
+
+# aged NAME WANTED FILE TIME COMMAND...: NPC607, saying WANTED, or none if that is empty.
+aged()
+{
+    local name=$1 wanted=$2 file=$3
+    touch -d "$4" "$file"
+    shift 4
+    run "$NPC" "$@"
+    if [ -n "$wanted" ]; then
+        check "$name" grep -qh "^$file: warning: .*written down $wanted ago.*NPC607" "$TMP/out" "$TMP/err"
+    else
+        check "$name" test "$status $(grep -c NPC607 "$TMP/err" || true)" = '0 0'
+    fi
+}
+printf '%s\n' 'apiVersion: v1' 'kind: Pod' 'metadata: {name: p}' 'spec: {containers: []}' >pods.yaml
+printf '%s\n' 'apiVersion: v1' 'kind: Node' 'metadata: {name: n1}' >nodes.yaml
+echo 'workload w { addr 10.0.0.9 } policy x for pods app=x { default deny ingress }' >hand.npc
+echo 'import "pods.yaml" policy x for pods app=x { default deny ingress }' >import.npc
+aged age_old '3 days' pods.yaml '75 hours ago' compile -t null --max-age 2d pods.yaml
+aged age_hours '47 hours' pods.yaml '47 hours ago' check --max-age 90s pods.yaml
+aged age_nodes '119 seconds' nodes.yaml '119 seconds ago' compile -t null --max-age 1m nodes.yaml
+aged age_imported '2 hours' pods.yaml '2 hours ago' compile -t null --max-age 1h import.npc
+aged age_young '' pods.yaml '50 minutes ago' compile -t null --max-age 1h pods.yaml
+aged age_future '' pods.yaml '1 hour' compile -t null --max-age 1s pods.yaml
+aged age_not_asked '' pods.yaml '9 days ago' compile -t null pods.yaml
+aged age_by_hand '' hand.npc '9 days ago' compile -t null --namespace x --max-age 1s hand.npc
+aged age_pipe '' pods.yaml '9 days ago' compile -t null --max-age 1s - < <(cat pods.yaml)
+
 # ---- endless and large (threats 21 and the limits) ----
 refuses T21_dev_zero 2 'error: ' /dev/zero
 refuses T21_dev_zero_npc 2 'error: ' --namespace default - < <(echo 'policy x'; exec cat /dev/zero)

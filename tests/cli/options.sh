@@ -68,6 +68,7 @@ usage host-empty 'NAMESPACE/NAME' compile -t nft --host /web p.npc
 usage namespace-value "--namespace cannot be 'A_B'" compile --namespace A_B p.npc
 usage count-value "--expect-count cannot be '1x'" compile --expect-count 1x p.npc
 usage count-negative "--expect-count cannot be '-1'" compile --expect-count -1 p.npc
+usage age-value "--max-age cannot be '1w': it must be a time like 90s" compile --max-age 1w p.npc
 usage elements-zero "--max-elements cannot be '0'" compile -t nft --max-elements 0 p.npc
 for ports in 22 tcp/0 tcp/65536 tcp/022 icmp/8 tcp/ssh 'tcp/22,' ',' ''; do
     usage "failsafe-refuses-[$ports]" '--failsafe cannot be' compile -t nft --failsafe "$ports" p.npc

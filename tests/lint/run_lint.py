@@ -24,7 +24,7 @@ from pylib.npctest import SRC, Suite  # noqa: E402
 HERE = SRC / "tests" / "lint"
 MARK = re.compile(r'#! (error|warning|info) (NPC\d{3})(?: "([^"]*)")?')
 # What cannot be shown in a small file, and who shows it.
-ELSEWHERE = {"NPC517": "tests/unit/test_lint.c", "NPC604": "tests/apply/rows.py"}
+ELSEWHERE = {"NPC517": "tests/unit/test_lint.c", "NPC604": "tests/apply/rows.py", "NPC607": "tests/cli/inputs.sh"}
 
 # Listing: errors and warnings with their lines, all of them; infos that must be among the others.
 SEEDS = {

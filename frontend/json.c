@@ -519,7 +519,7 @@ static void json_hurry(struct event_reader *base, size_t depth)
             r->consumed + t->end - base->from > most->object_bytes) {
             break;
         }
-        open += is_end ? (size_t)-1 : t->kind != EVENT_SCALAR;
+        open = is_end ? open - 1 : open + (t->kind != EVENT_SCALAR);
         values += !is_end;
     }
     base->depth = open;

@@ -110,6 +110,41 @@ static void defers_run_newest_first(void)
     arena_free(&a);
 }
 
+/* What a reset arena gives is as new, and it takes no more memory than once. */
+static void reset_is_like_new(void)
+{
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    arena_reset(&a);
+    CU_ASSERT_EQUAL(a.total, 0);
+    size_t most = 0;
+    for (size_t round = 0; round < 50; round++) {
+        char log[2] = "";
+        struct event gone = {.log = log, .letter = 'x'};
+        for (size_t i = 0; i < 3000; i++) {
+            unsigned char *p = arena_alloc(&a, 1 + i % 100);
+            for (size_t k = 0; k <= i % 100; k++) {
+                if (p[k] != 0) {
+                    CU_FAIL_FATAL("memory is not zeroed");
+                }
+            }
+            memset(p, 0xff, 1 + i % 100);
+        }
+        memset(arena_alloc(&a, 100000), 0xff, 100000);
+        arena_defer(&a, note, &gone);
+        most = round == 0 ? a.total : most;
+        CU_ASSERT_EQUAL(a.total, most);
+        arena_reset(&a);
+        CU_ASSERT_STRING_EQUAL(log, "x");
+        CU_ASSERT(a.total > 0 && a.total < 100000);
+    }
+    arena_free(&a);
+    CU_ASSERT_EQUAL(a.total, 0);
+    arena_alloc(&a, 100000); /* nothing but a large one */
+    arena_reset(&a);
+    CU_ASSERT_EQUAL(a.total, 0);
+}
+
 static void scratch_goes_with_its_parent(void)
 {
     char log[8] = "";
@@ -248,6 +283,6 @@ static void vec_keeps_items(void)
 }
 
 UNIT_MAIN("arena", TEST(alloc_keeps_pieces_apart), TEST(large_piece_leaves_chunk_in_use),
-          TEST(copy_ends_in_nul), TEST(defers_run_newest_first), TEST(scratch_goes_with_its_parent),
-          TEST(T40_exhausted_memory_jumps), TEST(T40_scratch_shares_the_handler),
-          TEST(vec_keeps_items))
+          TEST(copy_ends_in_nul), TEST(defers_run_newest_first), TEST(reset_is_like_new),
+          TEST(scratch_goes_with_its_parent), TEST(T40_exhausted_memory_jumps),
+          TEST(T40_scratch_shares_the_handler), TEST(vec_keeps_items))

@@ -61,7 +61,7 @@ static inline const struct diag *dsl_diag(const struct dsl *d, enum diag_id id)
 
 static inline bool has_text(struct str s, const char *part)
 {
-    return memmem(s.p, s.n, part, strlen(part)) != NULL;
+    return s.n >= strlen(part) && memmem(s.p, s.n, part, strlen(part)) != NULL;
 }
 
 /* All diagnostics as the program shows them. */

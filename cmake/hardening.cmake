@@ -51,8 +51,8 @@ endfunction()
 # Beyond the warnings that gcc and clang share. The stack: tests run with 256 KiB of it, and the
 # largest frames are buffers of 16 KiB for reading. The sanitizers' frames are larger.
 function(npc_warn_more target)
-  npc_compile_flags(${target} -Wold-style-definition -Wdouble-promotion -Wduplicated-cond
-    -Wduplicated-branches -Wlogical-op -Wjump-misses-init -Wtrampolines -Walloc-zero)
+  npc_compile_flags(${target} -Wconversion -Wno-sign-conversion -Wold-style-definition -Wdouble-promotion
+    -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init -Wtrampolines -Walloc-zero)
   if(NOT NPC_SANITIZE)
     npc_compile_flags(${target} -Wstack-usage=20480)
   endif()

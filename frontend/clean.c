@@ -23,7 +23,7 @@ static inline size_t count_bytes(const unsigned char *text, size_t n, unsigned m
     for (; n - i >= BLOCK; i += BLOCK) {
         unsigned char here = 0;
         for (size_t k = 0; k < BLOCK; k++) {
-            here += (text[i + k] & mask) == value;
+            here = (unsigned char)(here + ((text[i + k] & mask) == value));
         }
         count += here;
     }

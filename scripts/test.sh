@@ -14,8 +14,9 @@ mkdir -p "$logs"
 trap 'echo "0 passed, 1 failed, 0 skipped"' ERR # a build that fails
 
 build $dir/gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo
+# With assertions, too.
 build $dir/asan -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DNPC_SANITIZE=address,undefined
+    -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O2 -g' -DNPC_SANITIZE=address,undefined
 build $dir/o0 -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF
 # Other builds of the same source, for the test of equal bytes.
 export NPC_VARIANTS="$SRC/$dir/o0/npc $SRC/$dir/asan/npc"

@@ -6,6 +6,8 @@
 
 #include "ir/tiers.h"
 
+#include <assert.h>
+
 /* ---- NPC401 ---- */
 
 static bool nets_meet(struct lint *l, const struct nrule *a, const struct nrule *b)
@@ -210,6 +212,7 @@ static bool rule_is_shadowed(const struct earlier *e, const struct nrule *r,
             return false;
         }
     }
+    assert(*last != NULL); /* in normal form, a rule has a peer */
     return true;
 }
 

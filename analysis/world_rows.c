@@ -410,9 +410,10 @@ static uint32_t decide(struct tiering *t, const uint32_t *key, size_t nsteps, ui
     tier_cell_begin(&c, r->arena, traffic_ports(w->traffic, r->family, TRAFFIC_ALL));
     bool asked = false; /* NetworkPolicies */
     for (size_t i = 0; i < nsteps; i++) {
-        uint32_t step = key[2 * i], tier = t->tier_of->v[2 * step];
+        size_t step = key[2 * i];
+        uint32_t tier = t->tier_of->v[2 * step];
         bool after = t->tier_of->v[2 * step + 1] != 0;
-        if (i > 0 && tier != t->tier_of->v[2 * key[2 * i - 2]]) {
+        if (i > 0 && tier != t->tier_of->v[2 * (size_t)key[2 * i - 2]]) {
             tier_cell_end_tier(&c);
         }
         if (after && !asked) {

@@ -414,7 +414,7 @@ bool nft_emit(struct emit *e, const struct nft_tuning *tuning)
         return false;
     }
     struct out_file map = {STR(".map"), buf_new(a)};
-    nft_map_write(e, list, FAMILIES * DIRECTIONS, map.text);
+    nft_map_write(e, list, sizeof list / sizeof *list, map.text);
     vec_push(a, &e->files, map);
     return true;
 }

@@ -163,10 +163,11 @@ static void decide_ranges(struct merge *m)
 
 static bool is_expanded(const struct merge *m, struct nft_item item)
 {
+    if (item.kind != NFT_RANGE || m->apart.n == 0) {
+        return false;
+    }
     struct apart key = {.item = item};
-    const struct apart *a = item.kind != NFT_RANGE
-                                ? NULL
-                                : bsearch(&key, m->apart.v, m->apart.n, sizeof key, compare_apart);
+    const struct apart *a = bsearch(&key, m->apart.v, m->apart.n, sizeof key, compare_apart);
     return a != NULL && a->expanded;
 }
 
@@ -412,9 +413,7 @@ bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key ke
     ports_rules(&m, NFT_PROTO);
     for (size_t i = 0; i < m.apart.n; i++) {
         const struct apart *a = &m.apart.v[i];
-        if (a->item.kind != NFT_RANGE) {
-            item_rule(&m, a->item);
-        } else if (!a->expanded && !m.ranges_in_set) {
+        if (a->item.kind != NFT_RANGE || (!a->expanded && !m.ranges_in_set)) {
             item_rule(&m, a->item);
         }
     }

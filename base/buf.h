@@ -29,9 +29,9 @@ struct str buf_text(const struct buf *b);
 void buf_cut(struct buf *b, size_t n);
 /* Appends s as it may be shown: control characters, invalid UTF-8 and characters that reorder text
  * or cannot be seen become \x1b or \u{202e}. */
-void buf_shown(struct buf *b, struct str s);
+void buf_shown(struct buf *out, struct str s);
 /* The same for the code point, or invalid byte, at s.p alone; returns its length in s. */
-size_t buf_shown_char(struct buf *b, struct str s);
+size_t buf_shown_char(struct buf *out, struct str s);
 /* Appends s as a JSON string with quotes; invalid UTF-8 becomes U+FFFD. */
 void buf_json_string(struct buf *b, struct str s);
 

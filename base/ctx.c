@@ -14,7 +14,7 @@ const struct limits limits_default = {
     .per_rule = 10000,
     .expansion = 1000000,
     .workloads = 1000000,
-    .comparisons = 200 * 1000 * 1000,
+    .comparisons = 200000000,
     .elements = 16000000,
 };
 

@@ -5,6 +5,8 @@
 #include "frontend/dsl_parse.h"
 #include "frontend/dsl_resolve.h"
 
+#include <assert.h>
+
 /* ---- declaring ---- */
 
 static struct group *group_new(struct resolver *r, const struct decl *decl)
@@ -318,6 +320,7 @@ static bool check_anywhere(struct resolver *r, const struct group *g, const stru
 static const struct group *find_root(struct resolver *r, const struct group *g)
 {
     const struct ast_set *value = g->let->left;
+    assert(value->first != NULL); /* by the grammar */
     if (value->n > 1 || value->first->kind != ELEM_WORD || g->let->on != NULL) {
         return g;
     }

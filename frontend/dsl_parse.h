@@ -79,7 +79,7 @@ void parser_exhausted(struct parser *p);
 /* ---- syntax messages (dsl_syntax.c) ---- */
 
 /* Says what was found and what was expected, with advice. */
-void syntax_report(struct parser *p, const char *found, const char *const *expected, size_t n);
+void syntax_report(struct parser *p, const char *found, const char *const *names, size_t n);
 /* The keyword nearest to a word, or an empty string. */
 struct str syntax_nearest_keyword(struct str word);
 

@@ -61,7 +61,7 @@ bool k8s_is_port_word(struct str name);
 /* Fills name, namespace, labels, annotations and raws of a policy from the object, and notes what
  * only the server writes (NPC511): `status` is the object's, or NULL. */
 void k8s_policy_meta(struct k8s *k, const struct node *meta, const struct node *status,
-                     struct policy *p);
+                     struct policy *out);
 
 struct policy_nodes { /* the parts of any policy object */
     const struct node *meta, *spec, *status;

@@ -9,6 +9,7 @@
 #     FUZZ_JOBS   targets at once; default: one for each processor
 #     FUZZ_BUILD  where to build; default build/fuzz
 #     FUZZ_DIR    where finds, crashes and logs go; default work/ in FUZZ_BUILD
+#     FUZZ_SANITIZERS   others than address,undefined
 #
 # A crash is printed and belongs, made small (fuzz_TARGET -minimize_crash=1 -runs=10000 FILE), into
 # tests/fuzz/regressions/TARGET/, with a test of its own if it was an error of meaning. Exit status 1
@@ -255,7 +256,7 @@ if [ "$mode" = coverage ] || [ "$mode" = minimize ]; then
     build_targets "$build-coverage" fuzzer-no-link \
         '-DCMAKE_C_FLAGS=-fprofile-instr-generate -fcoverage-mapping -U_FORTIFY_SOURCE'
 else
-    build_targets "$build" address,undefined,fuzzer-no-link
+    build_targets "$build" "${FUZZ_SANITIZERS:-address,undefined},fuzzer-no-link"
 fi
 case $mode in
     fuzz) each fuzz_one "$seconds" ;;

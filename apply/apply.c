@@ -145,6 +145,7 @@ enum npc_status apply_rollback(struct apply *a)
     struct bundle previous;
     switch (pending_read(a, &p)) {
     case STORE_OK:
+        pending_hurry(a, &p);
         return pending_go_back(a, &p) ? NPC_OK : NPC_FAULT;
     case STORE_DAMAGED:
         tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PENDING " is damaged", a->run_dir);

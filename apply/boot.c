@@ -9,6 +9,7 @@
 #include "apply/privilege.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <string.h>
 
 /* Takes the next "PROTO/PORT" off the list. */
@@ -126,25 +127,53 @@ static bool load_minimal(struct apply *a)
     return load_switch(a, &a->kernel, t, &live, &wanted, NULL, &got);
 }
 
-enum npc_status apply_boot(struct apply *a)
+/* NULL, or what is wrong with the rules that were confirmed. */
+static const char *load_confirmed(struct apply *a)
 {
     struct bundle b;
     switch (store_read(a, a->state_dir, FILE_CONFIRMED, &b)) {
     case STORE_NONE:
         tell(a, NPC_INFO, 710, NULL, "no rules were ever confirmed: none are loaded");
-        return NPC_OK;
+        return NULL;
     case STORE_DAMAGED:
-        tell(a, NPC_ERROR, 709, "npc apply loads new ones",
-             "the confirmed rules are damaged: only established connections and management pass");
-        break;
+        return "are damaged";
     case STORE_OK:
-        if (load_bundle(a, &b)) {
-            return NPC_OK;
-        }
-        tell(a, NPC_ERROR, 709, "npc apply loads new ones",
-             "the confirmed rules do not load: only established connections and management pass");
         break;
     }
-    load_minimal(a);
+    return load_bundle(a, &b) ? NULL : "do not load";
+}
+
+static _Noreturn void give_up(void *arg)
+{
+    longjmp(*(jmp_buf *)arg, 1);
+}
+
+/* The same, where memory may be exhausted. */
+static const char *load_confirmed_safely(struct apply *a)
+{
+    const arena_oom_fn oom = a->arena.oom;
+    const char *problem = "need more memory than there is";
+    jmp_buf exhausted;
+    if (setjmp(exhausted) == 0) {
+        a->arena.oom = give_up;
+        a->arena.oom_arg = &exhausted;
+        problem = load_confirmed(a);
+    } else {
+        arena_free(&a->arena);
+    }
+    a->arena.oom = oom;
+    return problem;
+}
+
+enum npc_status apply_boot(struct apply *a)
+{
+    const char *problem = load_confirmed_safely(a);
+    if (problem == NULL) {
+        return NPC_OK;
+    }
+    const bool closed = load_minimal(a);
+    tell(a, NPC_ERROR, 709, "npc apply loads new ones", "the confirmed rules %s%s", problem,
+         closed ? ": only established connections and management pass"
+                : ", and neither do those that would let only an administrator in");
     return NPC_FAULT;
 }

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -36,36 +36,75 @@ bool guard_lives(struct apply *a)
     return held;
 }
 
+/* ---- words between npc and the guard ---- */
+
+static bool say_word(int fd, char word)
+{
+    ssize_t put;
+    do {
+        put = write(fd, &word, 1);
+    } while (put < 0 && errno == EINTR);
+    return put == 1;
+}
+
+/* What the other end says before it closes: 0 if it says nothing. */
+static char listen_to(int fd)
+{
+    char word = 0;
+    ssize_t got;
+    do {
+        got = read(fd, &word, 1);
+    } while (got < 0 && errno == EINTR);
+    return got == 1 ? word : 0;
+}
+
 /* ---- in the guard ---- */
 
 struct watch {
     struct apply *apply;
-    struct str id; /* of the FILE_PENDING that it watches over */
+    struct str id;    /* of the FILE_PENDING that it watches over */
+    const char *path; /* of that file */
     /* The file as it was looked at last, to read it again only when it is another. An inode may be
      * used again at once, the time of its last change is not. */
     ino_t inode;
     struct timespec changed;
+    struct pending pending;
+    unsigned unclear;  /* so often it could not be read */
+    jmp_buf exhausted; /* where it goes on when there is no memory */
 };
 
-/* Whether FILE_PENDING is there, and still the same way back. */
-static bool is_mine(struct watch *w)
+enum sight {
+    SIGHT_GONE,    /* no FILE_PENDING, or another way back */
+    SIGHT_MINE,    /* w->pending is what it says */
+    SIGHT_UNCLEAR, /* it cannot be read, now */
+};
+
+static enum sight look(struct watch *w)
 {
     struct stat st;
-    struct pending p;
-    const char *path = str_printf(&w->apply->arena, "%s/" FILE_PENDING, w->apply->run_dir).p;
-    if (stat(path, &st) != 0) {
-        return false;
+    if (stat(w->path, &st) != 0) {
+        return errno == ENOENT ? SIGHT_GONE : SIGHT_UNCLEAR;
     }
     if (st.st_ino == w->inode && st.st_ctim.tv_sec == w->changed.tv_sec &&
         st.st_ctim.tv_nsec == w->changed.tv_nsec) {
-        return true;
+        return SIGHT_MINE;
     }
-    if (pending_read(w->apply, &p) != STORE_OK || !str_eq(p.id, w->id)) {
-        return false;
+    struct pending p;
+    switch (pending_read(w->apply, &p)) {
+    case STORE_NONE:
+        return SIGHT_GONE;
+    case STORE_DAMAGED:
+        return SIGHT_UNCLEAR;
+    case STORE_OK:
+        break;
     }
+    if (!str_eq(p.id, w->id)) {
+        return SIGHT_GONE;
+    }
+    w->pending = p;
     w->inode = st.st_ino;
     w->changed = st.st_ctim;
-    return true;
+    return SIGHT_MINE;
 }
 
 /* Gives up terminal, session, standard streams (an ssh client waits for those) and npc's lock. */
@@ -107,47 +146,68 @@ static bool told_to_end(unsigned ms)
     return sigtimedwait(&ending, NULL, &t) == SIGTERM;
 }
 
-/* Goes back, unless that is no longer called for. */
+/* Memory is exhausted: what was begun is given up, and tried again. */
+static _Noreturn void start_over(void *arg)
+{
+    struct watch *w = arg;
+    longjmp(w->exhausted, 1);
+}
+
+static enum sight look_safely(struct watch *w)
+{
+    return setjmp(w->exhausted) == 0 ? look(w) : SIGHT_UNCLEAR;
+}
+
+/* Whether there is something to wait for: the deadline, or for a while that the file can be read.
+ */
+static bool must_wait(struct watch *w)
+{
+    const enum sight s = look_safely(w);
+    if (s == SIGHT_UNCLEAR && w->unclear < TRIES) {
+        w->unclear++;
+        return true;
+    }
+    return s != SIGHT_GONE && now_ms() < w->pending.deadline;
+}
+
+/* Goes back, unless that is no longer called for; false: it has to be tried again. */
+static bool try_back(struct watch *w)
+{
+    if (setjmp(w->exhausted) != 0) {
+        store_unlock(w->apply);
+        return false;
+    }
+    if (look(w) == SIGHT_GONE) {
+        return true; /* the lock may be in somebody's hands for long */
+    }
+    if (!store_lock_patiently(w->apply)) {
+        return false;
+    }
+    const enum sight s = look(w);
+    const bool done =
+        s == SIGHT_GONE || (s == SIGHT_MINE && pending_go_back(w->apply, &w->pending));
+    store_unlock(w->apply);
+    return done;
+}
+
 static void go_back(struct watch *w)
 {
-    for (int i = 0; i < TRIES && is_mine(w) && store_lock_patiently(w->apply); i++) {
-        struct pending p;
-        const bool done = pending_read(w->apply, &p) != STORE_OK || !str_eq(p.id, w->id) ||
-                          pending_go_back(w->apply, &p);
-        store_unlock(w->apply);
-        if (done) {
-            return;
-        }
+    for (int i = 0; i < TRIES && !try_back(w); i++) {
         sleep_ms(TRY_MS);
     }
 }
 
-/* What npc says before it closes its end: 0 if it says nothing. */
-static char listen_to(int fd)
-{
-    char word = 0;
-    ssize_t got;
-    do {
-        got = read(fd, &word, 1);
-    } while (got < 0 && errno == EINTR);
-    return got == 1 ? word : 0;
-}
-
 static _Noreturn void guard_main(struct watch *w, int fd)
 {
-    const char armed = SAY_ARMED;
-    struct pending p;
-    if (!leave(w->apply) || write(fd, &armed, 1) != 1) {
+    if (!leave(w->apply) || !say_word(fd, SAY_ARMED)) {
         _exit(1);
     }
+    w->apply->arena.oom = start_over;
+    w->apply->arena.oom_arg = w;
     /* While rules are being loaded: npc has one end of `fd`, and so has every loader that it runs.
      * The end of all of them without a word is the end of an npc that was killed. */
     if (listen_to(fd) == SAY_LOADED) {
-        uint64_t until = 0;
-        if (is_mine(w) && pending_read(w->apply, &p) == STORE_OK) {
-            until = p.deadline;
-        }
-        while (is_mine(w) && now_ms() < until && !told_to_end(POLL_MS)) {
+        while (must_wait(w) && !told_to_end(POLL_MS)) {
         }
     }
     go_back(w);
@@ -158,7 +218,8 @@ static _Noreturn void guard_main(struct watch *w, int fd)
 
 bool guard_arm(struct apply *a, const struct pending *p, struct guard *g)
 {
-    struct watch watch = {.apply = a, .id = p->id};
+    struct watch watch = {
+        .apply = a, .id = p->id, .path = str_printf(&a->arena, "%s/" FILE_PENDING, a->run_dir).p};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         tell(a, NPC_ERROR, 1, NULL, "the rollback cannot be armed: no socket");
@@ -173,8 +234,7 @@ bool guard_arm(struct apply *a, const struct pending *p, struct guard *g)
         guard_main(&watch, ends[1]);
     }
     close(ends[1]);
-    char word = 0;
-    if (g->pid < 0 || read(g->fd, &word, 1) != 1 || word != SAY_ARMED) {
+    if (g->pid < 0 || listen_to(g->fd) != SAY_ARMED) {
         tell(a, NPC_ERROR, 1, NULL, "the rollback cannot be armed: no process for it");
         close(g->fd);
         return false;
@@ -184,17 +244,15 @@ bool guard_arm(struct apply *a, const struct pending *p, struct guard *g)
 
 void guard_loaded(struct guard *g)
 {
-    const char word = SAY_LOADED;
-    if (write(g->fd, &word, 1) != 1) {
-        return; /* it is dead: FILE_PENDING stays, and says so to the next npc */
+    if (!say_word(g->fd, SAY_LOADED)) {
+        return; /* it is dead, and FILE_PENDING says so to the next npc; or it goes back */
     }
 }
 
 void guard_wait(struct guard *g)
 {
-    char word;
-    while (read(g->fd, &word, 1) < 0 && errno == EINTR) {
-    }
+    shutdown(g->fd, SHUT_WR); /* should it still wait for a word: none comes */
+    listen_to(g->fd);
     waitpid(g->pid, NULL, 0);
     close(g->fd);
     g->fd = -1;

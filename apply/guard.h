@@ -23,23 +23,27 @@ struct pending {
     struct str id; /* no other has the same */
     struct way_back ways[MOST_WAYS];
     size_t nways;
-    struct str loaded;  /* FILE_LOADED as it was; empty: there was none */
-    struct str applied; /* the new one, once it is loaded */
-    struct str session; /* SSH_CONNECTION that npc apply ran in, or empty */
-    struct str kill;    /* addresses whose connections end when it is confirmed, a line each */
-    uint64_t since;     /* clock ticks since boot when the rules had been loaded; 0: not yet */
-    uint64_t deadline;  /* ms since boot; 0: none */
+    struct str loaded;              /* FILE_LOADED as it was; empty: there was none */
+    struct str confirmed, previous; /* and the files of the other directory */
+    struct str applied;             /* the new FILE_LOADED, once it is loaded */
+    struct str session;             /* SSH_CONNECTION that npc apply ran in, or empty */
+    struct str kill;   /* addresses whose connections end when it is confirmed, a line each */
+    uint64_t since;    /* clock ticks since boot when the rules had been loaded; 0: not yet */
+    uint64_t deadline; /* ms since boot; 0: none, or over */
 };
 
 bool pending_write(struct apply *a, const struct pending *p);
 enum store_result pending_read(struct apply *a, struct pending *p);
+/* Writes that the deadline is over: from now on it cannot be confirmed, and the guard goes back if
+ * the caller, who is about to, does not get there. */
+void pending_hurry(struct apply *a, const struct pending *p);
 
 /* Restores what is written down, in the kernel and in both directories, and removes FILE_PENDING.
  * The lock must be held. Reports what fails. */
 bool pending_go_back(struct apply *a, const struct pending *p);
 
 /* Keeps the rules for good: they are what a boot loads, and FILE_PENDING goes. The lock must be
- * held. Reports what fails. */
+ * held. Reports what fails; a boot then loads what it did. */
 bool pending_commit(struct apply *a, const struct pending *p);
 
 struct guard {

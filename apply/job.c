@@ -254,7 +254,8 @@ enum npc_status job_load(struct job *j)
     struct apply *a = j->a;
     j->pending.id = str_printf(&a->arena, "%ld-%llu", (long)getpid(), (unsigned long long)now_ms());
     j->pending.loaded = j->old_bytes;
-    if (!arm(j)) {
+    if (!store_get(a, a->state_dir, FILE_CONFIRMED, &j->pending.confirmed) ||
+        !store_get(a, a->state_dir, FILE_PREVIOUS, &j->pending.previous) || !arm(j)) {
         return NPC_FAULT;
     }
     const enum npc_status status = load_guarded(j);

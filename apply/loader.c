@@ -86,13 +86,12 @@ static _Noreturn void child(const char *name, const char *path, char *const *arg
     _exit(127);
 }
 
-static struct str read_back(const struct loaders *l, int fd)
+static bool read_back(const struct loaders *l, int fd, struct str *text)
 {
     struct buf *b = buf_new(l->arena);
-    if (lseek(fd, 0, SEEK_SET) != 0 || !fd_read_all(fd, MOST_OUTPUT, b)) {
-        return STR("");
-    }
-    return buf_text(b);
+    const bool ok = lseek(fd, 0, SEEK_SET) == 0 && fd_read_all(fd, MOST_OUTPUT, b);
+    *text = buf_text(b);
+    return ok;
 }
 
 /* What it said, as one line without blanks at its ends; at most 400 bytes. */
@@ -123,10 +122,10 @@ static int wait_for(pid_t pid)
     return got == pid ? status : -1;
 }
 
-static struct loader_run failed(const struct loaders *l, const char *name, int error)
+static struct loader_run failed(const struct loaders *l, const char *name, const char *what)
 {
     return (struct loader_run){
-        .why = str_printf(l->arena, "%s cannot be run: %s", name, strerror(error))};
+        .why = str_printf(l->arena, "%s cannot be %s: %s", name, what, strerror(errno))};
 }
 
 static struct loader_run run_with(const struct loaders *l, const char *name, const char *path,
@@ -135,21 +134,26 @@ static struct loader_run run_with(const struct loaders *l, const char *name, con
     const pid_t self = getpid();
     const pid_t pid = fork();
     if (pid < 0) {
-        return failed(l, name, errno);
+        return failed(l, name, "run");
     }
     if (pid == 0) {
         child(name, path, argv, s, self);
     }
     const int status = wait_for(pid);
-    struct loader_run r = {.ok = WIFEXITED(status) && WEXITSTATUS(status) == 0,
-                           .out = read_back(l, s->fd[1])};
+    if (status < 0) {
+        return failed(l, name, "waited for");
+    }
+    struct loader_run r = {.ok = WIFEXITED(status) && WEXITSTATUS(status) == 0};
+    if (!read_back(l, s->fd[1], &r.out)) {
+        return failed(l, name, "heard"); /* and never taken for one that listed nothing */
+    }
     if (r.ok) {
         return r;
     }
-    struct str said = one_line(l, read_back(l, s->fd[2]));
-    if (said.n > 0) {
+    struct str said;
+    if (read_back(l, s->fd[2], &said) && (said = one_line(l, said)).n > 0) {
         r.why = str_printf(l->arena, "%s: " STR_FMT, name, STR_ARG(said));
-    } else if (status >= 0 && WIFSIGNALED(status)) {
+    } else if (WIFSIGNALED(status)) {
         r.why = str_printf(l->arena, "%s was killed by signal %d", name, WTERMSIG(status));
     } else {
         r.why = str_printf(l->arena, "%s failed without a word", name);
@@ -170,7 +174,7 @@ struct loader_run loader_run(const struct loaders *l, const char *name, const ch
     }
     struct streams s;
     struct loader_run r =
-        streams_open(&s, input) ? run_with(l, name, path, argv, &s) : failed(l, name, errno);
+        streams_open(&s, input) ? run_with(l, name, path, argv, &s) : failed(l, name, "run");
     streams_close(&s);
     return r;
 }

@@ -17,7 +17,7 @@ static struct str number(struct apply *a, uint64_t n)
     return str_printf(&a->arena, "%llu", (unsigned long long)n);
 }
 
-bool pending_write(struct apply *a, const struct pending *p)
+static struct str pending_bytes(struct apply *a, const struct pending *p)
 {
     struct arena *m = &a->arena;
     struct bundle b = {0};
@@ -32,12 +32,29 @@ bool pending_write(struct apply *a, const struct pending *p)
     }
     bundle_put(m, &b, "id", p->id);
     bundle_put(m, &b, "loaded", p->loaded);
+    bundle_put(m, &b, "confirmed", p->confirmed);
+    bundle_put(m, &b, "previous", p->previous);
     bundle_put(m, &b, "applied", p->applied);
     bundle_put(m, &b, "session", p->session);
     bundle_put(m, &b, "kill", p->kill);
     bundle_put(m, &b, "since", number(a, p->since));
     bundle_put(m, &b, "deadline", number(a, p->deadline));
-    return store_write(a, a->run_dir, FILE_PENDING, bundle_write(m, &b));
+    return bundle_write(m, &b);
+}
+
+bool pending_write(struct apply *a, const struct pending *p)
+{
+    return store_write(a, a->run_dir, FILE_PENDING, pending_bytes(a, p));
+}
+
+void pending_hurry(struct apply *a, const struct pending *p)
+{
+    struct pending due = *p;
+    due.deadline = 0;
+    const char *path = str_printf(&a->arena, "%s/" FILE_PENDING, a->run_dir).p;
+    if (!file_write_atomic(&a->temps, path, pending_bytes(a, &due), 0600)) {
+        return; /* the caller goes back all the same */
+    }
 }
 
 static bool read_way(struct apply *a, const struct bundle *b, const char *const *names,
@@ -68,10 +85,12 @@ enum store_result pending_read(struct apply *a, struct pending *p)
     }
     p->id = bundle_get(&b, "id");
     p->loaded = bundle_get(&b, "loaded");
+    p->confirmed = bundle_get(&b, "confirmed");
+    p->previous = bundle_get(&b, "previous");
     p->applied = bundle_get(&b, "applied");
     p->session = bundle_get(&b, "session");
     p->kill = bundle_get(&b, "kill");
-    return read_u64(bundle_get(&b, "since"), &p->since) &&
+    return bundle_has(&b, "previous") && read_u64(bundle_get(&b, "since"), &p->since) &&
                    read_u64(bundle_get(&b, "deadline"), &p->deadline)
                ? STORE_OK
                : STORE_DAMAGED;
@@ -98,8 +117,11 @@ static bool switch_to(const struct kernel *k, const struct way_back *w, const st
 /* Others may have taken rules away since: then the place of a jump among them is no more. */
 static bool switch_back(const struct kernel *k, const struct way_back *w, struct str *why)
 {
-    if (switch_to(k, w, &w->rules, why) || w->target != TARGET_IPTABLES) {
+    if (switch_to(k, w, &w->rules, why)) {
         return true;
+    }
+    if (w->target != TARGET_IPTABLES) {
+        return false;
     }
     struct arena *m = k->loaders.arena;
     struct ruleset live, first = w->rules;
@@ -107,6 +129,13 @@ static bool switch_back(const struct kernel *k, const struct way_back *w, struct
     first.part[PART_V6] = ruleset_jumps_first(m, first.part[PART_V6]);
     return ruleset_read(k, w->target, &live, why) &&
            ruleset_switch(k, w->target, &live, &first, why);
+}
+
+/* What a boot loads, and what was confirmed before. */
+static bool restore_confirmed(struct apply *a, const struct pending *p)
+{
+    return store_put(a, a->state_dir, FILE_CONFIRMED, p->confirmed) &&
+           store_put(a, a->state_dir, FILE_PREVIOUS, p->previous);
 }
 
 bool pending_go_back(struct apply *a, const struct pending *p)
@@ -122,13 +151,8 @@ bool pending_go_back(struct apply *a, const struct pending *p)
             ok = false;
         }
     }
-    ok = ok && store_withdraw(a, p->applied);
-    if (ok && p->loaded.n > 0) {
-        ok = store_write(a, a->run_dir, FILE_LOADED, p->loaded);
-    } else if (ok) {
-        ok = store_remove(a, a->run_dir, FILE_LOADED);
-    }
-    return ok && store_remove(a, a->run_dir, FILE_PENDING);
+    return ok && restore_confirmed(a, p) && store_put(a, a->run_dir, FILE_LOADED, p->loaded) &&
+           store_remove(a, a->run_dir, FILE_PENDING);
 }
 
 /* ---- keeping ---- */
@@ -143,15 +167,23 @@ static bool kill_connections(struct apply *a, const struct pending *p)
     return false;
 }
 
-bool pending_commit(struct apply *a, const struct pending *p)
+/* What is damaged is no way back. */
+static bool keep_previous(struct apply *a, const struct pending *p)
 {
     struct bundle b;
-    const bool first = store_read(a, a->state_dir, FILE_CONFIRMED, &b) == STORE_NONE;
-    if (!store_confirm(a, p->applied) || !kill_connections(a, p) ||
-        !store_remove(a, a->run_dir, FILE_PENDING)) {
+    const bool whole = p->confirmed.n > 0 && bundle_read(&a->arena, p->confirmed, &b);
+    return str_eq(p->confirmed, p->applied) ||
+           store_put(a, a->state_dir, FILE_PREVIOUS, whole ? p->confirmed : STR(""));
+}
+
+bool pending_commit(struct apply *a, const struct pending *p)
+{
+    if (!keep_previous(a, p) || !store_put(a, a->state_dir, FILE_CONFIRMED, p->applied) ||
+        !kill_connections(a, p) || !store_remove(a, a->run_dir, FILE_PENDING)) {
+        restore_confirmed(a, p);
         return false;
     }
-    if (first && a->enable_unit) {
+    if (p->confirmed.n == 0 && a->enable_unit) {
         unit_enable(a);
     }
     return true;

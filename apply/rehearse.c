@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,27 +40,43 @@ static void rehearse_back(const struct kernel *k, enum target t, const struct ru
     }
 }
 
+/* Back to the namespace that it came from; also where memory is exhausted on the way. */
+static void go_home(void *resource)
+{
+    int *home = resource;
+    if (*home < 0) {
+        return;
+    }
+    if (setns(*home, CLONE_NEWNET) != 0) {
+        dprintf(STDERR_FILENO, "npc: error: the rehearsal cannot be left: %s\n", strerror(errno));
+        _exit(3); /* anything that is loaded from here would be loaded nowhere */
+    }
+    close(*home);
+    *home = -1;
+}
+
 struct rehearsal rehearse(const struct kernel *k, enum target t, const struct ruleset *live,
                           const struct ruleset *wanted)
 {
     struct rehearsal r = {.back = true};
-    const int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (home < 0 || unshare(CLONE_NEWNET) != 0) {
+    int *home = ARENA_NEW(k->loaders.arena, int);
+    *home = -1;
+    arena_defer(k->loaders.arena, go_home, home);
+    const int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || unshare(CLONE_NEWNET) != 0) {
         r.why =
             str_printf(k->loaders.arena, "no network namespace can be made: %s", strerror(errno));
-        if (home >= 0) {
-            close(home);
+        if (fd >= 0) {
+            close(fd);
         }
         return r;
     }
+    *home = fd;
     r.possible = true;
     if (live != NULL) {
         rehearse_back(k, t, live, &r);
     }
     r.ok = load(k, t, wanted, &r.expected, &r.why);
-    if (setns(home, CLONE_NEWNET) != 0) {
-        _exit(3); /* anything that is loaded from here would be loaded nowhere */
-    }
-    close(home);
+    go_home(home);
     return r;
 }

@@ -155,23 +155,43 @@ void store_unlock(struct apply *a)
 
 /* ---- bundles ---- */
 
+/* STORE_DAMAGED, and errno, if it cannot be read. */
+static enum store_result read_bytes(struct apply *a, const char *path, struct str *bytes)
+{
+    *bytes = STR("");
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno == ENOENT ? STORE_NONE : STORE_DAMAGED;
+    }
+    struct buf *b = buf_new(&a->arena);
+    const bool whole = fd_read_all(fd, MOST_BUNDLE, b);
+    const int error = errno;
+    close(fd);
+    errno = error;
+    *bytes = buf_text(b);
+    return whole ? STORE_OK : STORE_DAMAGED;
+}
+
 enum store_result store_read(struct apply *a, const char *dir, const char *file, struct bundle *b)
 {
-    *b = (struct bundle){0};
     const char *path = path_of(a, dir, file);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) {
-        return STORE_NONE;
-    }
-    struct buf *bytes = buf_new(&a->arena);
-    const bool whole = fd >= 0 && fd_read_all(fd, MOST_BUNDLE, bytes);
-    if (!whole) {
+    struct str bytes;
+    *b = (struct bundle){0};
+    const enum store_result r = read_bytes(a, path, &bytes);
+    if (r == STORE_DAMAGED) {
         tell(a, NPC_WARNING, 1, NULL, "cannot read '%s': %s", path, strerror(errno));
     }
-    if (fd >= 0) {
-        close(fd);
+    return r == STORE_OK && !bundle_read(&a->arena, bytes, b) ? STORE_DAMAGED : r;
+}
+
+bool store_get(struct apply *a, const char *dir, const char *file, struct str *bytes)
+{
+    const char *path = path_of(a, dir, file);
+    const enum store_result r = read_bytes(a, path, bytes);
+    if (r == STORE_OK && bytes->n == 0) {
+        *bytes = STR("\n"); /* cut short is something else than none: a boot closes what it can */
     }
-    return whole && bundle_read(&a->arena, buf_text(bytes), b) ? STORE_OK : STORE_DAMAGED;
+    return r != STORE_DAMAGED || failed(a, "read", path);
 }
 
 bool store_write(struct apply *a, const char *dir, const char *file, struct str bytes)
@@ -186,46 +206,12 @@ bool store_remove(struct apply *a, const char *dir, const char *file)
     return unlink(path) == 0 || errno == ENOENT || failed(a, "remove", path);
 }
 
-/* The hash at the end of a bundle's bytes tells it from all others. */
-static bool is_confirmed(struct apply *a, struct str bytes)
+bool store_put(struct apply *a, const char *dir, const char *file, struct str bytes)
 {
-    struct bundle b;
-    return store_read(a, a->state_dir, FILE_CONFIRMED, &b) == STORE_OK &&
-           str_eq(bundle_write(&a->arena, &b), bytes);
-}
-
-bool store_confirm(struct apply *a, struct str bytes)
-{
-    if (is_confirmed(a, bytes)) {
+    struct str there;
+    const enum store_result r = read_bytes(a, path_of(a, dir, file), &there);
+    if (r == STORE_NONE ? bytes.n == 0 : r == STORE_OK && str_eq(there, bytes)) {
         return true;
     }
-    struct bundle old;
-    switch (store_read(a, a->state_dir, FILE_CONFIRMED, &old)) {
-    case STORE_OK:
-        if (!store_write(a, a->state_dir, FILE_PREVIOUS, bundle_write(&a->arena, &old))) {
-            return false;
-        }
-        break;
-    case STORE_NONE:
-    case STORE_DAMAGED:
-        if (!store_remove(a, a->state_dir, FILE_PREVIOUS)) {
-            return false;
-        }
-        break;
-    }
-    return store_write(a, a->state_dir, FILE_CONFIRMED, bytes);
-}
-
-bool store_withdraw(struct apply *a, struct str bytes)
-{
-    if (!is_confirmed(a, bytes)) {
-        return true;
-    }
-    struct bundle b;
-    if (store_read(a, a->state_dir, FILE_PREVIOUS, &b) == STORE_OK) {
-        const char *from = path_of(a, a->state_dir, FILE_PREVIOUS);
-        return rename(from, path_of(a, a->state_dir, FILE_CONFIRMED)) == 0 ||
-               failed(a, "rename", from);
-    }
-    return store_remove(a, a->state_dir, FILE_CONFIRMED);
+    return bytes.n > 0 ? store_write(a, dir, file, bytes) : store_remove(a, dir, file);
 }

@@ -43,11 +43,10 @@ enum store_result store_read(struct apply *a, const char *dir, const char *file,
 /* Writes it, whole or not at all; reports failure. */
 bool store_write(struct apply *a, const char *dir, const char *file, struct str bytes);
 bool store_remove(struct apply *a, const char *dir, const char *file);
-
-/* Makes a bundle the one that a boot loads, and keeps the one that was. */
-bool store_confirm(struct apply *a, struct str bytes);
-/* Undoes that if `bytes` is what a boot would load. */
-bool store_withdraw(struct apply *a, struct str bytes);
+/* The bytes of a file, whole or not; empty if there is none. Reports failure. */
+bool store_get(struct apply *a, const char *dir, const char *file, struct str *bytes);
+/* Makes them the file's; none: removes it. Does nothing where it is so. */
+bool store_put(struct apply *a, const char *dir, const char *file, struct str bytes);
 
 /* Makes systemd load the confirmed rules at boot; a failure is a warning. unit.c */
 void unit_enable(struct apply *a);

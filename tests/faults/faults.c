@@ -130,19 +130,15 @@ static long cpu_used(int who)
            (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
 }
 
-static void answer(int out, const struct fault_state *s, int status, long peak, bool trace)
+static void answer(FILE *f, const struct fault_state *s, int status, long peak, bool trace)
 {
-    FILE *f = fdopen(dup(out), "w");
-    if (f == NULL) {
-        die("answer");
-    }
     fprintf(f, "%d %u %u %u %d %d %ld %ld", status, s->allocs, s->calls, s->hits, s->first.number,
             s->first.fd, peak, cpu_used(RUSAGE_SELF) + cpu_used(RUSAGE_CHILDREN));
     for (unsigned i = 0; trace && i < s->calls && i < MOST_CALLS; i++) {
         fprintf(f, " %d:%d", s->log[i].number, s->log[i].fd);
     }
     fputc('\n', f);
-    fclose(f);
+    fflush(f);
 }
 
 /* Reads a plan; the directory and the flags go to where the caller says. */
@@ -174,7 +170,7 @@ static int wait_for_all(pid_t npc, long *peak)
 }
 
 /* Returns in the child only. */
-static void serve(FILE *in, int out, struct fault_state *state)
+static void serve(FILE *in, FILE *out, struct fault_state *state)
 {
     char line[512], dir[256], flags[8];
     while (fgets(line, sizeof line, in) != NULL) {
@@ -189,8 +185,8 @@ static void serve(FILE *in, int out, struct fault_state *state)
             die("fork");
         }
         if (pid == 0) {
-            close(out);
-            close(fileno(in)); /* and not fclose(), which would move what the parent reads */
+            close(fileno(out)); /* and not fclose(), which would move what the parent reads */
+            close(fileno(in));
             become_npc(dir, flags, state);
             return;
         }
@@ -208,11 +204,12 @@ __attribute__((constructor)) static void before_main(void)
     if (where == NULL || sscanf(where, "%d,%d", &in, &out) != 2) {
         return;
     }
-    FILE *lines = fdopen(in, "r");
+    FILE *lines = fdopen(in, "r"), *answers = fdopen(out, "w");
     struct fault_state *state =
         mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (lines == NULL || state == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    if (lines == NULL || answers == NULL || state == MAP_FAILED ||
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
         die("cannot serve");
     }
-    serve(lines, out, state);
+    serve(lines, answers, state);
 }

@@ -41,6 +41,7 @@ struct fault_state {
     struct fault_plan plan;
     atomic_uint allocs, calls; /* so many were made */
     atomic_uint hits;          /* so many failed */
+    atomic_ulong slept;        /* ms that sleeps would have taken */
     struct fault_call first;   /* the first call that failed */
     struct fault_call log[MOST_CALLS];
 };

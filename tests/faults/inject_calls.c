@@ -45,14 +45,40 @@ static long call_kernel(long number, const greg_t *regs)
     return result;
 }
 
-/* Sleeps are short: what is tried again after a second is tried again at once. */
+/* ---- time ---- */
+
+/* Sleeps take a moment, and the clocks go as if they had taken their time. */
 static void shorten_sleep(long number, greg_t *regs)
 {
     static const struct timespec moment = {0, 1000000};
-    if (number == SYS_clock_nanosleep) {
+    if ((number != SYS_clock_nanosleep && number != SYS_rt_sigtimedwait) || fault_state == NULL) {
+        return;
+    }
+    const struct timespec *asked = (const struct timespec *)regs[REG_RDX];
+    if (asked != NULL) {
+        atomic_fetch_add(&fault_state->slept, (unsigned long)asked->tv_sec * 1000 +
+                                                  (unsigned long)asked->tv_nsec / 1000000);
         regs[REG_RDX] = (greg_t)&moment;
     }
 }
+
+/* The C library reads clocks without a system call. */
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *t)
+{
+    int (*real)(clockid_t, struct timespec *);
+    *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    const int error = real(clock, t);
+    const unsigned long ms = fault_state != NULL ? atomic_load(&fault_state->slept) : 0;
+    t->tv_sec += (time_t)(ms / 1000);
+    t->tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t->tv_nsec >= 1000000000) {
+        t->tv_sec++;
+        t->tv_nsec -= 1000000000;
+    }
+    return error;
+}
+
+/* ---- calls ---- */
 
 /* Counts a call; whether it is to fail. After the first, only others of its kind do, and messages
  * get through unless it was one of them. */

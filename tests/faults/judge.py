@@ -44,6 +44,7 @@ FAULTS = {
     "renameat": "EACCES EIO ENOSPC",
     "renameat2": "EINVAL+ ENOSYS+ EACCES EIO ENOSPC",
     "sendto": "EINTR ENOBUFS",
+    "rt_sigtimedwait": "EINTR",
     "setns": "ENOMEM",
     "clock_nanosleep": "EINTR",
     "kill": "EPERM",
@@ -62,7 +63,7 @@ FAULTS = {
     "write": "EINTR+ SHORT+ EIO ENOSPC EPIPE",
 }
 # What cannot fail in a program that passes what it should.
-HARMLESS = {"exit_group", "futex", "getpid", "getppid", "rt_sigaction", "rt_sigprocmask", "set_robust_list"}
+HARMLESS = {"exit_group", "futex", "getpid", "getppid", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "shutdown"}
 
 STOPPED_BY_US = 99  # the exit status of the sanitizers
 PEAK = 64 * 1024    # KiB that a run may need beyond the undisturbed one
@@ -75,12 +76,13 @@ class Fault:
         self.kind, self.first, self.last, self.step = kind, first, last, step
         self.call = call
         self.survive = word.endswith("+")
+        self.lasts = last != first
         self.word = word.rstrip("+")
         self.action = {"SHORT": SHORT, "KILL": KILL}.get(self.word) or getattr(errno, self.word)
 
     def __str__(self):
         what = "allocation" if self.kind == ALLOC else f"call ({self.call})"
-        more = "" if self.last == self.first else " and all later" if self.step == 1 else f" and every {self.step}th later"
+        more = "" if not self.lasts else " and all later" if self.step == 1 else f" and every {self.step}th later"
         return f"{what} {self.first}{more}: {self.word}"
 
     @property
@@ -125,6 +127,9 @@ class Judge:
         """What is wrong with how the disturbed run ended; "" if nothing."""
         return self.died(got) or self.ending(fault, got, after)
 
+    def difference(self, after):
+        return difference(after, self.before)
+
     def died(self, got):
         text = got.err.decode(errors="replace")
         if got.status < 0:
@@ -161,8 +166,6 @@ class Judge:
 
     def refusal(self, fault, got, after, muted):
         """The run did not end as undisturbed: then it did nothing, and said so."""
-        if self.run.kernel:
-            return self.refusal_of_loader(got, after, muted)
         to_stdout = got.call == "write" and got.fd == STDOUT
         if got.status != 3:
             return f"status {got.status}, {self.effect(got, after)}: {got.err!r}"
@@ -179,11 +182,28 @@ class Judge:
             return f"status 3 without saying '{fault.messages[0]}': {got.err!r}"
         return ""
 
-    def refusal_of_loader(self, got, after, muted):
-        """A program of others may have met the fault, and what it says is passed on; what a command
-        answers is then no more than it could find out."""
+
+class LoaderJudge(Judge):
+    """Of a run that works on the rules of the kernel."""
+
+    def problem(self, fault, got, after, scene):
+        return self.died(got) or self.ending_of_loader(fault, got, after, scene)
+
+    def ending_of_loader(self, fault, got, after, scene):
+        """All or nothing, and a word about it. A program of others may have met the fault, so that
+        what is said is what could be found out. Where a fault lasts from the load on, going back
+        meets it, too: then what leads back is kept, npc status says so, and npc rollback goes."""
+        muted = got.call == "write" and got.fd == STDERR
+        if got.status == self.base.status and got.out == self.base.out and after == self.done:
+            return "" if muted or self.tells(got.err) else f"other messages: {got.err!r}"
         if got.status not in (1, 2, 3):
             return f"status {got.status}, {self.effect(got, after)}: {got.err!r}"
-        if after != self.before:
-            return f"status {got.status}, but {difference(after, self.before)}: {got.err!r}"
-        return "" if got.err or muted else f"status {got.status} without a word"
+        if not got.err and not muted:
+            return f"status {got.status} without a word"
+        if scene.run.reboot:
+            closed = fault.lasts or scene.is_closed(after)
+            return "" if closed else f"status {got.status}, and not closed, {self.difference(after)}: {got.err!r}"
+        if after == self.before or scene.guard_goes_back():
+            return ""
+        back = scene.goes_back() if fault.lasts else "only once"
+        return f"status {got.status}, but {self.difference(after)}, {back}: {got.err!r}" if back else ""

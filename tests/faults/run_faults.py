@@ -9,20 +9,17 @@ import os
 import pathlib
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from judge import FAULTS, HARMLESS, Fault, Judge, difference, is_temporary, tree  # noqa: E402
-from runs import RUNS, make_inputs  # noqa: E402
-from server import ALLOC, CALL, FOREVER, NAMES, Server  # noqa: E402
-
-
-class Broken(Exception):
-    """The run cannot be made at all."""
+from judge import FAULTS, HARMLESS, Fault  # noqa: E402
+from kernel import KernelScene  # noqa: E402
+from runs import RUNS  # noqa: E402
+from scene import Broken, Scene, command  # noqa: E402
+from server import ALLOC, CALL, FOREVER, NAMES  # noqa: E402
 
 
 def allocation_faults(base):
@@ -49,85 +46,6 @@ def kill_faults(base):
     return [Fault(CALL, n, n, 1, "KILL", NAMES.get(number, "?")) for n, (number, _) in enumerate(base.trace, 1)]
 
 
-def command(*argv, **more):
-    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **more)
-
-
-class Scene:
-    """The place of one run, as it was before it, and as an undisturbed run leaves it."""
-
-    def __init__(self, program, run, place):
-        self.program, self.run, self.place = program, run, place
-        self.env = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1:leak_check_at_exit=0",
-                    "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1", "LSAN_OPTIONS": "exitcode=99"}
-        os.makedirs(place / "now" / "state")
-        (place / "now" / "run").mkdir()
-        make_inputs(place / "now" / "work")
-        self.rules = b""
-        for line in run.prepare:
-            r = command(program, *line.split(), cwd=place / "now" / "work", env=self.env)
-            if r.returncode:
-                raise Broken(f"{line}: {r.stderr.decode()}")
-        if run.kernel:
-            self.rules = command("nft", "list", "ruleset").stdout
-        shutil.copytree(place / "now", place / "pristine")
-        self.server = Server(program, run, place / "now", self.env)
-        self.before = self.look()
-        self.base = self.server.run(flags="t")
-        while self.base.status == 125 and b"not supported" in self.base.err:  # libc lies across 4 GiB: elsewhere next time
-            self.server.close()
-            self.server = Server(program, run, place / "now", self.env)
-            self.base = self.server.run(flags="t")
-        self.judge = Judge(run, self.before, self.base, self.look())
-        self.reset()
-        again, after = self.server.run(flags="l"), self.look()
-        self.reset()
-        if self.base.status not in (0, 1, 2) or again.out != self.base.out or again.err != self.base.err or after != self.judge.done:
-            raise Broken(f"not the same twice: status {self.base.status}, {difference(after, self.judge.done)}: {self.base.err.decode()}")
-
-    def look(self):
-        seen = tree(self.place / "now" / "work")
-        if self.run.kernel:
-            seen["the kernel"] = command("nft", "list", "ruleset").stdout
-        return seen
-
-    def reset(self):
-        if self.run.kernel:
-            if command("nft", "list", "ruleset").stdout != self.rules:
-                command("nft", "-f", "-", input=b"flush ruleset\n" + self.rules)
-        elif tree(self.place / "now" / "work") == self.before:
-            return
-        for name in ("work", "state", "run"):
-            shutil.rmtree(self.place / "now" / name)
-            shutil.copytree(self.place / "pristine" / name, self.place / "now" / name, symlinks=True)
-
-    def inject(self, fault):
-        """What is wrong with the run that meets this fault; "" if nothing."""
-        # Memory is lost, if at all, where an allocation fails: there the leak checker looks.
-        flags = "l" if fault.kind == ALLOC and fault.last == fault.first else ""
-        got = self.server.run(fault.kind, fault.first, fault.last, fault.step, fault.action, flags)
-        after = self.look()
-        if fault.kind == CALL and got.call != fault.call:
-            fault = Fault(CALL, fault.first, fault.last, fault.step, fault.word.rstrip("+"), got.call)  # the heap moved
-        problem = self.killed(got, after) if fault.word == "KILL" else self.judge.problem(fault, got, after)
-        if after != self.before:
-            self.reset()
-        return f"{fault}: {problem}" if problem else ""
-
-    def killed(self, got, after):
-        """Each file is the old or the new one; what is left beside them does not hinder the next run."""
-        for path in {*after, *self.before}:
-            whole = (self.before.get(path), self.judge.done.get(path))
-            if after.get(path) not in whole and not any(map(is_temporary, pathlib.PurePath(path).parts)):
-                return f"status {got.status}: {path} is neither old nor new"
-        again, then = self.server.run(), self.look()
-        lost = [p for p in self.judge.done if then.get(p) != self.judge.done[p]]
-        return f"the next run: status {again.status}, {lost}" if again.status != self.base.status or lost else ""
-
-    def close(self):
-        self.server.close()
-
-
 class Part:
     """One run, one kind of fault: what was tried and what went wrong."""
 
@@ -151,7 +69,7 @@ def try_run(program, run, tmp, kinds, choose):
     parts = [Part(run, row, kind, faults) for row, kind, faults in kinds if kind != "killed" or run.kills]
     scene = None
     try:
-        scene = Scene(program, run, place)
+        scene = (KernelScene if run.kernel else Scene)(program, run, place)
         for part in parts:
             part.allocs, part.calls = scene.base.allocs, scene.base.calls
             for fault in choose(run, list(part.faults(scene.base))):
@@ -239,6 +157,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="every place of every run, and a table")
     parser.add_argument("--pieces", action="store_true", help="allocations only, and each piece of an arena is one")
+    parser.add_argument("--kind", choices=[kind for _, kind, _ in PARTS], help="only such faults")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", default=os.environ.get("TEST_SEED", "1"))
     parser.add_argument("names", nargs="*", metavar="RUN")
@@ -247,7 +166,7 @@ def main():
         enter_namespace()
     build = os.environ.get("NPC_BUILD") or os.path.dirname(os.environ.get("NPC", str(HERE.parents[1] / "build" / "npc")))
     program = os.path.join(os.path.abspath(build), "tests", "npc_faults_pieces" if args.pieces else "npc_faults")
-    kinds = PIECES if args.pieces else PARTS
+    kinds = PIECES if args.pieces else [p for p in PARTS if args.kind in (None, p[1])]
     choose = everything if args.all else sample(args.seed, os.environ.get("TEST_EFFORT") == "short")
     inside = "NPC_FAULTS_INSIDE" in os.environ
     runs = [r for r in RUNS if not r.kernel or (inside and (args.all or args.names))]

@@ -17,9 +17,10 @@ class Run:
     `kills`: it replaces files, and may be killed at any moment; `apart`: and does so one by one, each
     of them whole; `kernel`: it works on the rules of the network namespace; `stdio`: it prints a
     text that means nothing to programs with printf(), of which a part may be lost, but not without
-    a message; `prepare`: command lines that come before."""
+    a message; `prepare`: command lines that come before; `reboot`: and then a reboot; `beside`: a
+    command line that waits for a confirmation meanwhile."""
 
-    def __init__(self, name, line, stdin=None, pipe=None, kills=False, apart=False, kernel=False, stdio=False, prepare=()):
+    def __init__(self, name, line, stdin=None, pipe=None, kills=False, apart=False, kernel=False, stdio=False, prepare=(), reboot=False, beside=None):
         self.name = name
         self.args = [a.replace("~", " ") for a in line.split()]
         self.stdin = stdin
@@ -29,11 +30,14 @@ class Run:
         self.stdio = stdio
         self.kernel = kernel
         self.prepare = prepare
+        self.reboot = reboot
+        self.beside = beside
 
 
 OLD = "compile -t {} -o {} dump.json"
 PLACES = "--state-dir ../state --run-dir ../run"
-HOST = "-t {} --host shop/db-1 " + PLACES
+APPLY = "apply {} --host shop/db-1 " + PLACES + " {}"
+FIRST = APPLY.format("-t nft", "world.npc machines.npc")
 
 RUNS = [
     Run("k8s", "compile world.npc"),
@@ -80,13 +84,17 @@ RUNS = [
     Run("backends", "backends", stdio=True),
     Run("prelude", "prelude"),
     Run("help", "compile --help", stdio=True),
-    Run("apply-dry", "apply --dry-run " + HOST.format("nft") + " cluster.npc", kernel=True),
-    Run("apply-nft", "apply " + HOST.format("nft") + " cluster.npc", kernel=True,
-        prepare=["apply " + HOST.format("nft") + " world.npc machines.npc"]),
-    Run("apply-iptables", "apply " + HOST.format("iptables") + " --keep 192.0.2.9:443 world.npc machines.npc", kernel=True),
-    Run("status", "status -o json " + PLACES, kernel=True, prepare=["apply " + HOST.format("nft") + " cluster.npc"]),
-    Run("rollback", "rollback " + PLACES, kernel=True,
-        prepare=["apply " + HOST.format("nft") + " world.npc machines.npc", "apply " + HOST.format("nft") + " cluster.npc"]),
+    Run("apply-dry", APPLY.format("--dry-run -t nft", "cluster.npc"), kernel=True),
+    Run("apply-nft", APPLY.format("-t nft", "cluster.npc"), kernel=True, kills=True, prepare=[FIRST]),
+    Run("apply-iptables", APPLY.format("-t iptables", "--keep 192.0.2.9:443 world.npc machines.npc"), kernel=True, kills=True),
+    Run("apply-other", APPLY.format("-t iptables --replace", "cluster.npc"), kernel=True, kills=True, prepare=[FIRST]),
+    Run("apply-unconfirmed", APPLY.format("-t nft --confirm 5", "cluster.npc"), kernel=True, kills=True, prepare=[FIRST]),
+    Run("status", "status -o json " + PLACES, kernel=True, prepare=[FIRST]),
+    Run("confirm", "confirm " + PLACES, kernel=True, prepare=[FIRST], beside=APPLY.format("-t nft --confirm 80000", "cluster.npc")),
+    Run("rollback", "rollback " + PLACES, kernel=True, kills=True, prepare=[FIRST, APPLY.format("-t nft", "cluster.npc")]),
+    Run("rollback-pending", "rollback " + PLACES, kernel=True, prepare=[FIRST],
+        beside=APPLY.format("-t nft --confirm 80000", "cluster.npc")),
+    Run("boot", "boot " + PLACES, kernel=True, reboot=True, prepare=[FIRST]),
 ]
 
 

@@ -112,7 +112,7 @@ int session_end(struct session *s, enum npc_status status)
         const char *said = s->said;
         size_t said_size = s->said_size;
         shown = session_rehearse(s);
-        if (shown != NPC_OK && status <= NPC_NO && said != NULL) {
+        if (shown != NPC_OK && status == NPC_OK && said != NULL) {
             s->said = said;
             s->said_size = said_size;
             shown = NPC_OK;

@@ -6,12 +6,11 @@ tests must notice.
     mutate.py --list [FILE...]     the mutants, without running anything
     mutate.py --check              whether mutate.equivalent still fits the sources
 
-FILE: sources as they are named from the root of the tree; default: those of CORE below.
+FILE: sources of CORE below, as they are named from the root of the tree; default: all.
 
-A mutant is a changed operator, constant, condition, statement, member or pair of arguments (MUTATORS). It
-is compiled alone, as a library that is found before the one that holds everything (so nothing else is
-linked again), and the killers (KILLERS) are run until one fails. A mutant that does not compile is not
-counted, nor one whose code is the original's, or another mutant's, byte for byte.
+A mutant is a changed operator, constant, condition, statement, member or pair of arguments (MUTATORS). How
+they are built and which tests are run until one fails, mutate_run.py says. A mutant that does not compile
+is not counted, nor one whose code is the original's, or another mutant's.
 
 What survives is printed with its place, and must be listed in mutate.equivalent, beside this script, with
 the reason why no test can tell it from the original. There it is known by its text, not by its line: a
@@ -27,14 +26,11 @@ import os
 import pathlib
 import random
 import re
-import resource
-import shutil
-import subprocess
 import sys
 import threading
 import time
 
-SRC = pathlib.Path(__file__).resolve().parents[1]
+from mutate_run import SRC, Hunt, Tree
 LIST = SRC / "scripts" / "mutate.equivalent"
 
 CORE = """
@@ -79,7 +75,8 @@ class Mutant:
         self.source, self.start, self.end, self.new = source, start, end, new
         self.file = source.name
         self.line = source.text.count("\n", 0, start) + 1
-        self.function = source.function_at(start)
+        body = source.body_at(start)
+        self.function = body[2] if body else "-"
         self.shown = source.lines[self.line - 1].strip()
         self.label = label
 
@@ -98,6 +95,7 @@ class Mutant:
 class Source:
     def __init__(self, name):
         self.name = name
+        self.place = CORE.index(name)
         self.text = (SRC / name).read_text()
         self.lines = self.text.split("\n")
         self.tokens = [Token(m.lastgroup, m.group(), m.start()) for m in TOKEN.finditer(self.text)
@@ -109,39 +107,43 @@ class Source:
             depth += (t.text == "(") - (t.text == ")")
 
     def _bodies(self):
-        """[(first, last token, name)] of what stands between braces at column 0: functions, and tables
-        with their names."""
-        found, name, start = [], "", None
-        for i, t in enumerate(self.tokens):
-            depth_zero = t.at == 0 or self.text[t.at - 1] == "\n"
-            if start is None:
-                if t.text == "{" or (t.text == "=" and self._at_top(i)):
-                    start = i
-                elif t.kind == "name" and i + 1 < len(self.tokens) and self.tokens[i + 1].text in ("(", "[", "=", "{"):
-                    name = name if self._inside_parens(i) else t.text
-            elif t.text == "}" and depth_zero or t.text == ";" and self.tokens[start].text == "=" and self._ends(t):
-                found.append((start, i, name))
-                start = None
+        """[(first, last token, name)] of what stands between braces at the top: functions, and types and
+        tables with their names."""
+        found, name, i = [], "", 0
+        while i < len(self.tokens):
+            t, k = self.tokens[i], i
+            if t.text == "(":
+                k = self.closing(i)
+            elif t.text == "{":
+                k = self.closing(i)
+                found.append((i, k, name))
+            elif t.text == "=":
+                while self.tokens[k].text != ";":
+                    k = (self.closing(k) if self.tokens[k].text in ("{", "(", "[") else k) + 1
+                found.append((i, k, name))
+            elif t.kind == "name" and i + 1 < len(self.tokens) and self.tokens[i + 1].text in ("(", "[", "=", "{"):
+                name = t.text
+            i = k + 1
         return found
 
-    def _at_top(self, i):
-        line = self.text.rfind("\n", 0, self.tokens[i].at) + 1
-        return self.text[line] not in " \t}"
-
-    def _ends(self, t):
-        line = self.text.rfind("\n", 0, t.at) + 1
-        return self.text[line] == "}" or self.text[line] not in " \t"
-
-    def _inside_parens(self, i):
-        line = self.text.rfind("\n", 0, self.tokens[i].at) + 1
-        return self.text[line] in " \t" or self.text.count("(", line, self.tokens[i].at) > self.text.count(
-            ")", line, self.tokens[i].at)
-
-    def function_at(self, at):
+    def body_at(self, at):
         for first, last, name in self.bodies:
             if self.tokens[first].at <= at <= self.tokens[last].at:
-                return name
-        return "-"
+                return first, last, name
+        return None
+
+    def function_around(self, at):
+        """The body of the function that a place is in; None: it is in none."""
+        body = self.body_at(at)
+        return body if body and self.tokens[body[0] - 1].text == ")" else None
+
+    def header(self, body):
+        """Where a function begins, its name stands, and it ends."""
+        i = body[0] - 1
+        while i > 0 and self.tokens[i - 1].text not in (";", "}"):
+            i -= 1
+        name = next(t for t, after in zip(self.tokens[i:], self.tokens[i + 1:]) if t.text == body[2] and after.text == "(")
+        return self.tokens[i].at, name.at, self.tokens[body[1]].at + 1
 
     def mutants(self):
         """All mutants, in the order of their places."""
@@ -334,233 +336,6 @@ def mutate_arguments(s, i):
 
 MUTATORS = [mutate_operator, mutate_constant, mutate_name, mutate_negation, mutate_statement, mutate_arguments]
 
-# ---- building ----
-
-# Swapped arguments and changed constants often break types: that is the compiler's find, not a test's.
-CFLAGS = "-O1 -g0 -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=int-to-pointer-cast"
-OBJECT = re.compile(r"CMakeFiles/npc_(base|ir|frontend|grammar|backends|analysis|lib|apply|program)\.dir/")
-MEMORY = 2 << 30     # bytes that a killer may have: an endless loop that allocates ends there
-MUTANT, WHOLE = "libmutant.so", "libnpc_all.so"
-SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-BROKEN = "#include <stdlib.h>\n__attribute__((constructor)) static void broken(void) { abort(); }\n"
-
-
-def soname(name):
-    """Found by its name in LD_LIBRARY_PATH, and not by the place where it was linked."""
-    return f"-Wl,-soname,{name}"
-
-
-def run(*args, **kw):
-    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, check=False, **kw)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(str(a) for a in args)}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-class Tree:
-    """A private copy of the sources, built so that a library can stand before all of it."""
-
-    def __init__(self, directory, jobs):
-        self.dir, self.jobs = directory, jobs
-        self.copy, self.build = directory / "src", directory / "build"
-        self.programs = directory / "programs"
-        self.sanitizers = ":".join(run("gcc", f"-print-file-name={n}").strip() for n in ("libasan.so", "libubsan.so"))
-
-    def make(self):
-        shutil.rmtree(self.copy, ignore_errors=True)
-        for name in run("git", "-C", SRC, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
-            if name and (SRC / name).is_file():
-                (self.copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(SRC / name, self.copy / name)
-        lists = self.copy / "CMakeLists.txt"  # every symbol can be replaced
-        lists.write_text(lists.read_text().replace("-fvisibility=hidden", "-fvisibility=default"))
-        self.programs.mkdir(exist_ok=True)
-        run("cmake", "-S", self.copy, "-B", self.build, "-G", "Ninja", "-DCMAKE_C_COMPILER=gcc", "-DCMAKE_BUILD_TYPE=None",
-            f"-DCMAKE_C_FLAGS={CFLAGS} -fPIC", "-DNPC_WERROR=OFF", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
-        commands = [(os.path.relpath(c["file"], self.copy), c["command"].replace("\\", "").split())
-                    for c in json.loads((self.build / "compile_commands.json").read_text())]
-        self.commands = {name: c for name, c in commands if OBJECT.match(c[c.index("-o") + 1])}
-        objects = [c[c.index("-o") + 1] for c in self.commands.values()]
-        run("ninja", "-C", self.build, f"-j{self.jobs}", *objects)
-        program = [o for o in objects if "/npc_program.dir/" in o]
-        library = self.dir / WHOLE
-        libs = run("pkg-config", "--libs", "yaml-0.1", "jansson", "yajl", "libmd").split()
-        run("gcc", "-shared", soname(WHOLE), "-o", library, *(self.build / o for o in objects if o not in program), *libs)
-        run("gcc", "-shared", soname(MUTANT), "-o", self.dir / MUTANT, "-x", "c", "/dev/null")
-        run("gcc", "-o", self.programs / "npc", *(self.build / o for o in program), *self.link())
-        self.tests = {t.stem: [t] for t in sorted((self.copy / "tests" / "unit").glob("test_*.c"))
-                      if t.stem not in UNRELATED}
-        self.tests["exhaustive"] = sorted((self.copy / "tests" / "exhaustive").glob("*.c"))
-        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            list(pool.map(self.test, self.tests))
-
-    def link(self):
-        return ["-Wl,--no-as-needed", self.dir / MUTANT, self.dir / WHOLE]
-
-    def test(self, name):
-        run("gcc", "-O1", "-w", "-std=c17", "-D_GNU_SOURCE", '-DNPC_VERSION="0.1.0"', f"-I{self.copy}",
-            f"-I{self.copy}/include", f"-I{self.build}/grammar", *self.tests[name], "-o",
-            self.programs / name, *self.link(), "-lcunit",
-            *run("pkg-config", "--libs", "yaml-0.1", "jansson", "yajl", "libmd").split())
-
-    def compile(self, name, text, directory, *flags):
-        """Compiles a source, given as text. Returns the bytes of its object; None: it is no C."""
-        command = [*self.commands[name], *flags]
-        source, target = directory / "mutant.c", directory / "mutant.o"
-        source.write_text(text)
-        command[command.index("-o") + 1] = target.name
-        command[command.index("-c") + 1] = source.name
-        done = subprocess.run(command, cwd=directory, capture_output=True, check=False)
-        return target.read_bytes() if done.returncode == 0 else None
-
-
-# ---- killers ----
-
-class Killer:
-    """A test program: what is run, and how long it takes with the original."""
-
-    def __init__(self, name, command, effort="short", stage=0):
-        self.name, self.command, self.effort, self.stage = name, command, effort, stage
-        self.seconds = 0.0
-
-    def environment(self, tree, directory, sanitized):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("TEST_", "NPC"))}
-        if sanitized:
-            env |= {"LD_PRELOAD": tree.sanitizers, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1"}
-        return env | {"TEST_EFFORT": self.effort, "NPC": str(tree.programs / "npc"), "NPC_BUILD": str(tree.build),
-                      "LD_LIBRARY_PATH": f"{directory}:{tree.dir}", "CUNIT_QUIET": "1", "TMPDIR": str(directory)}
-
-    def passes(self, tree, directory, measure=False, sanitized=False):
-        limit = None if measure else int(self.seconds * 10) + 3
-
-        def limits():
-            if not sanitized:  # whose shadow is larger than any limit
-                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            if limit:
-                resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-
-        try:
-            done = subprocess.run(self.command, env=self.environment(tree, directory, sanitized), cwd=tree.copy, preexec_fn=limits,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                  timeout=None if measure else 120 + 100 * self.seconds, check=False)
-        except subprocess.TimeoutExpired:
-            return False
-        return done.returncode == 0
-
-
-# Unit tests that never come near the core, or take long for it.
-UNRELATED = {"test_arena", "test_diag", "test_dsl_limits", "test_feed", "test_file", "test_json", "test_source", "test_str",
-             "test_utf8", "test_yaml", "test_yamlscalar", "test_dsl_scan", "test_k8s_stream"}
-THOROUGH = ("test_bind", "test_verdict", "test_world", "test_addr", "test_ports", "test_bind_tiers", "test_nft_layouts",
-            "test_ipt_sets", "test_ipt_tree", "exhaustive")
-# Of the quick killers those that can see a fault of a folder's at all, for --quick.
-NEAR = {"ir": r"exhaustive|test_(addr|ports|selector|normal|sweep|tiers|cover|bind|bind_tiers|verdict|program|names)",
-        "analysis": r"exhaustive|test_(verdict|world|listing|library)",
-        "backends": r"test_(backend_nft|nft_layouts|rules|kernel_names|ipt_\w+)"}
-SCRIPTS = [("sim/random_worlds.py", ["--count", "15"]),
-           ("sim/random_lists.py", []), ("sim/random_diffs.py", []), ("sim/random_queries.py", []),
-           ("list/run_list.py", []), ("sim/list_e2e.py", []), ("sim/list_metamorphic.py", []),
-           ("lint/run_lint.py", []), ("run_golden.py", [])]
-
-
-def killers(tree, quick):
-    """Quick ones first: each is asked only if those before it saw nothing."""
-    found = []
-    for program in tree.tests:
-        command = [str(tree.programs / program)]
-        found.append(Killer(program, command + (["--every", "40"] if program == "exhaustive" else [])))
-        if program in THOROUGH:
-            found.append(Killer(program + " (full)", command, "full", stage=1))
-    if quick:
-        return [k for k in found if k.stage == 0]
-    for script, arguments in SCRIPTS:
-        path = tree.copy / "tests" / script
-        if path.exists():
-            found.append(Killer(script, [sys.executable, "-B", str(path), *arguments], stage=2))
-    return found
-
-
-class Hunt:
-    """Runs mutants against killers; those that killed in the same file come first."""
-
-    def __init__(self, tree, quick):
-        self.tree, self.quick, self.killers = tree, quick, killers(tree, quick)
-        self.kills = collections.Counter()
-        self.lock = threading.Lock()
-        self.local = threading.local()
-        self.seen = {}
-        self.originals = {}
-
-    def measure(self):
-        for killer in self.killers:
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            if not killer.passes(self.tree, self.tree.dir, measure=True):
-                sys.exit(f"{killer.name} fails without any mutant")
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            killer.seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    def check(self):
-        """Every killer must fail if the library of the mutant is broken: else it would not see any."""
-        directory = self.directory()
-        (directory / "mutant.c").write_text(BROKEN)
-        run("gcc", "-shared", "-fPIC", soname(MUTANT), "-o", MUTANT, "mutant.c", cwd=directory)
-        for killer in self.killers:
-            if killer.passes(self.tree, directory):
-                sys.exit(f"{killer.name} does not use the library of the mutant")
-
-    def directory(self):
-        if not hasattr(self.local, "dir"):
-            self.local.dir = self.tree.dir / f"worker-{threading.get_ident()}"
-            self.local.dir.mkdir(exist_ok=True)
-        return self.local.dir
-
-    def order(self, name):
-        noun = "test_" + pathlib.Path(name).stem
-        near = re.compile(NEAR[name.split("/")[0]]) if self.quick else re.compile(".")
-        return sorted((k for k in self.killers if near.match(k.name)), key=lambda k: (k.stage, -(self.kills[name, k.name] + (3 if k.name == noun else 0.1))
-                                                   / (k.seconds + 0.01)))
-
-    def original(self, name, directory):
-        with self.lock:
-            if name not in self.originals:
-                self.originals[name] = self.tree.compile(name, (self.tree.copy / name).read_text(), directory)
-            return self.originals[name]
-
-    def hunt(self, mutant):
-        """("killed", by whom), ("survived", ""), ("invalid", ""), ("same", "as what")."""
-        directory = self.directory()
-        original = self.original(mutant.file, directory)
-        code = self.tree.compile(mutant.file, mutant.text, directory)
-        if code is None:
-            return "invalid", ""
-        if code == original:
-            return "same", "the original"
-        digest = mutant.file, hashlib.sha256(code).hexdigest()
-        with self.lock:
-            twin = self.seen.setdefault(digest, mutant)
-        if twin is not mutant:
-            return "same", f"line {twin.line} [{twin.label}]"
-        linked = subprocess.run(["ld", "-shared", "-soname", MUTANT, "-o", MUTANT, "mutant.o"], cwd=directory, capture_output=True, check=False)
-        if linked.returncode != 0:
-            return "invalid", ""
-        for killer in self.order(mutant.file):
-            if not killer.passes(self.tree, directory):
-                with self.lock:
-                    self.kills[mutant.file, killer.name] += 1
-                return "killed", killer.name
-        return self.hunt_sanitized(mutant, directory)
-
-    def hunt_sanitized(self, mutant, directory):
-        """Reading what is not there often changes nothing, but CI runs the unit tests with sanitizers, too."""
-        self.tree.compile(mutant.file, mutant.text, directory, *SANITIZE)
-        run("gcc", "-shared", soname(MUTANT), *SANITIZE, "-o", MUTANT, "mutant.o", cwd=directory)
-        for killer in self.order(mutant.file):
-            if killer.stage == 0 and not killer.passes(self.tree, directory, sanitized=True):
-                return "killed", f"{killer.name}, sanitized"
-        return "survived", ""
-
-
 # ---- the list of equivalent mutants ----
 
 def read_list():
@@ -637,22 +412,49 @@ def report(results, listed):
 
 
 class Log:
-    """Fates that are known from earlier runs, by the text of the mutated file."""
+    """Fates, as they come; those of an earlier run are known by the text of the mutated line's function."""
 
     def __init__(self, path, again):
-        self.path, self.known = path, {}
+        self.known, self.lock = {}, threading.Lock()
         if again and path.exists():
             self.known = {r["id"]: (r["fate"], r["by"]) for r in map(json.loads, path.read_text().splitlines())
                           if r["fate"] != "survived"}
         self.file = path.open("a" if again else "w")
+        self.results, self.began = [], time.monotonic()
 
     @staticmethod
-    def id(mutant):
-        return hashlib.sha256(f"{mutant.file}\0{mutant.text}".encode()).hexdigest()
+    def id(m):
+        first, last, _ = m.source.body_at(m.start)
+        start, end = m.source.tokens[first].at, m.source.tokens[last].at
+        return hashlib.sha256(f"{m.key}\0{m.source.text[start:m.start]}{m.new}{m.source.text[m.end:end]}".encode()).hexdigest()
 
     def add(self, mutant, fate):
-        print(json.dumps({"id": self.id(mutant), "fate": fate[0], "by": fate[1], "mutant": str(mutant)}), file=self.file,
-              flush=True)
+        with self.lock:
+            self.results.append((mutant, fate))
+            if self.id(mutant) not in self.known:
+                print(json.dumps({"id": self.id(mutant), "fate": fate[0], "by": fate[1], "mutant": str(mutant)}),
+                      file=self.file, flush=True)
+            if len(self.results) % 100 == 0:
+                print(f"{len(self.results)} done, {time.monotonic() - self.began:.0f} s", flush=True)
+
+
+def hunt_all(options, sources, chosen):
+    """[(mutant, fate)] of all that are chosen."""
+    options.dir.mkdir(parents=True, exist_ok=True)
+    tree = Tree(options.dir.resolve(), options.jobs)
+    print(f"building in {tree.dir}", flush=True)
+    tree.make()
+    log = Log(tree.dir / "log.jsonl", options.again)
+    for m in chosen:
+        if log.id(m) in log.known:
+            log.add(m, log.known[log.id(m)])
+    hunt = Hunt(tree, options.quick, sources, [m for m in chosen if log.id(m) not in log.known])
+    hunt.compile()
+    hunt.measure()
+    print("\n".join(f"{k.seconds:7.2f} s  {k.name}" for k in hunt.killers), flush=True)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda name: hunt.hunt(name, log.add), hunt.chosen))
+    return sorted(log.results, key=lambda r: (r[0].file, r[0].start))
 
 
 def main():
@@ -668,7 +470,11 @@ def main():
     parser.add_argument("--check", action="store_true", help="check the list of equivalent mutants")
     parser.add_argument("files", nargs="*", default=CORE, metavar="FILE")
     options = parser.parse_args()
-    mutants = [m for f in options.files for m in Source(f).mutants()]
+    unknown = [f for f in options.files if f not in CORE]
+    if unknown:
+        parser.error(f"not of the core: {', '.join(unknown)}")
+    sources = {f: Source(f) for f in options.files}
+    mutants = [m for s in sources.values() for m in s.mutants()]
     listed = read_list()
     problems = check_list(listed, mutants)
     if options.list or options.check:
@@ -676,27 +482,7 @@ def main():
         print("\n".join(problems), end="\n" if problems else "")
         return 1 if problems else 0
 
-    options.dir.mkdir(parents=True, exist_ok=True)
-    tree = Tree(options.dir.resolve(), options.jobs)
-    print(f"building in {tree.dir}", flush=True)
-    tree.make()
-    hunt = Hunt(tree, options.quick)
-    hunt.measure()
-    hunt.check()
-    print("\n".join(f"{k.seconds:7.2f} s  {k.name}" for k in hunt.killers), flush=True)
-    chosen = choose(mutants, options)
-    log = Log(tree.dir / "log.jsonl", options.again)
-    began = time.monotonic()
-    results = []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        def one(mutant):
-            return mutant, log.known.get(log.id(mutant)) or hunt.hunt(mutant)
-        for n, (mutant, fate) in enumerate(pool.map(one, chosen), 1):
-            results.append((mutant, fate))
-            if log.id(mutant) not in log.known:
-                log.add(mutant, fate)
-            if n % 50 == 0:
-                print(f"{n} of {len(chosen)}, {time.monotonic() - began:.0f} s", flush=True)
+    results = hunt_all(options, sources, choose(mutants, options))
     wrong = report(results, listed) + len(problems)
     print("\n".join(problems), end="\n" if problems else "")
     return 1 if wrong else 0

@@ -528,6 +528,19 @@ def T55_guard_ends_in_time_of_shutdown(lab):
 
 
 @only("nft")
+def T55_guard_takes_over_a_rollback(lab):
+    """One that fails says so, and the guard does not wait for the deadline."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    p = lab.start(lab.host(8081), "--confirm", "60")
+    until(lambda: lab.state_is("pending"), SOON, "pending")
+    key = "nft" if lab.target == "nft" else f"iptables_{lab.target.split('-')[1]}_restore"
+    r = lab.verb("rollback", "--loader-dir", lab.loaders(**{key: "exit 1"}), want=3)
+    expect("NPC701" in r.stderr, r.stderr)
+    expect(p.wait(SOON) == 1)
+    expect(lab.dump() == before and lab.state_is("confirmed"), "the guard did not go back")
+
+
 def T55_guard_minds_its_own_way_back(lab):
     """One that ends while another apply waits: the other's rules are not touched."""
     p = lab.start(lab.host(8080), "--confirm", "3")

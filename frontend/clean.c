@@ -103,6 +103,7 @@ struct verdict {
     const char *hint;
 };
 
+/* Judges what is not ASCII. */
 static struct verdict judge_yaml(uint32_t c)
 {
     if (c == 0x85 || c == 0x2028 || c == 0x2029) {
@@ -111,7 +112,7 @@ static struct verdict judge_yaml(uint32_t c)
             "whether it ends a line",
             "in a double-quoted string write \\N, \\L or \\P"};
     }
-    if ((c >= 0x80 && c < 0xa0) || c == 0xfffe || c == 0xffff) {
+    if (c < 0xa0 || c == 0xfffe || c == 0xffff) {
         return (struct verdict){"a control character, which YAML does not allow", NULL};
     }
     return (struct verdict){NULL, NULL};

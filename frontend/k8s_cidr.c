@@ -77,9 +77,7 @@ bool k8s_cidr(struct k8s *k, const struct node *n, const struct path *p, enum ci
 
 bool k8s_address(struct k8s *k, const struct node *n, const struct path *p, struct address *out)
 {
-    if (!k8s_is_type(k, n, p, FIELD_STRING)) {
-        return false;
-    }
+    assert(n->kind == NODE_SCALAR);
     enum ip_parse how = ip_parse(n->text, &out->family, &out->ip);
     if (how == IP_MAPPED) {
         return refuse_mapped(k, n, p);

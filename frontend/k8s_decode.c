@@ -126,17 +126,14 @@ void k8s_unsupported(struct k8s *k, const struct node *n, const struct path *p,
 
 static const char *node_type_name(const struct node *n)
 {
-    switch (n->kind) {
-    case NODE_SCALAR:
-        return n->plain ? yaml_sense_name(yaml_resolve(n->text)) : "a string";
-    case NODE_MAP:
-        return "a mapping";
-    case NODE_SEQ:
-        return "a list";
-    case NODE_SKIPPED:
-        break;
-    }
-    return "something else";
+    static const char *const names[] = {
+        [NODE_SCALAR] = "a string",
+        [NODE_MAP] = "a mapping",
+        [NODE_SEQ] = "a list",
+        [NODE_SKIPPED] = "something else",
+    };
+    bool plain = n->kind == NODE_SCALAR && n->plain;
+    return plain ? yaml_sense_name(yaml_resolve(n->text)) : names[n->kind];
 }
 
 static const char *const type_names[] = {
@@ -180,6 +177,7 @@ static bool is_bool(const struct node *n)
 
 bool k8s_is_type(struct k8s *k, const struct node *n, const struct path *p, enum field_type type)
 {
+    bool fits = false;
     switch (type) {
     case FIELD_ANY:
     case FIELD_SERVER:
@@ -187,15 +185,22 @@ bool k8s_is_type(struct k8s *k, const struct node *n, const struct path *p, enum
     case FIELD_STRING:
         return check_string(k, n, p);
     case FIELD_BOOL:
-        return is_bool(n) || wrong_type(k, n, p, type);
+        fits = is_bool(n);
+        break;
     case FIELD_INT:
-        return n->kind == NODE_SCALAR || wrong_type(k, n, p, type);
+        fits = n->kind == NODE_SCALAR;
+        break;
     case FIELD_MAP:
-        return n->kind == NODE_MAP || wrong_type(k, n, p, type);
+        fits = n->kind == NODE_MAP;
+        break;
     case FIELD_SEQ:
-        return n->kind == NODE_SEQ || wrong_type(k, n, p, type);
+        fits = n->kind == NODE_SEQ;
+        break;
     }
-    return false;
+    if (!fits) {
+        wrong_type(k, n, p, type);
+    }
+    return fits;
 }
 
 /* [-] and digits without a leading zero: what every reader takes for the same integer. */
@@ -205,12 +210,11 @@ static bool is_canonical_integer(struct str s)
         s.p++;
         s.n--;
     }
+    bool digits = s.n > 0;
     for (size_t i = 0; i < s.n; i++) {
-        if (!ch_is_digit((unsigned char)s.p[i])) {
-            return false;
-        }
+        digits &= ch_is_digit((unsigned char)s.p[i]);
     }
-    return s.n > 0 && (s.n == 1 || s.p[0] != '0');
+    return digits && (s.n == 1 || s.p[0] != '0');
 }
 
 bool k8s_number(struct k8s *k, const struct node *n, const struct path *p, uint32_t least,

@@ -43,7 +43,7 @@ enum cidr_rules {
 /* A CIDR in a string node; warns (NPC313) if it is not the canonical text. */
 bool k8s_cidr(struct k8s *k, const struct node *n, const struct path *p, enum cidr_rules rules,
               struct cidr *out);
-/* An address in a string node, of inventory. */
+/* An address of inventory, in a node that was found to be a string. */
 bool k8s_address(struct k8s *k, const struct node *n, const struct path *p, struct address *out);
 
 /* ---- k8s_port.c ---- */

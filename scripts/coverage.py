@@ -15,20 +15,29 @@ import sys
 SRC = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDERS = {'base': 0, 'ir': 95, 'frontend': 95, 'backends': 95, 'analysis': 0, 'lib': 0, 'apply': 0, 'cli': 0}
 
-# What decides whether a name, label, port, address or byte is let in: every branch of these.
+# What decides whether bytes, a name, number, port, address, label or field is let in: every branch.
 VALIDATORS = (
     'base/str.c',                   # numbers
     'base/utf8.c',
-    'frontend/dsl_bytes.c',         # bytes that no program may hold
-    'frontend/dsl_words.c',         # names, numbers, quoted strings, addresses
+    'frontend/clean.c',             # bytes of YAML and JSON
+    'frontend/dsl_bytes.c',         # bytes of the language
+    'frontend/dsl_phrases.c',       # its names, numbers, labels, addresses, ports
+    'frontend/dsl_words.c',         # its strings
     'frontend/k8s_cidr.c',
+    'frontend/k8s_cluster.c',
     'frontend/k8s_cluster_port.c',
+    'frontend/k8s_decode.c',        # types, numbers, required and unknown fields
+    'frontend/k8s_inventory.c',
+    'frontend/k8s_kind.c',          # kinds and versions
     'frontend/k8s_meta.c',          # names, namespaces, labels, annotations
+    'frontend/k8s_pod.c',
+    'frontend/k8s_policy.c',
     'frontend/k8s_port.c',
     'frontend/k8s_selector.c',
     'ir/addr.c',
     'ir/names.c',
     'ir/ports.c',
+    'ir/yamlscalar.c',              # what YAML readers take a plain scalar for
 )
 
 

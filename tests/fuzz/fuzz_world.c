@@ -1,13 +1,14 @@
 /*
  * The input is a byte program that builds a small cluster (tests/unit/world.h): pods, nodes and
  * policies of every sort. Its rules as nft and as iptables text, in any layout, are run by literal
- * interpreters (nft_sim.h, ipt_sim.h), the analysis is asked, and all are compared packet by packet
- * with the naive evaluator.
+ * interpreters (nft_sim.h, ipt_sim.h), the analysis and the verdicts of bound rules are asked, and
+ * all are compared packet by packet with the naive evaluator.
  */
 #include "backends/ipt_side.h"
 #include "tests/unit/ipt_sim.h"
 #include "tests/unit/nft_world.h"
 
+#include "analysis/verdict.h"
 #include "analysis/world.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -86,8 +87,21 @@ static struct str file_of(const struct emit *e, const char *name)
     return STR("");
 }
 
+/* What `npc apply` asks before rules are loaded. */
+static bool bound_passes(const struct emit *e, bool in, struct bound_packet packet)
+{
+    bool passes = true;
+    for (enum direction d = 0; d < DIRECTIONS; d++) {
+        bool asked = e->bound->host == NULL || (d == DIR_INGRESS) == in;
+        struct bound_verdict v =
+            bound_verdict(e->bound, d, e->options->failsafe, e->options->nfailsafe, &packet);
+        passes &= !asked || v.answer != BOUND_DENIED;
+    }
+    return passes;
+}
+
 static void check_packets(struct random_world *w, const struct ipt_sim *tables,
-                          const struct workload *host, const struct probes *p)
+                          const struct emit *e, const struct workload *host, const struct probes *p)
 {
     for (size_t i = 0; i < 4 * PAIRS; i++) {
         enum family f = chance(w, 50) ? FAM_IP4 : FAM_IP6;
@@ -103,11 +117,12 @@ static void check_packets(struct random_world *w, const struct ipt_sim *tables,
                         : failsafe || always_kept(pk, true) ||
                               naive_allows(w, in ? DIR_INGRESS : DIR_EGRESS, host, from, pk);
         struct address here = address_at(f, 0x00ffffff);
-        struct sim_packet packet = host == NULL ? sim_packet_of(from, to, pk)
-                                   : in         ? sim_packet_of(from, here, pk)
-                                                : sim_packet_of(here, from, pk);
-        FUZZ_CHECK(ipt_sim_passes(&tables[f], root, packet) == want,
+        struct address source = host != NULL && !in ? here : from;
+        struct address destination = host == NULL ? to : in ? here : from;
+        FUZZ_CHECK(ipt_sim_passes(&tables[f], root, sim_packet_of(source, destination, pk)) == want,
                    "iptables is wrong about a packet");
+        struct bound_packet packet = {f, source.ip, destination.ip, pk.proto, 40000, pk.key};
+        FUZZ_CHECK(bound_passes(e, in, packet) == want, "a verdict is wrong about a packet");
     }
 }
 
@@ -129,7 +144,7 @@ static void check_iptables(struct random_world *w, const struct ipt_tuning *tuni
         free(fuzz_read_iptables(rules.p, rules.n));
         tables[f] = ipt_sim_read(&w->ctx.arena, rules, file_of(&e, "ipsets"), (enum family)f);
     }
-    check_packets(w, tables, host, p);
+    check_packets(w, tables, &e, host, p);
 }
 
 /* ---- options, and outputs that only text is known of ---- */

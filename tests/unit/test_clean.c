@@ -100,7 +100,9 @@ static uint32_t refused_at(enum k8s_syntax syntax, const char *text, size_t n, s
         CU_ASSERT(memcmp(buf, text + given, (size_t)got) == 0);
         given += (size_t)got;
     }
-    CU_ASSERT_EQUAL(got<0, c.diags.errors> 0);
+    CU_ASSERT_EQUAL(c.diags.errors, got < 0 ? 1 : 0);
+    CU_ASSERT_EQUAL(clean_read(&s, buf, sizeof buf), got); /* the end is the end */
+    CU_ASSERT_EQUAL(c.diags.errors, got < 0 ? 1 : 0);
     CU_ASSERT(got < 0 || given == n);
     uint32_t col = got < 0 ? c.diags.list.v[0]->at.col : 0;
     ctx_free(&c);

@@ -49,7 +49,6 @@ enum npc_status job_find_old(struct job *j)
         return NPC_OK; /* none, or none that can be trusted: the kernel is asked */
     }
     j->has_old = true;
-    j->old_bytes = bundle_write(&a->arena, &b);
     j->moves = !same_loader(&j->old, &j->now);
     if (!j->o->replace && (j->moves || !same_kind(&j->old, &j->now))) {
         const struct str scope = bundle_get(&b, "scope");
@@ -253,8 +252,8 @@ enum npc_status job_load(struct job *j)
 {
     struct apply *a = j->a;
     j->pending.id = str_printf(&a->arena, "%ld-%llu", (long)getpid(), (unsigned long long)now_ms());
-    j->pending.loaded = j->old_bytes;
-    if (!store_get(a, a->state_dir, FILE_CONFIRMED, &j->pending.confirmed) ||
+    if (!store_get(a, a->run_dir, FILE_LOADED, &j->pending.loaded) ||
+        !store_get(a, a->state_dir, FILE_CONFIRMED, &j->pending.confirmed) ||
         !store_get(a, a->state_dir, FILE_PREVIOUS, &j->pending.previous) || !arm(j)) {
         return NPC_FAULT;
     }

@@ -19,7 +19,6 @@ struct job {
 
     bool has_old; /* npc has put rules in force before */
     bool moves;   /* … with another loader */
-    struct str old_bytes;
     struct loaded old;
     struct ruleset old_live; /* if it moves */
 

@@ -354,11 +354,11 @@ def read_list():
             continue
         if not text.startswith(" "):
             place, line, labels = tuple(text.split()), None, []
-        elif line is None or (labels == [] and not word.startswith("- ")):
+        elif line is None and not word.startswith(("- ", "= ")):
             line, labels = word, []
-        elif word.startswith("- "):
+        elif word.startswith("- ") and line is not None:
             labels.append(word[2:])
-        elif word.startswith("= ") and len(place) == 2 and labels:
+        elif word.startswith("= ") and line is not None and len(place) == 2 and labels:
             for label in labels:
                 if (*place, line, label) in found:
                     sys.exit(f"{LIST.name}:{number}: listed twice")

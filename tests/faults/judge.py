@@ -201,7 +201,7 @@ class LoaderJudge(Judge):
         if not got.err and not muted:
             return f"status {got.status} without a word"
         if scene.run.reboot:
-            closed = fault.lasts or scene.is_closed(after)
+            closed = fault.lasts or not scene.begun(got) or scene.is_closed(after)
             return "" if closed else f"status {got.status}, and not closed, {self.difference(after)}: {got.err!r}"
         if after == self.before or scene.guard_goes_back():
             return ""

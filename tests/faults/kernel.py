@@ -8,11 +8,14 @@ import time
 
 from judge import LoaderJudge, is_temporary, tree
 from scene import Broken, Scene, command
+from server import NAMES
 
 PLACES = "--state-dir ../state --run-dir ../run"
 # What lists the rules, and what takes such a list back.
 LISTS = {"nft": (["nft", "list", "ruleset"], ["nft", "-f", "-"])}
-IPTABLES = {"ipset": (["ipset", "save"], ["ipset", "restore"]),
+OWN_TABLES = "nft list tables | grep ' npc$' | while read -r table; do nft list $table; done"
+IPTABLES = {"nft": (["sh", "-c", OWN_TABLES], ["nft", "-f", "-"]),
+            "ipset": (["ipset", "save"], ["ipset", "restore"]),
             "iptables": (["iptables-nft-save"], ["iptables-nft-restore"]),
             "ip6tables": (["ip6tables-nft-save"], ["ip6tables-nft-restore"])}
 WAITS = 10  # seconds, for what runs beside
@@ -101,7 +104,8 @@ class KernelScene(Scene):
     def look(self):
         seen = tree(self.place / "now" / "work")
         for name, text in self.kernel().items():
-            seen["kernel/" + name] = text
+            # Built-in chains that have no rules come with the first look at them.
+            seen["kernel/" + name] = re.sub(rb"(?m)^(\*.*|COMMIT|:[A-Z]+ ACCEPT ?)\n", b"", text) if "ip" in name else text
         for directory in ("state", "run"):
             for path, (_, content) in tree(self.place / "now" / directory).items():
                 if path == "pending":
@@ -125,6 +129,11 @@ class KernelScene(Scene):
 
     def judged(self, fault, got, after):
         return self.judge.problem(fault, got, after, self)
+
+    def begun(self, got):
+        """Whether a run came as far as to its first loader."""
+        forks = [n for n, (number, _) in enumerate(self.base.trace, 1) if NAMES.get(number) == "fork"]
+        return got.calls >= forks[0]
 
     def is_closed(self, after):
         """After a boot: only an administrator comes in, or the confirmed rules are there."""

@@ -21,8 +21,8 @@ NO_MEMORY = b"npc: error: out of memory\n"
 class Ending:
     """What server.Outcome is, made up."""
 
-    def __init__(self, status, out=b"", err=b"", call="malloc", fd=0, peak=0):
-        self.status, self.out, self.err, self.call, self.fd, self.peak = status, out, err, call, fd, peak
+    def __init__(self, status, out=b"", err=b"", call="malloc", fd=0, peak=0, calls=9):
+        self.status, self.out, self.err, self.call, self.fd, self.peak, self.calls = status, out, err, call, fd, peak, calls
 
 
 class Scene:
@@ -36,6 +36,9 @@ class Scene:
 
     def guard_goes_back(self):
         return False
+
+    def begun(self, got):
+        return got.calls > 1
 
     def is_closed(self, after):
         return after == DONE
@@ -84,6 +87,7 @@ LOADS = [
 ]
 BOOTS = [
     ("closed", MEMORY, Ending(3, b"", NO_MEMORY), DONE, None, True),
+    ("not_begun", MEMORY, Ending(3, b"", NO_MEMORY, calls=1), BEFORE, None, True),
     ("open", MEMORY, Ending(3, b"", NO_MEMORY), BEFORE, None, False),
 ]
 

@@ -65,8 +65,8 @@ install_packages "${build_packages[@]}" "${test_packages[@]}" llvm-14
 flags="-fprofile-instr-generate=$pool/%4m.profraw -fcoverage-mapping"
 build "$dir" -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=$flags"
 
-# Tests that do not run npc, or are about its speed or another build of it, or draw pages in a browser.
-leave_out='^tests/(bench|faults|fuzz|report)/|/(docs|hardening|includes|grammar|install|mutants|package|style|valgrind|run_diag_coverage)\.'
+# Tests that do not run npc, or are about its speed or another build of it; the counters do not survive faults/.
+leave_out='^tests/(bench|faults|fuzz)/|/(docs|hardening|includes|grammar|install|mutants|package|style|valgrind|run_diag_coverage)\.'
 if [ $kernel = no ]; then
     leave_out="$leave_out|^tests/(kernel|apply|load)/"
 fi

@@ -520,6 +520,66 @@ static void address_twice(void)
     ctx_free(&w.ctx);
 }
 
+/* Rules with the same peers whose names differ in the protocol, the length or the letters only:
+ * each is resolved by itself on the destination (docs/semantics.md, 6). */
+static void names_of_the_same_peers(void)
+{
+    static const struct named_port on_server[] = {
+        {.name = STR_INIT("web"), .proto = PROTO_TCP, .number = 80},
+        {.name = STR_INIT("web"), .proto = PROTO_UDP, .number = 53},
+        {.name = STR_INIT("webs"), .proto = PROTO_TCP, .number = 443},
+    };
+    static const struct {
+        enum proto proto[2];
+        const char *name[2];
+        bool open[3]; /* as the ports of the server stand */
+    } rows[] = {
+        {{PROTO_TCP, PROTO_UDP}, {"web", "web"}, {true, true, false}},
+        {{PROTO_UDP, PROTO_TCP}, {"web", "web"}, {true, true, false}},
+        {{PROTO_TCP, PROTO_TCP}, {"web", "webs"}, {true, false, true}},
+        {{PROTO_UDP, PROTO_TCP}, {"webs", "webs"}, {false, false, true}},
+        {{PROTO_TCP, PROTO_TCP}, {"we", "webs"}, {false, false, true}},
+        {{PROTO_TCP, PROTO_TCP}, {"tls", "web"}, {true, false, false}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct random_world w;
+        small_world(&w, NULL);
+        small_workload(&w, "client", WL_POD, 1);
+        struct workload *server = small_workload(&w, "server", WL_POD, 2);
+        struct arena *a = &w.ctx.arena;
+        server->ports = (struct named_port *)arena_copy(a, on_server, sizeof on_server);
+        server->nports = 3;
+        static const struct selector all;
+        struct peer peer = {.kind = PEER_PODS, .pods = &all};
+        struct port ports[2];
+        struct rule rules[2];
+        for (size_t k = 0; k < 2; k++) {
+            ports[k] = (struct port){
+                .proto = rows[i].proto[k], .form = PORT_NAMED, .name = str_of(rows[i].name[k])};
+            rules[k] = (struct rule){.action = ACT_ALLOW,
+                                     .direction = DIR_EGRESS,
+                                     .peers = &peer,
+                                     .npeers = 1,
+                                     .ports = &ports[k],
+                                     .nports = 1};
+        }
+        struct policy *p = small_policy(&w);
+        p->isolates[DIR_INGRESS] = false;
+        p->isolates[DIR_EGRESS] = true;
+        p->rules[DIR_EGRESS] = rules;
+        p->nrules[DIR_EGRESS] = 2;
+        const struct bound *b = small_bind(&w);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+        for (size_t k = 0; k < 3; k++) {
+            struct packet pk = {on_server[k].proto, on_server[k].number};
+            bool open =
+                bound_allows(b, DIR_EGRESS, address_at(FAM_IP4, 1), address_at(FAM_IP4, 2), pk);
+            CU_ASSERT_EQUAL(open, rows[i].open[k]);
+        }
+        ctx_free(&w.ctx);
+    }
+}
+
 static void npc902_scope(void)
 {
     static const struct bind_options wrong[] = {
@@ -572,4 +632,4 @@ UNIT_MAIN("bind", TEST(random_worlds), TEST(random_hosts), TEST(npc601_no_addres
           TEST(npc502_homeless), TEST(npc602_shared_address), TEST(T33_npc603_empty_peer),
           TEST(T33_npc205_empty_target), TEST(T45_npc605_explosion), TEST(npc902_scope),
           TEST(T45_bound_or_refused), TEST(long_lists_of_values), TEST(address_twice),
-          TEST(self_pairs))
+          TEST(self_pairs), TEST(names_of_the_same_peers))

@@ -5,6 +5,8 @@
  */
 #include "frontend/dsl_resolve.h"
 
+#include <assert.h>
+
 struct str qualify(struct resolver *r, struct str ns, struct str name)
 {
     return ns.n == 0 ? name : str_path(r->a, ns, name);
@@ -72,14 +74,15 @@ void dep_need(struct resolver *r, struct dep *user, struct dep *needed)
 
 enum { NOTES_SHOWN = 8 };
 
+/* What d, which could not be visited, waits for. */
 static struct dep *next_undone(const struct dep *d)
 {
-    for (size_t i = 0; i < d->needs.n; i++) {
-        if (!d->needs.v[i]->done) {
-            return d->needs.v[i];
-        }
+    size_t i = 0;
+    while (d->needs.v[i]->done) {
+        i++;
+        assert(i < d->needs.n);
     }
-    return NULL;
+    return d->needs.v[i];
 }
 
 static void report_cycle(struct resolver *r, const struct dep *start, const char *what)

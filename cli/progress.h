@@ -18,9 +18,9 @@ npc_progress_fn progress_begin(struct progress *p);
  * there is none. */
 void progress_hide(void);
 
-/* The text of a report in at most `columns` columns, into `line`, printable ASCII: what a path has
+/* The text of a report in at most `most` columns, into `line`, printable ASCII: what a path has
  * beside is shown as '?'. */
 #define PROGRESS_MOST 200
-void progress_text(const struct npc_progress *p, size_t columns, char line[PROGRESS_MOST]);
+void progress_text(const struct npc_progress *p, size_t most, char line[PROGRESS_MOST]);
 
 #endif

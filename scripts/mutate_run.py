@@ -11,7 +11,6 @@ original shows: on others it can find nothing.
 """
 import collections
 import concurrent.futures
-import hashlib
 import json
 import os
 import pathlib

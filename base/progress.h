@@ -23,14 +23,20 @@ static inline void progress_tell(const struct progress *p)
     }
 }
 
-/* A new phase begins; both strings live until the next one does. */
-static inline void progress_phase(struct progress *p, const char *phase, const char *file)
+/* A new phase begins, or the next file of one; both strings live until the next one does. */
+static inline void progress_file(struct progress *p, const char *phase, const char *file,
+                                 uint64_t size)
 {
     p->phase = phase;
     p->file = file;
     p->file_bytes = 0;
-    p->file_size = 0;
+    p->file_size = size;
     progress_tell(p);
+}
+
+static inline void progress_phase(struct progress *p, const char *phase, const char *file)
+{
+    progress_file(p, phase, file, 0);
 }
 
 #endif

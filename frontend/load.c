@@ -112,11 +112,12 @@ static void tell_file(const struct loader *l, const struct item *it)
 {
     struct stat st;
     struct progress *p = &l->c->progress;
-    count(l, 0);
-    progress_phase(p, "reading", it->shown.p);
+    uint64_t size = 0;
     if (p->tell != NULL && it->fd >= 0 && fstat(it->fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        p->file_size = (uint64_t)st.st_size;
+        size = (uint64_t)st.st_size;
     }
+    count(l, 0);
+    progress_file(p, "reading", it->shown.p, size);
 }
 
 /* ---- one file ---- */

@@ -132,11 +132,13 @@ assert json.load(open(sys.argv[1]))["diagnostics"] == []
 ' "$TMP/err"
 
 # Colour on a terminal: NO_COLOR and TERM=dumb turn it off.
-if command -v script >/dev/null; then
+if ! command -v script >/dev/null; then
+    skip colour-on-a-terminal 'script(1) is not installed'
+elif ! script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+    skip colour-on-a-terminal 'no pseudo-terminals: /dev/pts is not mounted'
+else
     check colour-on-a-terminal sh -c "script -qec 'TERM=xterm $NPC compile bad.npc' /dev/null </dev/null | grep -q '$(printf '\033')\\['"
     check NO_COLOR sh -c "! script -qec 'TERM=xterm NO_COLOR=1 $NPC compile bad.npc' /dev/null </dev/null | grep -q '$(printf '\033')'"
     check dumb sh -c "! script -qec 'TERM=dumb $NPC compile bad.npc' /dev/null </dev/null | grep -q '$(printf '\033')'"
-else
-    skip colour-on-a-terminal 'script(1) is not installed'
 fi
 test_end

@@ -116,6 +116,7 @@ WAYS = {
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell in the background has it ignored
     good = [check(name, kill) for name, kill in WAYS.items()]
     sys.exit(0 if all(good) else 1)
 

@@ -439,11 +439,12 @@ def check_picture(browser, where, downloads):
     page.open(theme="light")
     page.browser.script("document.getElementById('save').click()")
     saved = downloads / "npc-graph.svg"
-    for _ in range(100):
-        if saved.exists():
+    text = ""
+    for _ in range(200):  # the browser makes the file, and fills it later
+        text = saved.read_text(encoding="utf-8") if saved.exists() else ""
+        if text.rstrip().endswith("</svg>"):
             break
         time.sleep(0.05)
-    text = saved.read_text(encoding="utf-8")
     if suite.args.bless:
         PICTURE.write_text(text, encoding="utf-8")
     want = shape(PICTURE.read_text(encoding="utf-8"))

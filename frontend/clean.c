@@ -17,15 +17,20 @@ void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax s
 enum { BLOCK = 16 };
 
 /* Bytes b with (b & mask) == value. */
-static inline size_t count_bytes(const unsigned char *text, size_t n, unsigned mask, unsigned value)
+static inline size_t count_bytes(const unsigned char *text, size_t n, unsigned char mask,
+                                 unsigned char value)
 {
     size_t count = 0, i = 0;
-    for (; n - i >= BLOCK; i += BLOCK) {
-        unsigned char here = 0;
-        for (size_t k = 0; k < BLOCK; k++) {
-            here = (unsigned char)(here + ((text[i + k] & mask) == value));
+    while (n - i >= BLOCK) {
+        unsigned char found[BLOCK] = {0}; /* in each column of the next blocks, 255 at most */
+        for (size_t left = 255; left > 0 && n - i >= BLOCK; left--, i += BLOCK) {
+            for (size_t k = 0; k < BLOCK; k++) {
+                found[k] = (unsigned char)(found[k] + ((text[i + k] & mask) == value));
+            }
         }
-        count += here;
+        for (size_t k = 0; k < BLOCK; k++) {
+            count += found[k];
+        }
     }
     for (; i < n; i++) {
         count += (text[i] & mask) == value;

@@ -63,19 +63,9 @@ void doc_begin(struct doc *d)
 
 /* ---- events ---- */
 
-/* As doc_next(), without a place until event_locate() gives one to what is kept. */
-static bool pass_next(struct doc *d, struct event *ev)
-{
-    return event_pass(d->reader, ev) && event_check(d->reader, ev);
-}
-
 bool doc_next(struct doc *d, struct event *ev)
 {
-    if (!pass_next(d, ev)) {
-        return false;
-    }
-    event_locate(d->reader, ev);
-    return true;
+    return event_next(d->reader, ev) && event_check(d->reader, ev);
 }
 
 /* ---- nodes ---- */
@@ -92,13 +82,11 @@ static bool check_key_event(struct doc *d, struct event *ev)
 {
     struct diags *diags = &d->ctx->diags;
     if (ev->kind != EVENT_SCALAR) {
-        event_locate(d->reader, ev);
         diag_hint(diags, diag_error(diags, NPC052, ev->at, "a key that is no plain word or string"),
                   "keys must be strings");
         return false;
     }
     if (ev->plain && str_is(ev->text, "<<")) {
-        event_locate(d->reader, ev);
         diag_hint(diags, diag_error(diags, NPC052, ev->at, "a merge key"),
                   "write out what it would bring in");
         return false;
@@ -108,7 +96,6 @@ static bool check_key_event(struct doc *d, struct event *ev)
 
 static struct node_key *make_key(struct doc *d, struct event *ev)
 {
-    event_locate(d->reader, ev);
     struct node_key *key = ARENA_NEW(d->arena, struct node_key);
     *key = (struct node_key){.text = str_dup(d->arena, ev->text), .at = ev->at, .plain = ev->plain};
     return key;
@@ -135,7 +122,6 @@ void doc_append(struct node *map, struct node **last, struct node *value,
 
 static struct node *make_node(struct doc *d, struct event *ev)
 {
-    event_locate(d->reader, ev);
     struct node *n = ARENA_NEW(d->arena, struct node);
     *n = (struct node){.kind = ev->kind == EVENT_MAP_START   ? NODE_MAP
                                : ev->kind == EVENT_SEQ_START ? NODE_SEQ
@@ -207,7 +193,7 @@ bool doc_skip(struct doc *d, const struct event *first)
     }
     while (is_open && r->depth >= inside) {
         event_hurry(r, inside);
-        if (!pass_next(d, &ev)) {
+        if (!doc_next(d, &ev)) {
             return false;
         }
     }
@@ -245,11 +231,10 @@ static bool leave_out(struct doc *d, struct doc_frame *top, struct event *key)
 {
     const struct node_key *kept = top->filter->drop ? NULL : make_key(d, key);
     struct event value;
-    if (!event_pass(d->reader, &value)) {
+    if (!event_next(d->reader, &value)) {
         return false;
     }
     if (kept != NULL) {
-        event_locate(d->reader, &value);
         doc_append(top->node, &top->last, make_trace(d, value.at), kept);
     }
     return doc_skip(d, &value);
@@ -340,7 +325,7 @@ struct node *doc_read(struct doc *d, const struct event *first, const struct fil
             doc_append(parent->node, &parent->last, done, parent->key);
             parent->key = NULL;
         }
-        if (!pass_next(d, &ev)) {
+        if (!doc_next(d, &ev)) {
             return NULL;
         }
     }

@@ -6,14 +6,7 @@ static bool is_end(const struct event *ev)
     return ev->kind == EVENT_MAP_END || ev->kind == EVENT_SEQ_END;
 }
 
-void event_locate(struct event_reader *r, struct event *ev)
-{
-    if (r->locate != NULL) {
-        r->locate(r, ev);
-    }
-}
-
-bool event_pass(struct event_reader *r, struct event *ev)
+bool event_next(struct event_reader *r, struct event *ev)
 {
     if (!r->read(r, ev)) {
         return false;
@@ -26,7 +19,6 @@ bool event_pass(struct event_reader *r, struct event *ev)
     if (ev->kind == EVENT_MAP_START || ev->kind == EVENT_SEQ_START) {
         /* Here and at once, because libyaml knows no limit and takes quadratic time. */
         if (r->depth == r->ctx->limits.depth) {
-            event_locate(r, ev);
             struct diag *d =
                 diag_error(&r->ctx->diags, NPC003, ev->at,
                            "mappings and lists are nested more than %zu deep", r->depth);
@@ -35,15 +27,6 @@ bool event_pass(struct event_reader *r, struct event *ev)
         }
         r->depth++;
     }
-    return true;
-}
-
-bool event_next(struct event_reader *r, struct event *ev)
-{
-    if (!event_pass(r, ev)) {
-        return false;
-    }
-    event_locate(r, ev);
     return true;
 }
 
@@ -60,17 +43,15 @@ void event_begin_object(struct event_reader *r, const struct event *ev)
     r->from = ev->begin;
 }
 
-bool event_check(struct event_reader *r, struct event *ev)
+bool event_check(struct event_reader *r, const struct event *ev)
 {
     const struct limits *most = &r->ctx->limits;
     if (r->values - r->before > most->object_nodes) {
-        event_locate(r, ev);
         diag_error(&r->ctx->diags, NPC003, ev->at, "one object has more than %zu values",
                    most->object_nodes);
         return false;
     }
     if (ev->end - r->from > most->object_bytes) {
-        event_locate(r, ev);
         diag_error(&r->ctx->diags, NPC003, ev->at, "one object is longer than %zu bytes",
                    most->object_bytes);
         return false;

@@ -26,15 +26,11 @@ struct event {
     struct str text;   /* EVENT_SCALAR; EVENT_ALIAS: the anchor. Gone with the next event_next() */
     struct str anchor; /* what this node is anchored as, or empty */
     struct span at;
-    /* Offsets in the stream, for limits: code points of YAML, bytes of JSON but for indentation
-     * that stands less than 32 KB before. */
-    uint64_t begin, end;
+    uint64_t begin, end; /* offsets in the stream: bytes of JSON, code points of YAML */
 };
 
 struct event_reader {
     bool (*read)(struct event_reader *r, struct event *ev);
-    /* Gives the event read last its place; NULL: read() has. */
-    void (*locate)(struct event_reader *r, struct event *ev);
     /* For event_hurry(); NULL: each event has to be read. */
     void (*hurry)(struct event_reader *r, size_t depth);
     struct ctx *ctx;
@@ -48,11 +44,7 @@ struct event_reader {
 /* Gives the next event. False if the input is broken or nests deeper than limits.depth: that has
  * been reported, and the reader is of no more use. */
 bool event_next(struct event_reader *r, struct event *ev);
-/* The same for a value that is passed over: the event has no place until event_locate() gives it
- * one, which must be before the next is read. */
-bool event_pass(struct event_reader *r, struct event *ev);
-void event_locate(struct event_reader *r, struct event *ev);
-/* Passes over some of the next events (maybe none) which event_pass() and event_check() have
+/* Passes over some of the next events (maybe none) which event_next() and event_check() have
  * nothing to say about, and leaves at least `depth` maps and lists open. */
 void event_hurry(struct event_reader *r, size_t depth);
 
@@ -60,7 +52,7 @@ void event_hurry(struct event_reader *r, size_t depth);
  */
 void event_begin_object(struct event_reader *r, const struct event *ev);
 /* Whether the object is within its limits up to the event read last; else that is reported. */
-bool event_check(struct event_reader *r, struct event *ev);
+bool event_check(struct event_reader *r, const struct event *ev);
 
 /* Readers live in the arena `a`, and release what they hold when it is freed. No token may be
  * longer than limits.object_bytes. */

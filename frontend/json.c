@@ -1,9 +1,8 @@
 /*
  * JSON events from yajl, which pushes: a chunk of input becomes a queue of events, and the queue
  * is handed out before the next chunk is read. Several values after each other are several
- * documents. yajl knows offsets only, so lines and columns are counted here, for the events that
- * somebody wants to know them of. It looks at each byte by itself, and more than half of a printed
- * dump is indentation, so that is taken out before.
+ * documents. yajl knows offsets only, so lines and columns are counted here. It looks at each byte
+ * by itself, and more than half of a printed dump is indentation, so that is taken out before.
  * Knows nothing of Kubernetes.
  */
 #include "frontend/clean.h"
@@ -34,8 +33,9 @@ struct token { /* an event that was not handed out yet */
 };
 
 struct text_line {
-    uint32_t at;  /* in the chunk, where its text begins */
-    uint32_t col; /* of that: 1 and the indentation */
+    uint32_t at;    /* in the chunk, where its text begins */
+    uint32_t col;   /* of that: 1 and the indentation */
+    uint32_t taken; /* bytes of indentation, of this line and those before it */
 };
 
 struct cursor { /* a place in the chunk */
@@ -120,6 +120,12 @@ static struct cursor move(const struct json_reader *r, struct cursor c, size_t t
     return c;
 }
 
+/* In the input, of a place in the chunk that is not before the cursor, nor in a later line. */
+static uint64_t offset_of(const struct json_reader *r, struct cursor c, size_t at)
+{
+    return r->consumed + at + (c.passed > 0 ? r->lines.v[c.passed - 1].taken : 0);
+}
+
 static struct span place_of(const struct json_reader *r, struct cursor c)
 {
     return (struct span){.file = r->base.file, .line = c.line, .col = c.col, .len = 1};
@@ -131,23 +137,20 @@ static struct span place_of_token(const struct json_reader *r)
     return (struct span){r->base.file, r->token_line, r->token_col, 1};
 }
 
-/* Gives the event handed out last its place. They come in order, so the cursor only moves on. */
-static void json_locate(struct event_reader *base, struct event *ev)
+/* The event of a token, with its place. They come in order, so the cursor only moves on. */
+static struct event event_of(struct json_reader *r, const struct token *t)
 {
-    struct json_reader *r = (struct json_reader *)base;
-    if (ev->kind == EVENT_END) {
-        ev->at = place_of(r, r->shown);
-        return;
+    struct event ev = {.kind = t->kind, .plain = t->plain, .text = t->text};
+    if (!t->is_rest) {
+        r->shown = move(r, r->shown, t->begin);
     }
-    if (ev->begin < r->consumed) {
-        ev->at = place_of_token(r);
-    } else {
-        r->shown = move(r, r->shown, (size_t)(ev->begin - r->consumed));
-        ev->at = place_of(r, r->shown);
-    }
+    ev.begin = t->is_rest ? r->token_begin : offset_of(r, r->shown, t->begin);
+    ev.end = offset_of(r, r->shown, t->end);
+    ev.at = t->is_rest ? place_of_token(r) : place_of(r, r->shown);
     /* from the cursor to the token's end there is no line end */
-    uint32_t col = r->shown.col + count_columns(r, r->shown.at, (size_t)(ev->end - r->consumed));
-    ev->at.len = col > ev->at.col ? col - ev->at.col : 1;
+    uint32_t col = r->shown.col + count_columns(r, r->shown.at, t->end);
+    ev.at.len = col > ev.at.col ? col - ev.at.col : 1;
+    return ev;
 }
 
 /* ---- callbacks ---- */
@@ -427,8 +430,10 @@ static void take_text(struct json_reader *r)
         p += n;
         if (lf != NULL) {
             p += count_blanks(p, end);
-            uint32_t at = (uint32_t)(out - r->chunk), col = (uint32_t)(p - lf);
-            vec_push(r->arena, &r->lines, (struct text_line){at, col});
+            vec_push(r->arena, &r->lines,
+                     (struct text_line){.at = (uint32_t)(out - r->chunk),
+                                        .col = (uint32_t)(p - lf),
+                                        .taken = (uint32_t)(p - r->bytes_read - (out - r->chunk))});
         }
     }
     r->nchunk = (size_t)(out - r->chunk);
@@ -442,7 +447,7 @@ static void end_chunk(struct json_reader *r)
     if (begin < r->nchunk) {
         struct cursor c = move(r, r->shown, begin);
         r->in_token = true;
-        r->token_begin = r->consumed + begin;
+        r->token_begin = offset_of(r, c, begin);
         r->token_line = c.line;
         r->token_col = c.col;
     }
@@ -491,17 +496,12 @@ static bool json_read(struct event_reader *base, struct event *ev)
             return false;
         }
         if (r->ended) {
-            *ev = (struct event){.kind = EVENT_END};
+            *ev = (struct event){.kind = EVENT_END, .at = place_of(r, r->shown)};
             return true;
         }
         r->failed = !parse_chunk(r);
     }
-    const struct token *t = &r->queue.v[r->next++];
-    *ev = (struct event){.kind = t->kind,
-                         .plain = t->plain,
-                         .text = t->text,
-                         .begin = t->is_rest ? r->token_begin : r->consumed + t->begin,
-                         .end = r->consumed + t->end};
+    *ev = event_of(r, &r->queue.v[r->next++]);
     return true;
 }
 
@@ -510,13 +510,15 @@ static void json_hurry(struct event_reader *base, size_t depth)
 {
     struct json_reader *r = (struct json_reader *)base;
     const struct limits *most = &base->ctx->limits;
+    if (r->consumed + r->nread - base->from > most->object_bytes) {
+        return; /* somewhere in this chunk the object may be too long */
+    }
     size_t open = base->depth, values = base->values, i = r->next;
     for (; i < r->queue.n; i++) {
         const struct token *t = &r->queue.v[i];
         bool is_end = t->kind == EVENT_MAP_END || t->kind == EVENT_SEQ_END;
         if ((is_end && open == depth) || (t->kind != EVENT_SCALAR && open == most->depth) ||
-            values - base->before >= most->object_nodes ||
-            r->consumed + t->end - base->from > most->object_bytes) {
+            values - base->before >= most->object_nodes) {
             break;
         }
         open = is_end ? open - 1 : open + (t->kind != EVENT_SCALAR);
@@ -599,8 +601,7 @@ struct event_reader *json_reader_open(struct ctx *c, struct arena *a, uint32_t f
                                       struct byte_stream in)
 {
     struct json_reader *r = ARENA_NEW(a, struct json_reader);
-    r->base = (struct event_reader){
-        .read = json_read, .locate = json_locate, .hurry = json_hurry, .ctx = c, .file = file};
+    r->base = (struct event_reader){.read = json_read, .hurry = json_hurry, .ctx = c, .file = file};
     r->arena = a;
     r->shown = (struct cursor){.line = 1, .col = 1};
     r->bytes_read = ARENA_NEW_ARRAY(a, CHUNK_BYTES, unsigned char);

@@ -39,7 +39,7 @@ static struct fault fault;
 static bool fails(enum call call, const char *path)
 {
     bool same = fault.nth > 0 && fault.call == call &&
-                (fault.path == NULL || strcmp(fault.path, path) == 0);
+                (fault.path == NULL || (path != NULL && strcmp(fault.path, path) == 0));
     if (!same || --fault.nth > 0) {
         return false;
     }

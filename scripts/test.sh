@@ -87,10 +87,14 @@ for log in "$logs"/*/*.log; do
 done
 passed=$(count ok) failed=$(count FAIL) skipped=$(count SKIP)
 for variant in release gcc asan; do
-    if ! grep -qs '^ok ' "$logs/$variant"/*.log; then
+    if [ -z "$only" ] && ! grep -qs '^ok ' "$logs/$variant"/*.log; then
         echo "no test ran with $dir/$variant"
         failed=$((failed + 1))
     fi
 done
+if [ $((passed + failed + skipped)) -eq 0 ]; then
+    echo "no test has '$only' in its path"
+    failed=1
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

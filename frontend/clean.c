@@ -85,12 +85,13 @@ static inline bool is_harmless(unsigned char c)
     return ((c >= 0x20) & (c < 0x7f)) | (c == '\n') | (c == '\t');
 }
 
-/* How many bytes at the beginning of the text need no closer look. */
+/* How many bytes at the beginning of the text need no closer look. There are few others, so that
+ * it is asked of several blocks at once. */
 static size_t count_harmless(const unsigned char *text, size_t n)
 {
     size_t i = 0;
-    for (unsigned char harm = 0; n - i >= BLOCK; i += BLOCK) {
-        for (size_t k = 0; k < BLOCK; k++) {
+    for (unsigned char harm = 0; n - i >= 8 * BLOCK; i += 8 * BLOCK) {
+        for (size_t k = 0; k < 8 * BLOCK; k++) {
             harm |= !is_harmless(text[i + k]);
         }
         if (harm != 0) {

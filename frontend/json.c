@@ -103,32 +103,41 @@ static uint32_t count_columns(const struct json_reader *r, size_t begin, size_t 
     return r->bytes.ascii ? (uint32_t)(end - begin) : clean_count(r->chunk + begin, end - begin);
 }
 
-static struct cursor move(const struct json_reader *r, struct cursor c, size_t to)
+/* Moves the cursor on. In its place: a copy of what has just been written in pieces would wait for
+ * each of them. */
+static void move(const struct json_reader *r, struct cursor *c, size_t to)
 {
-    size_t passed = c.passed;
+    size_t passed = c->passed;
     while (passed < r->lines.n && r->lines.v[passed].at <= to) {
         passed++;
     }
-    if (passed > c.passed) {
-        c.line += (uint32_t)(passed - c.passed);
-        c.passed = passed;
-        c.at = r->lines.v[passed - 1].at;
-        c.col = r->lines.v[passed - 1].col;
+    if (passed > c->passed) {
+        c->line += (uint32_t)(passed - c->passed);
+        c->passed = passed;
+        c->at = r->lines.v[passed - 1].at;
+        c->col = r->lines.v[passed - 1].col;
     }
-    c.col += count_columns(r, c.at, to);
-    c.at = to;
-    return c;
+    c->col += count_columns(r, c->at, to);
+    c->at = to;
 }
 
 /* In the input, of a place in the chunk that is not before the cursor, nor in a later line. */
-static uint64_t offset_of(const struct json_reader *r, struct cursor c, size_t at)
+static uint64_t offset_of(const struct json_reader *r, const struct cursor *c, size_t at)
 {
-    return r->consumed + at + (c.passed > 0 ? r->lines.v[c.passed - 1].taken : 0);
+    return r->consumed + at + (c->passed > 0 ? r->lines.v[c->passed - 1].taken : 0);
 }
 
-static struct span place_of(const struct json_reader *r, struct cursor c)
+static struct span place_shown(const struct json_reader *r)
 {
-    return (struct span){.file = r->base.file, .line = c.line, .col = c.col, .len = 1};
+    return (struct span){r->base.file, r->shown.line, r->shown.col, 1};
+}
+
+/* The place of an offset of the chunk that is not before what was shown last. */
+static struct span place_of(const struct json_reader *r, size_t at)
+{
+    struct cursor c = r->shown;
+    move(r, &c, at);
+    return (struct span){r->base.file, c.line, c.col, 1};
 }
 
 /* The place of the beginning of the token that has not ended. */
@@ -137,26 +146,32 @@ static struct span place_of_token(const struct json_reader *r)
     return (struct span){r->base.file, r->token_line, r->token_col, 1};
 }
 
-/* The event of a token, with its place. They come in order, so the cursor only moves on. */
-static struct event event_of(struct json_reader *r, const struct token *t)
+/* Makes the event of a token, with its place. They come in order, so the cursor only moves on. */
+static void make_event(struct json_reader *r, const struct token *t, struct event *ev)
 {
-    struct event ev = {.kind = t->kind, .plain = t->plain, .text = t->text};
+    struct cursor *c = &r->shown;
     if (!t->is_rest) {
-        r->shown = move(r, r->shown, t->begin);
+        move(r, c, t->begin);
     }
-    ev.begin = t->is_rest ? r->token_begin : offset_of(r, r->shown, t->begin);
-    ev.end = offset_of(r, r->shown, t->end);
-    ev.at = t->is_rest ? place_of_token(r) : place_of(r, r->shown);
     /* from the cursor to the token's end there is no line end */
-    uint32_t col = r->shown.col + count_columns(r, r->shown.at, t->end);
-    ev.at.len = col > ev.at.col ? col - ev.at.col : 1;
-    return ev;
+    uint32_t begin = t->is_rest ? r->token_col : c->col;
+    uint32_t end = c->col + count_columns(r, c->at, t->end);
+    *ev = (struct event){
+        .kind = t->kind,
+        .plain = t->plain,
+        .text = t->text,
+        .at = {.file = r->base.file,
+               .line = t->is_rest ? r->token_line : c->line,
+               .col = begin,
+               .len = end > begin ? end - begin : 1},
+        .begin = t->is_rest ? r->token_begin : offset_of(r, c, t->begin),
+        .end = offset_of(r, c, t->end),
+    };
 }
 
 /* ---- callbacks ---- */
 
-/* Queues an event about chunk[begin..end). Written in its place at once: a copy of what has just
- * been written in pieces would wait for each of them. */
+/* Queues an event about chunk[begin..end), written in its place as the cursor is. */
 static void queue(struct json_reader *r, enum event_kind kind, bool plain, struct str text,
                   size_t begin, size_t end)
 {
@@ -345,7 +360,7 @@ static bool check_escapes(struct json_reader *r)
             i = (size_t)(found - r->chunk);
         }
         if (!take_escape(r, r->chunk[i])) {
-            diag_error(&r->base.ctx->diags, NPC051, place_of(r, move(r, r->shown, i)),
+            diag_error(&r->base.ctx->diags, NPC051, place_of(r, i),
                        "not JSON: half of a surrogate pair, which is no character");
             return false;
         }
@@ -360,14 +375,14 @@ static bool check_escapes(struct json_reader *r)
 static struct span find_error(const struct json_reader *r)
 {
     if (r->ended) {
-        return place_of(r, r->shown);
+        return place_shown(r);
     }
     if (r->in_token) {
         return place_of_token(r);
     }
     size_t end = yajl_get_bytes_consumed(r->yajl);
     size_t begin = find_token(r, r->token_end, end < r->nchunk ? end : r->nchunk);
-    return place_of(r, move(r, r->shown, begin));
+    return place_of(r, begin);
 }
 
 static bool report_syntax(const struct json_reader *r)
@@ -397,7 +412,7 @@ static bool check_token_length(const struct json_reader *r)
 static bool check_last_token(const struct json_reader *r)
 {
     if (r->in_token) {
-        diag_error(&r->base.ctx->diags, NPC051, place_of(r, r->shown),
+        diag_error(&r->base.ctx->diags, NPC051, place_shown(r),
                    "not JSON: a string that does not end");
     }
     return !r->in_token;
@@ -445,13 +460,13 @@ static void end_chunk(struct json_reader *r)
 {
     size_t begin = r->in_token ? r->nchunk : find_token(r, r->token_end, r->nchunk);
     if (begin < r->nchunk) {
-        struct cursor c = move(r, r->shown, begin);
+        move(r, &r->shown, begin);
         r->in_token = true;
-        r->token_begin = offset_of(r, c, begin);
-        r->token_line = c.line;
-        r->token_col = c.col;
+        r->token_begin = offset_of(r, &r->shown, begin);
+        r->token_line = r->shown.line;
+        r->token_col = r->shown.col;
     }
-    r->shown = move(r, r->shown, r->nchunk);
+    move(r, &r->shown, r->nchunk);
     r->shown.at = r->shown.passed = r->token_end = 0;
     r->consumed += r->nread;
     r->nread = r->nchunk = r->lines.n = 0;
@@ -496,12 +511,12 @@ static bool json_read(struct event_reader *base, struct event *ev)
             return false;
         }
         if (r->ended) {
-            *ev = (struct event){.kind = EVENT_END, .at = place_of(r, r->shown)};
+            *ev = (struct event){.kind = EVENT_END, .at = place_shown(r)};
             return true;
         }
         r->failed = !parse_chunk(r);
     }
-    *ev = event_of(r, &r->queue.v[r->next++]);
+    make_event(r, &r->queue.v[r->next++], ev);
     return true;
 }
 

@@ -19,6 +19,26 @@
 #define LARGE_SIZE (CHUNK_SIZE / 4)
 #define ALIGNMENT  (alignof(max_align_t))
 
+/* AddressSanitizer knows what malloc gave, not how it was cut: it is told that only the pieces may
+ * be touched, and behind each at least a byte is left that may not. */
+#if defined(__SANITIZE_ADDRESS__) /* gcc */
+#define FENCED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) /* clang */
+#define FENCED
+#endif
+#endif
+#ifdef FENCED
+#include <sanitizer/asan_interface.h>
+enum { FENCE = 1 };
+#define FENCE_OFF(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define LET_IN(p, n)    ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+enum { FENCE = 0 };
+#define FENCE_OFF(p, n) ((void)(p), (void)(n))
+#define LET_IN(p, n)    ((void)(p), (void)(n))
+#endif
+
 struct arena_chunk {
     alignas(ALIGNMENT) struct arena_chunk *older;
 };
@@ -90,7 +110,10 @@ void arena_reset(struct arena *a)
     struct arena_chunk *kept = a->chunks;
     free_chunks(kept->older);
     kept->older = NULL;
-    memset(chunk_payload(kept), 0, (size_t)(a->next - chunk_payload(kept)));
+    size_t used = (size_t)(a->next - chunk_payload(kept));
+    LET_IN(chunk_payload(kept), used);
+    memset(chunk_payload(kept), 0, used);
+    FENCE_OFF(chunk_payload(kept), used);
     a->next = chunk_payload(kept);
     a->total = CHUNK_SIZE;
 }
@@ -114,6 +137,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
     if (!chunk) {
         return NULL;
     }
+    FENCE_OFF(chunk_payload(chunk), payload);
     a->total += size;
     if (a->tick) {
         a->tick(a->tick_arg);
@@ -121,14 +145,9 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t payload)
     return chunk;
 }
 
-/* As arena_alloc(), but NULL if there is no memory. */
-static inline void *try_alloc(struct arena *a, size_t size)
+/* Room for a piece of `rounded` bytes, or NULL if there is no memory. */
+static inline char *try_room(struct arena *a, size_t rounded)
 {
-    size_t rounded;
-    if (__builtin_add_overflow(size, ALIGNMENT - 1, &rounded)) {
-        return NULL;
-    }
-    rounded &= ~(ALIGNMENT - 1);
     if (rounded <= (size_t)(a->end - a->next) && a->next) {
         char *p = a->next;
         a->next += rounded;
@@ -156,6 +175,20 @@ static inline void *try_alloc(struct arena *a, size_t size)
     a->next = chunk_payload(chunk) + rounded;
     a->end = (char *)chunk + CHUNK_SIZE;
     return chunk_payload(chunk);
+}
+
+/* As arena_alloc(), but NULL if there is no memory. */
+static inline void *try_alloc(struct arena *a, size_t size)
+{
+    size_t rounded;
+    if (__builtin_add_overflow(size, FENCE + ALIGNMENT - 1, &rounded)) {
+        return NULL;
+    }
+    char *p = try_room(a, rounded & ~(ALIGNMENT - 1));
+    if (p) {
+        LET_IN(p, size);
+    }
+    return p;
 }
 
 void *arena_alloc(struct arena *a, size_t size)

@@ -2,65 +2,10 @@
  * Binding against a naive evaluator (world.h): random small worlds, every pair of addresses, every
  * protocol, every port at which anything could change. And what binding reports.
  */
+#include "bound.h"
 #include "world.h"
 
 /* ---- the verdict of the bound form ---- */
-
-static bool list_has(const struct addr_list *l, struct ip ip)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        if (ip_cmp(l->v[i], ip) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint32_t peer_class(const struct bound_side *s, struct ip ip)
-{
-    for (size_t i = 0; i < s->npeers; i++) {
-        if (list_has(&s->peers[i].addrs, ip)) {
-            return s->peers[i].id;
-        }
-    }
-    return 0;
-}
-
-static bool grant_has_class(const struct grant *g, uint32_t class)
-{
-    for (size_t i = 0; i < g->classes.n; i++) {
-        if (g->classes.v[i] == class) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool grants_allow(const struct bound_side *s, const struct target_class *t, struct ip peer,
-                         struct packet pk)
-{
-    uint32_t class = peer_class(s, peer);
-    for (size_t i = 0; i < t->ngrants; i++) {
-        const struct grant *g = t->grants[i];
-        bool peers = g->any_peer || grant_has_class(g, class) || ipset_has(g->nets, peer);
-        if (peers && portset_has(g->ports, pk.proto, pk.key)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool bound_allows(const struct bound *b, enum direction d, struct address pod,
-                         struct address peer, struct packet pk)
-{
-    const struct bound_side *s = &b->side[pod.family][d];
-    for (size_t i = 0; i < s->ntargets; i++) {
-        if (list_has(&s->targets[i].addrs, pod.ip)) {
-            return grants_allow(s, &s->targets[i], peer.ip, pk);
-        }
-    }
-    return true;
-}
 
 /* The layouts of kernel backends: an address that is in a class never gets to the networks. */
 static bool classes_suffice(const struct bound_side *s, const struct target_class *t,
@@ -89,7 +34,7 @@ static size_t compare_pair(const struct random_world *w, const struct bound *b,
             struct packet pk = p->packets[i];
             if (!foreign(pk, pod.family)) {
                 bool want = naive_allows(w, (enum direction)d, local, peer, pk);
-                wrong += bound_allows(b, (enum direction)d, pod, peer, pk) != want;
+                wrong += bound_allows(b, (enum direction)d, pod, peer, pk.proto, pk.key) != want;
             }
         }
         const struct bound_side *s = &b->side[pod.family][d];
@@ -218,8 +163,8 @@ static void random_hosts(void)
                     enum direction d = (enum direction)(j % DIRECTIONS);
                     struct packet pk = p->packets[j / DIRECTIONS];
                     const struct bound_side *s = &b->side[p->addrs[k].family][d];
-                    bool got =
-                        s->ntargets == 0 || grants_allow(s, &s->targets[0], p->addrs[k].ip, pk);
+                    bool got = s->ntargets == 0 ||
+                               grants_allow(s, &s->targets[0], p->addrs[k].ip, pk.proto, pk.key);
                     wrong += !foreign(pk, p->addrs[k].family) &&
                              got != naive_allows(&w, d, host, p->addrs[k], pk);
                 }
@@ -268,6 +213,15 @@ static struct workload *small_workload(struct random_world *w, const char *name,
     }
     vec_push(a, &w->program.inv.workloads, p);
     return p;
+}
+
+static void small_pod_at(struct random_world *w, struct address x, struct address y,
+                         struct address z)
+{
+    const struct address at[] = {x, y, z};
+    struct workload *p = small_workload(w, "one", WL_POD, -1);
+    p->addrs = (struct address *)arena_copy(&w->ctx.arena, at, sizeof at);
+    p->naddrs = sizeof at / sizeof *at;
 }
 
 /* Selects all pods of the namespace for ingress; one rule with one peer: pods app=p. */
@@ -503,12 +457,7 @@ static void address_twice(void)
 {
     struct random_world w;
     small_world(&w, NULL);
-    struct workload *p = small_workload(&w, "one", WL_POD, 1);
-    p->addrs = ARENA_NEW_ARRAY(&w.ctx.arena, 3, struct address);
-    p->addrs[0] = address_at(FAM_IP4, 7);
-    p->addrs[1] = address_at(FAM_IP4, 3);
-    p->addrs[2] = address_at(FAM_IP4, 7);
-    p->naddrs = 3;
+    small_pod_at(&w, address_at(FAM_IP4, 7), address_at(FAM_IP4, 3), address_at(FAM_IP4, 7));
     small_policy(&w);
     const struct bound *b = small_bind(&w);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
@@ -571,9 +520,8 @@ static void names_of_the_same_peers(void)
         const struct bound *b = small_bind(&w);
         CU_ASSERT_PTR_NOT_NULL_FATAL(b);
         for (size_t k = 0; k < 3; k++) {
-            struct packet pk = {on_server[k].proto, on_server[k].number};
-            bool open =
-                bound_allows(b, DIR_EGRESS, address_at(FAM_IP4, 1), address_at(FAM_IP4, 2), pk);
+            bool open = bound_allows(b, DIR_EGRESS, address_at(FAM_IP4, 1), address_at(FAM_IP4, 2),
+                                     on_server[k].proto, on_server[k].number);
             CU_ASSERT_EQUAL(open, rows[i].open[k]);
         }
         ctx_free(&w.ctx);
@@ -608,12 +556,7 @@ static void self_pairs(void)
 {
     struct random_world w;
     small_world(&w, NULL);
-    struct workload *p = small_workload(&w, "one", WL_POD, 1);
-    p->addrs = ARENA_NEW_ARRAY(&w.ctx.arena, 3, struct address);
-    p->addrs[0] = address_at(FAM_IP4, 7);
-    p->addrs[1] = address_at(FAM_IP4, 3);
-    p->addrs[2] = address_at(FAM_IP6, 3);
-    p->naddrs = 3;
+    small_pod_at(&w, address_at(FAM_IP4, 7), address_at(FAM_IP4, 3), address_at(FAM_IP6, 3));
     const struct bound *b = small_bind(&w);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     CU_ASSERT_EQUAL(b->nself[FAM_IP4], 4);

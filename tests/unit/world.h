@@ -13,6 +13,8 @@
 
 /* ---- a world ---- */
 
+/* Arrays have no room to spare, so that AddressSanitizer sees where they end. */
+
 struct random_world {
     struct ctx ctx;
     struct program program;
@@ -71,14 +73,15 @@ static inline void add_workload(struct random_world *w, unsigned number, unsigne
     p->node = PICK(w, nodes);
     p->host_network = chance(w, 10);
     p->finished = chance(w, 10);
-    p->addrs = ARENA_NEW_ARRAY(a, 4, struct address);
     size_t naddrs = p->kind == WL_TEMPLATE || chance(w, 5) ? 0 : 1 + pick(w, 3);
+    p->addrs = ARENA_NEW_ARRAY(a, naddrs, struct address);
     for (size_t i = 0; i < naddrs; i++) {
         *low += 1 + (unsigned)pick(w, 2);
         p->addrs[p->naddrs++] = address_at(chance(w, 60) ? FAM_IP4 : FAM_IP6, *low);
     }
-    p->ports = ARENA_NEW_ARRAY(a, 3, struct named_port);
-    for (size_t i = pick(w, 4); i > 0; i--) {
+    size_t nports = pick(w, 4);
+    p->ports = ARENA_NEW_ARRAY(a, nports, struct named_port);
+    for (size_t i = nports; i > 0; i--) {
         struct named_port port = {PICK(w, port_names), PICK(w, ported),
                                   (uint16_t)(80 + pick(w, 4))};
         p->ports[p->nports++] = port;
@@ -130,15 +133,16 @@ static const struct selector *random_selector(struct random_world *w, bool of_ns
 {
     struct arena *a = &w->ctx.arena;
     struct selector *s = ARENA_NEW(a, struct selector);
-    s->v = ARENA_NEW_ARRAY(a, 3, struct sel_req);
-    for (size_t n = pick(w, 3); n > 0; n--) {
+    size_t n = pick(w, 3);
+    s->v = ARENA_NEW_ARRAY(a, n, struct sel_req);
+    while (s->n < n) {
         bool by_name = of_ns && chance(w, 40);
         struct sel_req r = {.op = (enum sel_op)pick(w, 5), .key = PICK(w, keys)};
         if (by_name) {
             r.key = STR(LABEL_NS_NAME);
         }
         r.nvalues = r.op == SEL_EQ ? 1 : r.op == SEL_IN || r.op == SEL_NOTIN ? 1 + pick(w, 3) : 0;
-        r.values = ARENA_NEW_ARRAY(a, 3, struct str);
+        r.values = ARENA_NEW_ARRAY(a, r.nvalues, struct str);
         for (size_t i = 0; i < r.nvalues; i++) {
             r.values[i] = by_name ? PICK(w, ns_names) : PICK(w, values);
         }
@@ -223,13 +227,13 @@ static inline void random_rule(struct random_world *w, struct rule *r, enum dire
     r->direction = d;
     r->npeers = pick(w, 4);
     r->any_peer = r->npeers == 0;
-    r->peers = ARENA_NEW_ARRAY(a, 4, struct peer);
+    r->peers = ARENA_NEW_ARRAY(a, r->npeers, struct peer);
     for (size_t i = 0; i < r->npeers; i++) {
         random_peer(w, &r->peers[i], of_cluster);
     }
     r->nports = pick(w, 4);
     r->any_port = r->nports == 0;
-    r->ports = ARENA_NEW_ARRAY(a, 4, struct port);
+    r->ports = ARENA_NEW_ARRAY(a, r->nports, struct port);
     for (size_t i = 0; i < r->nports; i++) {
         random_port(w, &r->ports[i]);
     }
@@ -274,8 +278,8 @@ static inline void add_policy(struct random_world *w, unsigned number, bool of_c
     }
     for (size_t d = 0; d < DIRECTIONS; d++) {
         p->isolates[d] = !of_cluster && chance(w, 70);
-        p->rules[d] = ARENA_NEW_ARRAY(a, 3, struct rule);
         p->nrules[d] = pick(w, 4);
+        p->rules[d] = ARENA_NEW_ARRAY(a, p->nrules[d], struct rule);
         for (size_t i = 0; i < p->nrules[d]; i++) {
             random_rule(w, &p->rules[d][i], (enum direction)d, of_cluster);
         }

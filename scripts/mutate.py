@@ -465,7 +465,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--dir", type=pathlib.Path, default=SRC / "build" / "mutate", help="where to build and work")
     parser.add_argument("--again", action="store_true", help="only what the last run in DIR did not kill")
-    parser.add_argument("--quick", action="store_true", help="only the quickest killers: more survives than must")
+    parser.add_argument("--quick", action="store_true", help="unit tests only, with few random cases: more survives than must")
     parser.add_argument("--list", action="store_true", help="print the mutants")
     parser.add_argument("--check", action="store_true", help="check the list of equivalent mutants")
     parser.add_argument("files", nargs="*", default=CORE, metavar="FILE")

@@ -340,7 +340,7 @@ def killers(tree, quick):
         if program in THOROUGH:
             found.append(Killer(program + " (full)", command, "full", stage=1))
     if quick:
-        return [k for k in found if k.stage < 2]
+        return [k for k in found if k.stage == 0]
     for script, arguments in SCRIPTS:
         path = tree.copy / "tests" / script
         if path.exists():
@@ -408,10 +408,14 @@ class Hunt:
             if m.key in chosen:
                 tell(m, fate)
         (directory / MUTANT).unlink(missing_ok=True)
-        alive = self.try_all(self.order(name), [m for m in objects.alive if m.key in chosen], directory, tell)
+        first = [k for k in self.order(name) if k.stage == 0]
+        alive = self.try_all(first, [m for m in objects.alive if m.key in chosen], directory, tell)
         if alive:
             self.compile_sanitized(name, alive, directory)
-            alive = self.try_all([k for k in self.order(name) if k.stage == 0], alive, directory, tell, sanitized=True)
+            units = [k for k in first if k.name != "exhaustive"]
+            alive = self.try_all(units, alive, directory, tell, sanitized=True)
+            (directory / MUTANT).unlink()
+        alive = self.try_all([k for k in self.order(name) if k.stage > 0], alive, directory, tell)
         for m in alive:
             tell(m, ("survived", ""))
         for m in (m for m in objects.apart if m.key in chosen):
@@ -429,10 +433,13 @@ class Hunt:
         return alive
 
     def compile_sanitized(self, name, mutants, directory):
-        """Reading what is not there often changes nothing, but CI runs the unit tests with sanitizers, too."""
+        """Reading what is not there often changes nothing, but CI runs the unit tests with sanitizers, too,
+        and with an arena that tells them where its pieces end."""
+        self.tree.compile("base/arena.c", (self.tree.copy / "base/arena.c").read_text(), directory, "o", *SANITIZE)
+        (directory / "mutant.o").rename(directory / "arena.o")
         self.tree.compile(name, Schema(self.sources[name], mutants, self.numbers).text(), directory, "s", *SANITIZE)
         run("as", "-o", directory / "mutant.o", directory / "mutant.s")
-        self.link(directory, [directory / "mutant.o"], *SANITIZE)
+        self.link(directory, [directory / "mutant.o", directory / "arena.o"], *SANITIZE)
 
     def hunt_apart(self, mutant, directory, tell):
         """A mutant that is in no function has a library of its own."""

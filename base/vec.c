@@ -23,7 +23,12 @@ void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t
 void array_sort(void *items, size_t n, size_t item_size,
                 int (*compare)(const void *x, const void *y))
 {
-    if (n > 1) {
+    const char *p = items;
+    size_t sorted = 1;
+    while (sorted < n && compare(p + (sorted - 1) * item_size, p + sorted * item_size) <= 0) {
+        sorted++;
+    }
+    if (sorted < n) {
         qsort(items, n, item_size, compare);
     }
 }

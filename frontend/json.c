@@ -604,10 +604,9 @@ static void yajl_give(void *arg, void *p)
 /* As yajl_free() does, and also where yajl_alloc() did not come to its end. */
 static void release(void *reader)
 {
-    struct json_reader *r = reader;
-    while (r->blocks != NULL) {
-        struct block *b = r->blocks;
-        block_unhook(b);
+    const struct json_reader *r = reader;
+    for (struct block *b = r->blocks, *next; b != NULL; b = next) {
+        next = b->next;
         free(b);
     }
 }

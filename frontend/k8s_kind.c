@@ -98,13 +98,20 @@ static bool is_policy_kind(struct str group, struct str kind)
 /* ---- which it is ---- */
 
 /* --skip-kind names a kind, or KIND.GROUP as kubectl does. */
+static bool is_named(const struct k8s_type *t, struct str name)
+{
+    struct str kind = t->kind, group = group_of(t->api_version);
+    if (name.n <= kind.n || name.p[kind.n] != '.') {
+        return str_eq(name, kind);
+    }
+    struct str rest = {name.p + kind.n + 1, name.n - kind.n - 1};
+    return str_eq((struct str){name.p, kind.n}, kind) && str_eq(rest, group);
+}
+
 static bool is_skipped(const struct k8s *k, const struct k8s_type *t)
 {
-    struct str group = group_of(t->api_version);
-    struct str full = str_printf(k->scratch, STR_FMT "." STR_FMT, STR_ARG(t->kind), STR_ARG(group));
     for (size_t i = 0; i < k->options->nskip_kinds; i++) {
-        struct str skip = k->options->skip_kinds[i];
-        if (str_eq(skip, t->kind) || str_eq(skip, full)) {
+        if (is_named(t, k->options->skip_kinds[i])) {
             return true;
         }
     }

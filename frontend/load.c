@@ -203,7 +203,7 @@ static struct str age_text(struct arena *a, uint64_t seconds)
     static const struct {
         uint64_t seconds;
         const char *name;
-    } units[] = {{24 * 60 * 60, "days"}, {60 * 60, "hours"}, {60, "minutes"}, {1, "seconds"}};
+    } units[] = {{86400, "days"}, {3600, "hours"}, {60, "minutes"}, {1, "seconds"}};
     size_t i = 0;
     while (seconds < 2 * units[i].seconds && units[i].seconds > 1) {
         i++;

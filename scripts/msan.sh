@@ -6,9 +6,9 @@
 #     MSAN_BUILD   where to build; default build/msan
 #
 # It only works if all code that runs is built for it, so that the libraries are built here too, from the
-# sources of their Debian packages. Then come the unit tests (but that of files, whose system calls are its own,
-# so that nobody sees what they write), the corpus of each fuzz target, and the test scripts listed below. Exit
-# status 1 if one fails.
+# sources of their Debian packages. Then come the unit tests (but test_file and test_load, whose system calls
+# are their own, so that nobody sees what they write), the corpus of each fuzz target, and the test scripts
+# listed below. Exit status 1 if one fails.
 . "$(dirname "$0")/common.sh"
 
 build=${MSAN_BUILD:-$SRC/build/msan}
@@ -84,7 +84,7 @@ export MSAN_OPTIONS=exitcode=99:allocator_may_return_null=1
 rm -rf "$logs"
 mkdir -p "$logs"
 for program in "$build"/tests/test_* $scripts; do
-    if [ -x "$program" ] && [[ $program == *"$only"* && $program != */test_file ]]; then
+    if [ -x "$program" ] && [[ $program == *"$only"* && $program != */test_@(file|load) ]]; then
         log=$logs/$(basename "$program").log
         limit_jobs
         case $program in

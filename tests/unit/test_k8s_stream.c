@@ -208,6 +208,32 @@ static void skip_kind(void)
     reading_free(&r);
 }
 
+/* Parts of a name, and other groups, name nothing. */
+static void skip_other_kind(void)
+{
+    static const struct str skip[] = {
+        STR_INIT("NetworkPolic"),
+        STR_INIT("NetworkPolicys"),
+        STR_INIT("NetworkPolicy."),
+        STR_INIT("NetworkPolicy.k8s.io"),
+        STR_INIT("NetworkPolicy.networking.k8s.i"),
+        STR_INIT("Network.networking.k8s.io"),
+        STR_INIT("NetworkPolice.networking.k8s.io"),
+    };
+    struct reading r;
+    reading_init(&r);
+    r.options.skip_kinds = skip;
+    r.options.nskip_kinds = COUNT(skip);
+    reading_add(&r, K8S_YAML,
+                STR("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                    "metadata: {name: p}\nspec: {}\n---\n" POD("a")),
+                0);
+    CU_ASSERT(r.ok);
+    CU_ASSERT(r.counts.skipped == 0);
+    CU_ASSERT(r.program.policies.n == 1);
+    reading_free(&r);
+}
+
 /* After a bad object the next ones are read, so that all errors are seen at once. */
 static void goes_on(void)
 {
@@ -384,6 +410,6 @@ static void alias_bomb(void)
 }
 
 UNIT_MAIN("k8s_stream", TEST(documents_and_lists), TEST(broken_objects), TEST(policy_kinds),
-          TEST(refusal_hints), TEST(skip_kind), TEST(goes_on), TEST(object_limits),
-          TEST(stream_has_no_limit), TEST(skipped_is_not_kept), TEST(aliases), TEST(bad_aliases),
-          TEST(alias_bomb))
+          TEST(refusal_hints), TEST(skip_kind), TEST(skip_other_kind), TEST(goes_on),
+          TEST(object_limits), TEST(stream_has_no_limit), TEST(skipped_is_not_kept), TEST(aliases),
+          TEST(bad_aliases), TEST(alias_bomb))

@@ -18,10 +18,10 @@ static struct str text(struct rng *rng, size_t first)
     return (struct str){p, strlen(p)};
 }
 
-/* Up to three labels; keys once each. */
+/* Up to three labels, and room for one; keys once each. */
 static struct labels random_labels(struct arena *a, struct rng *rng)
 {
-    struct labels l = {ARENA_NEW_ARRAY(a, 3, struct label), 0};
+    struct labels l = {ARENA_NEW_ARRAY(a, 4, struct label), 0};
     for (size_t tries = rng_below(rng, 4); tries > 0; tries--) {
         struct label one = {.key = text(rng, 1), .value = text(rng, 0)};
         size_t at = 0;
@@ -37,14 +37,14 @@ static struct labels random_labels(struct arena *a, struct rng *rng)
 }
 
 /* Up to two requirements, at times of so many values that their pairs are too many for anchors; of
- * namespaces mostly about the one label that they have. */
+ * namespaces half of them about the label that all have. */
 static const struct selector *random_selector(struct arena *a, struct rng *rng, bool of_ns)
 {
     struct selector *s = ARENA_NEW(a, struct selector);
     s->v = ARENA_NEW_ARRAY(a, 2, struct sel_req);
     for (size_t tries = rng_below(rng, 3); tries > 0; tries--) {
         struct sel_req r = {.op = (enum sel_op)rng_below(rng, 5), .key = text(rng, 1)};
-        if (of_ns && rng_below(rng, 4) > 0) {
+        if (of_ns && rng_below(rng, 2) > 0) {
             r.key = STR(LABEL_NS_NAME);
         }
         r.nvalues = r.op == SEL_EQ                        ? 1
@@ -91,21 +91,37 @@ static bool matches(const struct selector *s, const struct labels *l)
 
 /* ---- binding ---- */
 
+/* The first three are in the inventory, with labels of their own; the last has that of its name
+ * only. */
+static const struct str namespaces[] = {{"a", 1}, {"aa", 2}, {"ab", 2}, {"b", 1}};
+enum { NAMESPACES = 4, LISTED = 3 };
+
 struct world {
     struct ctx ctx;
     struct arena scratch;
     struct program program;
+    struct labels ns_labels[NAMESPACES];
     struct workload workloads[WORKLOADS];
     const struct npolicy *policies[POLICIES];
     struct binding b;
 };
 
-/* The namespaces are not in the inventory: each has the label of its name and no other. */
-static struct labels ns_labels(struct arena *a, const struct workload *w)
+static void name_namespaces(struct world *w, struct rng *rng)
 {
-    struct label *l = ARENA_NEW(a, struct label);
-    *l = (struct label){.key = STR(LABEL_NS_NAME), .value = w->ns};
-    return (struct labels){l, 1};
+    for (size_t i = 0; i < NAMESPACES; i++) {
+        struct labels l = i < LISTED ? random_labels(&w->scratch, rng)
+                                     : (struct labels){ARENA_NEW(&w->scratch, struct label), 0};
+        l.v[l.n++] = (struct label){.key = STR(LABEL_NS_NAME), .value = namespaces[i]};
+        w->ns_labels[i] = l;
+        if (i < LISTED) {
+            inventory_ns(&w->program.inv, &w->ctx.arena, namespaces[i])->labels = l;
+        }
+    }
+}
+
+static size_t namespace_of(size_t workload)
+{
+    return workload * NAMESPACES / WORKLOADS;
 }
 
 static const struct str port_names[] = {{"p", 1}, {"q", 1}, {"pq", 2}, {"r", 1}};
@@ -150,15 +166,16 @@ static void build(struct world *w, struct rng *rng)
     memset(w, 0, sizeof *w);
     ctx_init(&w->ctx, unit_oom, NULL);
     arena_init_scratch(&w->scratch, &w->ctx.arena);
+    program_init(&w->program, &w->ctx);
     struct arena *a = &w->scratch;
+    name_namespaces(w, rng);
     bind_init(&w->b, &w->ctx, &w->program, a);
     w->b.live = ARENA_NEW_ARRAY(a, WORKLOADS, struct live);
     w->b.nlive = WORKLOADS;
     for (size_t i = 0; i < WORKLOADS; i++) { /* sorted by namespace */
-        static const char *const namespaces[] = {"a", "aa", "ab", "b"};
-        const char *ns = namespaces[i * 4 / WORKLOADS];
-        w->workloads[i] = (struct workload){
-            .ns = {ns, strlen(ns)}, .labels = random_labels(a, rng), .naddrs = rng_below(rng, 3)};
+        w->workloads[i] = (struct workload){.ns = namespaces[namespace_of(i)],
+                                            .labels = random_labels(a, rng),
+                                            .naddrs = rng_below(rng, 3)};
         random_ports(a, rng, &w->workloads[i]);
         if (i > 0 && rng_below(rng, 2) == 0) {
             copy_workload(a, &w->workloads[i], &w->workloads[rng_below(rng, i)]);
@@ -261,8 +278,7 @@ static void matched_as_asked_one_by_one(void)
             bool selects = false, reaches = false;
             for (size_t i = 0; i < WORKLOADS; i++) {
                 const struct workload *workload = &w.workloads[i];
-                struct labels ns = ns_labels(&w.scratch, workload);
-                bool expected = matches(w.policies[p]->target_ns, &ns) &&
+                bool expected = matches(w.policies[p]->target_ns, &w.ns_labels[namespace_of(i)]) &&
                                 matches(w.policies[p]->target_pods, &workload->labels);
                 const struct group *g = &w.b.groups.v[w.b.live[i].group];
                 CU_ASSERT_EQUAL(has(&g->matchers, target), expected);
@@ -295,4 +311,45 @@ static void equal_ports_have_one_number(void)
     ctx_free(&w.ctx);
 }
 
-UNIT_MAIN("bind_match", TEST(equal_ports_have_one_number), TEST(matched_as_asked_one_by_one))
+static bool is_named(const struct nrule *r, const struct workload *w, enum proto p, uint16_t number)
+{
+    for (size_t i = 0; i < r->nnames; i++) {
+        for (size_t k = 0; k < w->nports; k++) {
+            const struct named_port *port = &w->ports[k];
+            bool takes = r->names[i].proto == PROTO_ANY || r->names[i].proto == p;
+            if (takes && port->proto == p && port->number == number &&
+                str_eq(port->name, r->names[i].name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void names_stand_for_the_ports_of_a_workload(void)
+{
+    static const enum proto protos[] = {PROTO_TCP, PROTO_UDP, PROTO_ANY};
+    struct world w;
+    struct rng rng = rng_new();
+    build(&w, &rng);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        struct nrule r = {.nnames = rng_below(&rng, 3)};
+        r.names = ARENA_NEW_ARRAY(&w.scratch, r.nnames, struct port_name);
+        for (size_t k = 0; k < r.nnames; k++) {
+            r.names[k] =
+                (struct port_name){protos[rng_below(&rng, 3)], port_names[rng_below(&rng, 4)]};
+        }
+        struct portset got = bind_resolve(&w.b, &r, &w.workloads[i]);
+        for (uint16_t port = 79; port < 83; port++) {
+            for (size_t p = 0; p < 2; p++) {
+                CU_ASSERT_EQUAL(portset_has(got, protos[p], port),
+                                is_named(&r, &w.workloads[i], protos[p], port));
+            }
+        }
+    }
+    arena_free(&w.scratch);
+    ctx_free(&w.ctx);
+}
+
+UNIT_MAIN("bind_match", TEST(names_stand_for_the_ports_of_a_workload),
+          TEST(equal_ports_have_one_number), TEST(matched_as_asked_one_by_one))

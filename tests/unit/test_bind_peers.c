@@ -55,12 +55,13 @@ static void nodes_are_inside(void)
     struct compiled c;
     const struct bound *b = bind_shop(&c,
                                       "policy a for pods app=web {"
-                                      "  allow from cidr 192.168.0.0/29 on tcp/80 }\n",
+                                      "  allow from cidr 0.0.0.0/0 on tcp/80 }\n",
                                       "", outside);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     CU_ASSERT(!is_open(b, DIR_INGRESS, "10.0.0.1", "192.168.0.1", 80));
     CU_ASSERT(is_open(b, DIR_INGRESS, "10.0.0.1", "192.168.0.2", 80));
     CU_ASSERT(!is_open(b, DIR_INGRESS, "10.0.0.1", "192.168.0.3", 80));
+    CU_ASSERT(is_open(b, DIR_INGRESS, "10.0.0.1", "0.0.0.0", 80));
     compile_free(&c);
 }
 
@@ -180,20 +181,18 @@ static void T45_memberships_count(void)
                 "", (struct bind_options){0}, 3, false);
 }
 
-/* A name of the same peers is one set of numbers for all rules: what is too much is what the rules
- * allow with it, at their place. */
+/* A name of the same peers is one set of numbers for all rules, whatever their blocks mean: what is
+ * too much is what the rules claim with it, at their place. */
 static void T45_equal_names_count_once(void)
 {
     check_limit("policy a for pods app=web {\n"
                 "  allow to pods app=db on tcp/http\n"
-                "  allow to pods app=db on tcp/http\n"
-                "  allow to pods app=db on tcp/http\n}\n",
-                "", (struct bind_options){0}, 3, true);
-    check_limit("policy a for pods app=web { allow to pods app=db on tcp/http }\n",
+                "  allow to all pods in this namespace on tcp/http\n}\n",
                 "cluster policy b in tier admin priority 1"
                 " for pods app=web in all namespaces {\n"
-                "  deny to pods app=db in namespace shop on tcp/http\n}\n",
-                outside, 2, true);
+                "  deny to pods app=db in namespace shop on tcp/http\n"
+                "  deny to namespace shop on tcp/http\n}\n",
+                outside, 4, true);
 }
 
 UNIT_MAIN("bind_peers", TEST(nodes_are_inside), TEST(networks_hold_pods_where_blocks_do_not),

@@ -174,6 +174,58 @@ static void test_absent_selector_is_everything(void)
     ctx_free(&ctx);
 }
 
+static struct selector *one_req(const char *key, enum sel_op op, const char *value,
+                                const char *more)
+{
+    struct selector *s = ARENA_NEW(&ctx.arena, struct selector);
+    s->n = 1;
+    s->v = ARENA_NEW(&ctx.arena, struct sel_req);
+    s->v[0] = (struct sel_req){.op = op, .key = str_of(key)};
+    s->v[0].values = ARENA_NEW_ARRAY(&ctx.arena, 2, struct str);
+    const char *const texts[] = {value, more};
+    for (size_t i = 0; i < 2 && texts[i] != NULL; i++) {
+        s->v[0].values[s->v[0].nvalues++] = str_of(texts[i]);
+    }
+    return s;
+}
+
+static struct selector *one_label(const char *key, const char *value)
+{
+    return one_req(key, SEL_EQ, value, NULL);
+}
+
+static void test_selectors_in_their_order(void)
+{
+    setup(1);
+    const struct selector *const rising[] = {
+        one_label("a", "x"),
+        one_req("a", SEL_IN, "x", "y"),
+        one_req("a", SEL_IN, "x", "z"),
+        one_req("a", SEL_IN, "y", "z"),
+        one_req("a", SEL_NOTIN, "x", NULL),
+        one_req("a", SEL_EXISTS, NULL, NULL),
+        one_req("a", SEL_ABSENT, NULL, NULL),
+        one_label("b", "x"),
+    };
+    for (size_t i = 1; i < sizeof rising / sizeof *rising; i++) {
+        CU_ASSERT(selector_cmp(rising[i - 1], rising[i]) < 0);
+    }
+    ctx_free(&ctx);
+}
+
+/* What the policy says stays as it was written. */
+static void test_written_selector_stays(void)
+{
+    setup(1);
+    struct selector *s = one_req("a", SEL_IN, "y", "x");
+    s->at.line = 3;
+    const struct selector *n = selector_normalize(&ctx.arena, s);
+    CU_ASSERT(str_is(s->v[0].values[0], "y") && str_is(s->v[0].values[1], "x"));
+    CU_ASSERT(str_is(n->v[0].values[0], "x") && str_is(n->v[0].values[1], "y"));
+    CU_ASSERT_EQUAL(n->at.line, 3);
+    ctx_free(&ctx);
+}
+
 /* ---- policies to normalize ---- */
 
 static struct policy *new_policy(enum direction d, size_t nrules)
@@ -305,6 +357,22 @@ static void test_whole_protocol_drops_its_names(void)
     ctx_free(&ctx);
 }
 
+static void test_three_whole_protocols_drop_names_of_any(void)
+{
+    setup(1);
+    struct policy *p = new_policy(DIR_INGRESS, 1);
+    struct port ports[] = {{.proto = PROTO_ANY, .form = PORT_NAMED, .name = STR("http")},
+                           {.proto = PROTO_TCP, .form = PORT_WHOLE},
+                           {.proto = PROTO_UDP, .form = PORT_WHOLE},
+                           {.proto = PROTO_SCTP, .form = PORT_WHOLE}};
+    struct rule *r = &p->rules[DIR_INGRESS][0];
+    *r = (struct rule){.any_peer = true, .ports = ports, .nports = 4};
+    CU_ASSERT_EQUAL(normal(p)->rules[DIR_INGRESS][0].nnames, 0);
+    r->nports = 3;
+    CU_ASSERT_EQUAL(normal(p)->rules[DIR_INGRESS][0].nnames, 1);
+    ctx_free(&ctx);
+}
+
 /* ---- addresses ---- */
 
 /* A prefix with random bits near the start of a few small ranges, so that they meet often. */
@@ -395,17 +463,6 @@ static void test_addresses_mean_the_same(void)
 
 /* ---- clauses, rules, policies ---- */
 
-static struct selector *one_label(const char *key, const char *value)
-{
-    struct selector *s = ARENA_NEW(&ctx.arena, struct selector);
-    s->n = 1;
-    s->v = ARENA_NEW(&ctx.arena, struct sel_req);
-    s->v[0] = (struct sel_req){.op = SEL_EQ, .key = str_of(key), .nvalues = 1};
-    s->v[0].values = ARENA_NEW(&ctx.arena, struct str);
-    s->v[0].values[0] = str_of(value);
-    return s;
-}
-
 static bool is_ns(const struct selector *s, const char *name)
 {
     return s->n == 1 && s->v[0].op == SEL_EQ && str_is(s->v[0].key, LABEL_NS_NAME) &&
@@ -447,6 +504,30 @@ static void test_equal_clauses_once(void)
     ctx_free(&ctx);
 }
 
+static void test_clauses_in_their_order(void)
+{
+    setup(1);
+    struct policy *p = new_policy(DIR_INGRESS, 1);
+    struct peer peers[] = {
+        {.kind = PEER_NODES, .nodes = one_label("k", "1")},
+        {.kind = PEER_DOMAIN, .domain = STR("b.example")},
+        {.kind = PEER_PODS, .ns = one_label("k", "z")},
+        {.kind = PEER_NODES, .nodes = one_label("k", "0")},
+        {.kind = PEER_DOMAIN, .domain = STR("a.example")},
+        {.kind = PEER_PODS, .ns = one_label("k", "y")},
+        {.kind = PEER_NODES, .nodes = one_label("k", "1")},
+        {.kind = PEER_PODS, .ns = one_label("k", "z")},
+    };
+    static const size_t want[] = {5, 2, 3, 0, 4, 1};
+    p->rules[DIR_INGRESS][0] = (struct rule){.any_port = true, .peers = peers, .npeers = 8};
+    const struct nrule *n = &normal(p)->rules[DIR_INGRESS][0];
+    CU_ASSERT_EQUAL_FATAL(n->nclauses, 6);
+    for (size_t i = 0; i < 6; i++) {
+        CU_ASSERT_PTR_EQUAL(n->clauses[i].origin, &peers[want[i]]);
+    }
+    ctx_free(&ctx);
+}
+
 static void test_inert_rules_are_dropped(void)
 {
     setup(1);
@@ -471,6 +552,7 @@ static void test_rules_that_match_nothing_are_dropped(void)
     never->v = both;
     never->n = 2;
     struct peer nobody = {.kind = PEER_PODS, .pods = never};
+    struct peer nowhere = {.kind = PEER_PODS, .ns = never};
     struct peer somebody = {.kind = PEER_PODS, .pods = one_label("a", "1")};
     p->rules[DIR_INGRESS][0] = (struct rule){.any_port = true, .peers = &nobody, .npeers = 1};
     p->rules[DIR_INGRESS][1] = (struct rule){.any_port = true, .peers = &somebody, .npeers = 1};
@@ -478,6 +560,10 @@ static void test_rules_that_match_nothing_are_dropped(void)
     CU_ASSERT_EQUAL_FATAL(n->nrules[DIR_INGRESS], 1);
     CU_ASSERT_EQUAL(n->rules[DIR_INGRESS][0].index, 1);
     CU_ASSERT_PTR_EQUAL(n->rules[DIR_INGRESS][0].origin, &p->rules[DIR_INGRESS][1]);
+    p->rules[DIR_INGRESS][0].peers = &nowhere;
+    CU_ASSERT_EQUAL(normal(p)->nrules[DIR_INGRESS], 1);
+    p->rules[DIR_INGRESS][1].any_port = false; /* and no port */
+    CU_ASSERT_EQUAL(normal(p)->nrules[DIR_INGRESS], 0);
     ctx_free(&ctx);
 }
 
@@ -501,7 +587,9 @@ static void test_many_ports_stay_cheap(void)
 }
 
 UNIT_MAIN("normal", TEST(test_selectors_mean_the_same), TEST(test_selector_order_is_total),
-          TEST(test_absent_selector_is_everything), TEST(test_ports_mean_the_same),
+          TEST(test_absent_selector_is_everything), TEST(test_selectors_in_their_order),
+          TEST(test_written_selector_stays), TEST(test_three_whole_protocols_drop_names_of_any),
+          TEST(test_clauses_in_their_order), TEST(test_ports_mean_the_same),
           TEST(test_whole_protocol_drops_its_names), TEST(test_addresses_mean_the_same),
           TEST(test_own_namespace), TEST(test_equal_clauses_once),
           TEST(test_inert_rules_are_dropped), TEST(test_rules_that_match_nothing_are_dropped),

@@ -107,7 +107,9 @@ struct world_parts {
     VEC(struct profile) profiles[DIRECTIONS]; /* 0: nobody decides, everything passes */
     struct row *rows[FAMILIES][DIRECTIONS];   /* by profile */
     uint32_t *mark;                           /* by class: bits that are all 0 between uses */
-    struct arena *scratch;                    /* for making one row */
+    struct arena *scratch;                    /* for making one row … */
+    uint32_t *value;                          /* … and by class: TRAFFIC_NONE between rows, … */
+    struct id_vec *steps;                     /* … and empty between rows */
 };
 
 enum { MARK_PEER = 1, MARK_TOUCHED = 2 };

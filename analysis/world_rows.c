@@ -180,6 +180,8 @@ void world_rows(struct world *w)
         index_class(w, i);
     }
     parts->mark = ARENA_NEW_ARRAY(a, w->nclasses, uint32_t);
+    parts->value = ARENA_NEW_ARRAY(a, w->nclasses, uint32_t);
+    parts->steps = ARENA_NEW_ARRAY(a, w->nclasses, struct id_vec);
     parts->scratch = ARENA_NEW(a, struct arena);
     arena_init_scratch(parts->scratch, a);
 }
@@ -383,7 +385,7 @@ static void mark_peers(struct tiering *t)
 {
     struct rowing *r = t->row;
     const struct world *w = r->world;
-    t->of_class = ARENA_NEW_ARRAY(r->arena, w->nclasses, struct id_vec);
+    t->of_class = w->parts->steps;
     for (uint32_t i = 0; i < t->steps.n; i++) {
         const struct step *s = &t->steps.v[i];
         if (s->any_peer) {
@@ -492,10 +494,12 @@ static void finish_row(struct rowing *r, struct row *out)
     out->v = ARENA_NEW_ARRAY(w->parts->match.scratch, r->touched.n, struct row_entry);
     for (size_t i = 0; i < r->touched.n; i++) {
         uint32_t c = r->touched.v[i];
-        w->parts->mark[c] &= ~(uint32_t)MARK_TOUCHED;
         if (r->value[c] != r->other) {
             out->v[out->n++] = (struct row_entry){c, r->value[c]};
         }
+        w->parts->mark[c] &= ~(uint32_t)MARK_TOUCHED;
+        w->parts->value[c] = TRAFFIC_NONE;
+        w->parts->steps[c] = (struct id_vec){0};
     }
 }
 
@@ -507,8 +511,8 @@ static void make_row(const struct world *w, struct arena *scratch, enum family f
                        .family = f,
                        .direction = d,
                        .profile = &w->parts->profiles[d].v[profile],
+                       .value = w->parts->value,
                        .other = TRAFFIC_NONE};
-    r.value = ARENA_NEW_ARRAY(scratch, w->nclasses, uint32_t);
     add_policies(&r);
     if (r.profile->tiers.n > 0) {
         add_tiers(&r);
@@ -529,7 +533,7 @@ const struct row *world_row(const struct world *w, enum family f, enum direction
     struct row *row = &w->parts->rows[f][d][profile];
     if (!row->made) {
         make_row(w, w->parts->scratch, f, d, profile);
-        arena_free(w->parts->scratch);
+        arena_reset(w->parts->scratch);
     }
     return row;
 }

@@ -14,7 +14,7 @@ void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax s
 
 /* Every byte of a dump goes through the loops of this file. They look at blocks of a fixed size,
  * without a branch inside, because compilers turn such loops into vector instructions. */
-enum { BLOCK = 16 };
+enum { BLOCK = 16, BLOCKS = 8 * BLOCK };
 
 /* Bytes b with (b & mask) == value. */
 static inline size_t count_bytes(const unsigned char *text, size_t n, unsigned char mask,
@@ -90,8 +90,8 @@ static inline bool is_harmless(unsigned char c)
 static size_t count_harmless(const unsigned char *text, size_t n)
 {
     size_t i = 0;
-    for (unsigned char harm = 0; n - i >= 8 * BLOCK; i += 8 * BLOCK) {
-        for (size_t k = 0; k < 8 * BLOCK; k++) {
+    for (unsigned char harm = 0; n - i >= BLOCKS; i += BLOCKS) {
+        for (size_t k = 0; k < BLOCKS; k++) {
             harm |= !is_harmless(text[i + k]);
         }
         if (harm != 0) {

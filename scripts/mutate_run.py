@@ -87,14 +87,14 @@ class Tree:
     def link(self):
         return ["-Wl,--no-as-needed", self.dir / MUTANT, self.dir / WHOLE]
 
-    def headers(self):
-        return [h for folder in ("include", "base", "ir", "analysis", "backends", "lib", "tests")
+    def headers(self, *more):
+        return [h for folder in ("include", "base", "ir", "analysis", "backends", "lib", *more)
                 for h in (self.copy / folder).rglob("*.h")]
 
     def test(self, name):
         """Builds a test program, if what it is made of is newer: its own text and any header."""
         target, sources = self.programs / name, self.tests[name]
-        if target.exists() and target.stat().st_mtime > max(f.stat().st_mtime for f in sources + self.headers()):
+        if target.exists() and target.stat().st_mtime > max(f.stat().st_mtime for f in sources + self.headers("tests")):
             return
         run("gcc", "-O1", "-w", "-std=c17", "-D_GNU_SOURCE", '-DNPC_VERSION="0.1.0"', f"-I{self.copy}",
             f"-I{self.copy}/include", f"-I{self.build}/grammar", *sources, "-o", target, *self.link(), "-lcunit",
@@ -394,6 +394,11 @@ class Hunt:
         noun = "test_" + pathlib.Path(name).stem
         return sorted(self.killers, key=lambda k: (k.stage, k.name != noun, k.seconds))
 
+    @staticmethod
+    def is_near(killer, name):
+        """Whether a unit test is about that file, or about all that follows from it."""
+        return killer.name.startswith("test_") and (killer.name in THOROUGH or pathlib.Path(name).stem in killer.name)
+
     def enters(self, killer, mutant):
         """Whether a killer comes to the function of a mutant; what is in no function is everybody's."""
         body = self.sources[mutant.file].function_around(mutant.start)
@@ -412,8 +417,7 @@ class Hunt:
         alive = self.try_all(first, [m for m in objects.alive if m.key in chosen], directory, tell)
         if alive:
             self.compile_sanitized(name, alive, directory)
-            units = [k for k in first if k.name != "exhaustive"]
-            alive = self.try_all(units, alive, directory, tell, sanitized=True)
+            alive = self.try_all([k for k in first if self.is_near(k, name)], alive, directory, tell, sanitized=True)
             (directory / MUTANT).unlink()
         alive = self.try_all([k for k in self.order(name) if k.stage > 0], alive, directory, tell)
         for m in alive:

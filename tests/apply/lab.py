@@ -144,6 +144,16 @@ class Lab:
         return subprocess.Popen(self.apply_args(path, *args, host=host), env=full, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
+    def start_pending(self, path, *args, env=None):
+        """The same, until npc says that the rules are in force and wait for a confirmation: its lock is free then, and the guard knows."""
+        p = self.start(path, "--confirm", *args, env=env)
+        said = b""
+        while b"are in force" not in said:
+            more = os.read(p.stderr.fileno(), 1)  # not ahead of what communicate() reads
+            expect(more, "npc apply ended:", said.decode())
+            said += more
+        return p
+
     def verb(self, verb, *args, want=0, env=None):
         r = self.call([NPC, verb, *self.places(), *args], env)
         if want is not None:

@@ -316,8 +316,7 @@ def T55_nobody_confirms(lab):
     lab.apply(lab.host(8080))
     before = lab.dump()
     confirmed = (lab.state / "confirmed").read_bytes()
-    p = lab.start(lab.host(8081), "--confirm", "2")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "2")
     began = time.monotonic()
     expect(lab.dump() != before, "nothing was loaded")
     expect((lab.state / "confirmed").read_bytes() == confirmed, "persisted before it was confirmed")
@@ -330,8 +329,7 @@ def T55_nobody_confirms(lab):
 
 def T55_confirmed_from_a_new_connection(lab):
     lab.apply(lab.host(8080))
-    p = lab.start(lab.host(8081), "--confirm", "20", env={"SSH_CONNECTION": SSH})
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "20", env={"SSH_CONNECTION": SSH})
     new = lab.dump()
     r = lab.verb("confirm", want=1, env={"SSH_CONNECTION": SSH})
     expect("NPC604" in r.stderr and "older" in r.stderr, r.stderr)
@@ -351,8 +349,7 @@ def T55_older_connection_proves_nothing(lab):
     confirm = " ".join([NPC, "confirm", *lab.places()])
     older = subprocess.Popen(["sh", "-c", f"read line; {confirm}; exit $?"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              env={**os.environ, "SSH_CONNECTION": NEW_SSH})
-    p = lab.start(lab.host(8080), "--confirm", "20", env={"SSH_CONNECTION": SSH})
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8080), "20", env={"SSH_CONNECTION": SSH})
     _, err = older.communicate("\n")
     expect(older.returncode == 1 and "NPC604" in err, older.returncode, err)
     lab.verb("rollback")
@@ -365,8 +362,7 @@ def T55_session_is_gone(lab):
     lab.apply(lab.host(8080))
     before = lab.dump()
     for sign, confirm in ((signal.SIGHUP, True), (signal.SIGKILL, False)):
-        p = lab.start(lab.host(8081), "--confirm", "20" if confirm else "1")
-        until(lambda: lab.state_is("pending"), SOON, "pending")
+        p = lab.start_pending(lab.host(8081), "20" if confirm else "1")
         new = lab.dump()
         p.send_signal(sign)
         p.wait(SOON)
@@ -481,8 +477,7 @@ def T55_guard_is_killed(lab):
     """Then npc apply itself goes back."""
     lab.apply(lab.host(8080))
     before = lab.dump()
-    p = lab.start(lab.host(8081), "--confirm", "20")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "20")
     guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
     os.kill(guard, signal.SIGKILL)
     _, err = p.communicate(timeout=SOON)
@@ -496,8 +491,7 @@ def T55_both_are_killed(lab):
     lab.apply(lab.host(8080))
     before = lab.dump()
     for verb in ("rollback", "apply"):
-        p = lab.start(lab.host(8081), "--confirm", "20")
-        until(lambda: lab.state_is("pending"), SOON, "pending")
+        p = lab.start_pending(lab.host(8081), "20")
         guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
         p.kill()
         p.wait()
@@ -520,8 +514,7 @@ def T55_guard_ends_in_time_of_shutdown(lab):
     """Told to end, it goes back at once."""
     lab.apply(lab.host(8080))
     before = lab.dump()
-    p = lab.start(lab.host(8081), "--confirm", "60")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "60")
     os.kill(int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0]), signal.SIGTERM)
     expect(p.wait(SOON) == 1)
     expect(lab.dump() == before)
@@ -532,8 +525,7 @@ def T55_guard_takes_over_a_rollback(lab):
     """One that fails says so, and the guard does not wait for the deadline."""
     lab.apply(lab.host(8080))
     before = lab.dump()
-    p = lab.start(lab.host(8081), "--confirm", "60")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "60")
     key = "nft" if lab.target == "nft" else f"iptables_{lab.target.split('-')[1]}_restore"
     r = lab.verb("rollback", "--loader-dir", lab.loaders(**{key: "exit 1"}), want=3)
     expect("NPC701" in r.stderr, r.stderr)
@@ -543,16 +535,14 @@ def T55_guard_takes_over_a_rollback(lab):
 
 def T55_guard_minds_its_own_way_back(lab):
     """One that ends while another apply waits: the other's rules are not touched."""
-    p = lab.start(lab.host(8080), "--confirm", "3")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8080), "3")
     guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
     os.kill(guard, signal.SIGSTOP)  # it does not see that its own is gone
     p.kill()
     p.wait()
     lab.verb("confirm")
     os.rename(lab.run_dir / "guard", lab.run_dir / "guard-1")  # another guard can be
-    q = lab.start(lab.host(8081), "--confirm", "30")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    q = lab.start_pending(lab.host(8081), "30")
     new = lab.dump()
     time.sleep(2)
     os.kill(guard, signal.SIGCONT)
@@ -564,8 +554,7 @@ def T55_guard_minds_its_own_way_back(lab):
 
 @only("nft")
 def T55_pending_refuses_others(lab):
-    p = lab.start(lab.host(8080), "--confirm", "20")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8080), "20")
     r = lab.apply(lab.host(8081), want=1)
     expect("NPC702" in r.stderr and "confirm" in r.stderr, r.stderr)
     lab.verb("rollback")
@@ -734,8 +723,7 @@ def T60_boot_loads_the_last_confirmed(lab):
     expect("NPC710" in lab.verb("boot", "-v").stderr, "nothing was confirmed yet")
     lab.apply(lab.host(8080))
     good = lab.dump()
-    p = lab.start(lab.host(8081), "--confirm", "20")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "20")
     p.kill()  # and the power goes
     p.wait()
     flush(lab)
@@ -841,8 +829,7 @@ def T61_loaders_run_with_nothing(lab):
 @only("nft")
 def T61_npc_itself_gives_up_the_rest(lab):
     """While it waits for a confirmation, npc and the guard have CAP_NET_ADMIN and nothing else."""
-    p = lab.start(lab.host(8080), "--confirm", "20")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8080), "20")
     guard = int(sh(f"cat /proc/{p.pid}/task/{p.pid}/children").split()[0])
     for pid in (p.pid, guard):
         status = dict(line.split(":\t") for line in open(f"/proc/{pid}/status", encoding="ascii") if ":\t" in line)
@@ -945,8 +932,7 @@ def apply_status_json(lab):
     want = {"version": 1, "state": "confirmed", "target": "nft", "variant": "", "scope": "host t/web", "inputs": [lab.host(8080)], "drift": [], "bridgeUnseen": False}
     expect(s == want, json.dumps(s))
     lab.verb("status")
-    p = lab.start(lab.host(8081), "--confirm", "20")
-    until(lambda: lab.state_is("pending"), SOON, "pending")
+    p = lab.start_pending(lab.host(8081), "20")
     expect(15 < lab.status()["secondsLeft"] <= 20, lab.status())
     lab.verb("status")
     lab.verb("rollback")

@@ -3,7 +3,7 @@
 # AddressSanitizer, and every piece of an arena; then once more without it, where the C library's own
 # allocations and its calls for memory fail, too. Prints a table for each: run, allocations, system
 # calls, injections, failures, processor time. Takes hours: runs that load rules make thousands of
-# system calls each. Arguments choose runs by parts of their names.
+# system calls each; --no-kernel leaves them out. Arguments choose runs by parts of their names.
 . "$(dirname "$0")/common.sh"
 
 install_packages "${build_packages[@]}" clang iproute2 iptables ipset libclang-rt-14-dev libcunit1-dev \

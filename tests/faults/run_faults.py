@@ -158,20 +158,22 @@ def main():
     parser.add_argument("--all", action="store_true", help="every place of every run, and a table")
     parser.add_argument("--pieces", action="store_true", help="allocations only, and each piece of an arena is one")
     parser.add_argument("--kind", choices=[kind for _, kind, _ in PARTS], help="only such faults")
+    parser.add_argument("--no-kernel", action="store_true", help="leave out the runs that load rules")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", default=os.environ.get("TEST_SEED", "1"))
     parser.add_argument("names", nargs="*", metavar="RUN")
     args = parser.parse_args()
-    if args.all or args.names:
+    kernel = (args.all or args.names) and not args.no_kernel
+    if kernel:
         enter_namespace()
     build = os.environ.get("NPC_BUILD") or os.path.dirname(os.environ.get("NPC", str(HERE.parents[1] / "build" / "npc")))
     program = os.path.join(os.path.abspath(build), "tests", "npc_faults_pieces" if args.pieces else "npc_faults")
     kinds = PIECES if args.pieces else [p for p in PARTS if args.kind in (None, p[1])]
     choose = everything if args.all else sample(args.seed, os.environ.get("TEST_EFFORT") == "short")
     inside = "NPC_FAULTS_INSIDE" in os.environ
-    runs = [r for r in RUNS if not r.kernel or (inside and (args.all or args.names))]
+    runs = [r for r in RUNS if not r.kernel or (inside and kernel)]
     runs = [r for r in runs if any(n in r.name for n in args.names or [""])]
-    if args.all and not inside:
+    if args.all and kernel and not inside:
         print("SKIP T39_calls_apply: no namespaces here")
     with tempfile.TemporaryDirectory(prefix="npc-faults-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as tmp:
         # Those that load rules have one kernel, and take turns.

@@ -70,7 +70,10 @@ static bool check_node(const struct binding *b)
     }
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *w = inv->workloads.v[i];
-        if (is_live(w) && str_eq(w->node, b->options->node)) {
+        if (!is_live(w)) {
+            continue;
+        }
+        if (str_eq(w->node, b->options->node)) {
             return true;
         }
         names[n++] = w->node;

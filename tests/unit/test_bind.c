@@ -452,20 +452,22 @@ static void long_lists_of_values(void)
     free(p);
 }
 
-/* A pod that names an address twice has it once. */
+/* A pod that names an address twice has it once, whoever has those beside it. */
 static void address_twice(void)
 {
     struct random_world w;
     small_world(&w, NULL);
-    small_pod_at(&w, address_at(FAM_IP4, 7), address_at(FAM_IP4, 3), address_at(FAM_IP4, 7));
+    small_workload(&w, "low", WL_POD, 1);
+    small_pod_at(&w, address_at(FAM_IP4, 3), address_at(FAM_IP4, 7), address_at(FAM_IP4, 3));
+    small_workload(&w, "top", WL_POD, 9);
     small_policy(&w);
     const struct bound *b = small_bind(&w);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     CU_ASSERT_EQUAL(count_diags(&w.ctx, DIAG_NPC602, SEV_ERROR), 0);
-    CU_ASSERT_EQUAL(b->local[FAM_IP4].n, 2);
-    CU_ASSERT_EQUAL(b->nself[FAM_IP4], 4);
+    CU_ASSERT_EQUAL(b->local[FAM_IP4].n, 4);
+    CU_ASSERT_EQUAL(b->nself[FAM_IP4], 6);
     CU_ASSERT_EQUAL(b->side[FAM_IP4][DIR_INGRESS].ntargets, 1);
-    CU_ASSERT_EQUAL(b->side[FAM_IP4][DIR_INGRESS].targets[0].addrs.n, 2);
+    CU_ASSERT_EQUAL(b->side[FAM_IP4][DIR_INGRESS].targets[0].addrs.n, 4);
     ctx_free(&w.ctx);
 }
 

@@ -36,15 +36,15 @@ static struct labels random_labels(struct arena *a, struct rng *rng)
     return l;
 }
 
-/* Up to two requirements, at times of so many values that their pairs are too many for anchors; of
- * namespaces half of them about the label that all have. */
-static const struct selector *random_selector(struct arena *a, struct rng *rng, bool of_ns)
+/* Up to two requirements, at times of so many values that their pairs are too many for anchors;
+ * `by_name` of four are about the name of a namespace. */
+static const struct selector *random_selector(struct arena *a, struct rng *rng, size_t by_name)
 {
     struct selector *s = ARENA_NEW(a, struct selector);
     s->v = ARENA_NEW_ARRAY(a, 2, struct sel_req);
     for (size_t tries = rng_below(rng, 3); tries > 0; tries--) {
         struct sel_req r = {.op = (enum sel_op)rng_below(rng, 5), .key = text(rng, 1)};
-        if (of_ns && rng_below(rng, 2) > 0) {
+        if (rng_below(rng, 4) < by_name) {
             r.key = STR(LABEL_NS_NAME);
         }
         r.nvalues = r.op == SEL_EQ                        ? 1
@@ -176,6 +176,10 @@ static void build(struct world *w, struct rng *rng)
         w->workloads[i] = (struct workload){.ns = namespaces[namespace_of(i)],
                                             .labels = random_labels(a, rng),
                                             .naddrs = rng_below(rng, 3)};
+        if (rng_below(rng, 4) == 0) { /* those of some namespace, but for its name */
+            const struct labels *l = &w->ns_labels[rng_below(rng, NAMESPACES)];
+            w->workloads[i].labels = (struct labels){l->v, l->n - 1};
+        }
         random_ports(a, rng, &w->workloads[i]);
         if (i > 0 && rng_below(rng, 2) == 0) {
             copy_workload(a, &w->workloads[i], &w->workloads[rng_below(rng, i)]);
@@ -183,11 +187,12 @@ static void build(struct world *w, struct rng *rng)
         w->b.live[i].w = &w->workloads[i];
     }
     struct policy *origin = ARENA_NEW(a, struct policy);
+    size_t by_name = 3 * rng_below(rng, 2); /* none: namespaces may be told apart by no label */
     for (size_t i = 0; i < POLICIES; i++) {
         struct npolicy *p = ARENA_NEW(a, struct npolicy);
         *p = (struct npolicy){.origin = origin,
-                              .target_ns = random_selector(a, rng, true),
-                              .target_pods = random_selector(a, rng, false)};
+                              .target_ns = random_selector(a, rng, by_name),
+                              .target_pods = random_selector(a, rng, 0)};
         name_ports(a, p);
         w->policies[i] = p;
     }

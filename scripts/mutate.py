@@ -2,7 +2,7 @@
 """Mutation testing of the semantic core: one small fault at a time is put into a source file, and the
 tests must notice.
 
-    mutate.py [--all | --sample N] [--seed N] [--jobs N] [--dir DIR] [--again] [--quick] [FILE...]
+    mutate.py [--all | --sample N] [--seed N] [--jobs N] [--dir DIR] [--again] [--open] [--quick] [FILE...]
     mutate.py --list [FILE...]     the mutants, without running anything
     mutate.py --check              whether mutate.equivalent still fits the sources
 
@@ -466,6 +466,7 @@ def main():
     parser.add_argument("--dir", type=pathlib.Path, default=SRC / "build" / "mutate", help="where to build and work")
     parser.add_argument("--again", action="store_true", help="only what the last run in DIR did not kill")
     parser.add_argument("--quick", action="store_true", help="unit tests only, with few random cases: more survives than must")
+    parser.add_argument("--open", action="store_true", help="only what is not explained")
     parser.add_argument("--list", action="store_true", help="print the mutants")
     parser.add_argument("--check", action="store_true", help="check the list of equivalent mutants")
     parser.add_argument("files", nargs="*", default=CORE, metavar="FILE")
@@ -482,6 +483,8 @@ def main():
         print("\n".join(problems), end="\n" if problems else "")
         return 1 if problems else 0
 
+    if options.open:
+        mutants = [m for m in mutants if m.key not in listed]
     results = hunt_all(options, sources, choose(mutants, options))
     wrong = report(results, listed) + len(problems)
     print("\n".join(problems), end="\n" if problems else "")

@@ -87,11 +87,12 @@ struct growing { /* a class while its addresses are collected */
     VEC(struct ip) addrs;
 };
 
-static struct target_class finish_class(struct binding *b, const struct target_keys *t, uint32_t id,
+/* bind_grants() gives it its number. */
+static struct target_class finish_class(struct binding *b, const struct target_keys *t,
                                         const struct growing *g)
 {
     struct id_list policies = t->lists.v[g->key];
-    struct target_class c = {.id = id, .example = g->example, .npolicies = policies.n};
+    struct target_class c = {.example = g->example, .npolicies = policies.n};
     c.policies = ARENA_NEW_ARRAY(b->arena, policies.n, const struct npolicy *);
     for (size_t i = 0; i < policies.n; i++) {
         b->policies[policies.v[i]].active = true;
@@ -144,8 +145,8 @@ const struct id_list *bind_targets(struct binding *b, enum family f, enum direct
     side->ntargets = classes.n;
     side->targets = ARENA_NEW_ARRAY(b->arena, classes.n, struct target_class);
     struct id_list *policies = ARENA_NEW_ARRAY(b->scratch, classes.n, struct id_list);
-    for (uint32_t i = 0; i < classes.n; i++) {
-        side->targets[i] = finish_class(b, &t, i + 1, &classes.v[i]);
+    for (size_t i = 0; i < classes.n; i++) {
+        side->targets[i] = finish_class(b, &t, &classes.v[i]);
         policies[i] = t.lists.v[classes.v[i].key];
     }
     return policies;

@@ -44,8 +44,7 @@ void arena_init_scratch(struct arena *child, struct arena *parent);
  * and may be used again. */
 void arena_free(struct arena *a);
 
-/* The same, but some memory is kept for what comes next: for an arena that is emptied very often.
- */
+/* The same, but some memory is kept for what comes next: for an arena that is often emptied. */
 void arena_reset(struct arena *a);
 
 /* Zeroed memory of `size` bytes (size 0 gives a valid pointer), aligned for any type. */

@@ -1,6 +1,7 @@
 /* Finding the comments that npc itself reads (remark.h). Knows no YAML but lines, blanks and #. */
 #include "frontend/remark.h"
 
+#include "base/utf8.h"
 #include "frontend/clean.h"
 
 #include <string.h>
@@ -48,6 +49,9 @@ void remark_scan_init(struct remark_scan *s, struct ctx *c, uint32_t file)
 /* Ends a comment, and its line. */
 static void end_comment(struct remark_scan *s)
 {
+    if (s->n == sizeof s->text) {
+        s->n = utf8_check((struct str){s->text, s->n}); /* maybe it was cut in a character */
+    }
     while (s->n > 0 && (is_blank(s->text[s->n - 1]) || s->text[s->n - 1] == '\r')) {
         s->n--;
     }

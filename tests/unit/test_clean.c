@@ -248,6 +248,29 @@ static void long_comments_are_cut(void)
     }
 }
 
+/* Not in a character. */
+static void long_comments_are_cut_between_characters(void)
+{
+    static const char *const characters[] = {"\xC3\xBC", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    for (size_t i = 0; i < sizeof characters / sizeof *characters; i++) {
+        size_t length = strlen(characters[i]);
+        for (size_t at = 1018; at < 1026; at++) {
+            struct ctx c;
+            ctx_init(&c, unit_oom, NULL);
+            char text[2000] = "# npc:";
+            memset(text + 6, 'x', at - 6);
+            memcpy(text + at, characters[i], length);
+            memcpy(text + at + length, "xxxxxxxxxx\n", 11);
+            scan(&c, 1, text);
+            CU_ASSERT_FATAL(c.sources.remarks.n == 1);
+            bool is_cut = at < 1024 && at + length > 1024;
+            CU_ASSERT_EQUAL(c.sources.remarks.v[0].text.n, is_cut ? at : 1024);
+            CU_ASSERT_EQUAL(c.sources.remarks.v[0].at.len, at + 11);
+            ctx_free(&c);
+        }
+    }
+}
+
 /* The text of a scalar of one file says nothing of the comments of another. */
 static void drops_are_of_one_file(void)
 {
@@ -283,4 +306,5 @@ static void comments_are_bounded(void)
 UNIT_MAIN("clean", TEST(places_rise_as_counted), TEST(every_byte_is_looked_at),
           TEST(every_character_is_looked_at), TEST(no_characters),
           TEST(comments_are_found_in_pieces), TEST(long_comments_are_cut),
-          TEST(drops_are_of_one_file), TEST(comments_are_bounded))
+          TEST(long_comments_are_cut_between_characters), TEST(drops_are_of_one_file),
+          TEST(comments_are_bounded))

@@ -62,6 +62,13 @@ static void refusals(void)
     check_refusals(K8S_JSON, cases, COUNT(cases));
 }
 
+static struct event_reader *open_text(struct ctx *c, struct buf *b)
+{
+    struct memory_stream *s = ARENA_NEW(&c->arena, struct memory_stream);
+    *s = (struct memory_stream){buf_text(b), 0};
+    return json_reader_open(c, &c->arena, 1, (struct byte_stream){memory_read, s});
+}
+
 /* More than one chunk: places must hold across their borders. */
 static void many_chunks(void)
 {
@@ -73,9 +80,7 @@ static void many_chunks(void)
         buf_printf(b, " \"é%u\\t\",\n", i);
     }
     buf_puts(b, "0]");
-    struct memory_stream s = {buf_text(b), 0};
-    struct event_reader *r =
-        json_reader_open(&c, &c.arena, 1, (struct byte_stream){memory_read, &s});
+    struct event_reader *r = open_text(&c, b);
     struct event ev;
     CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_DOC_START);
     CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_SEQ_START);
@@ -103,19 +108,19 @@ static void indentation(void)
         buf_printf(b, "%*s%u%s", (int)(i * 7 % 101), "", i, i % 3 == 0 ? ",\r\n" : " ,\n\n");
     }
     buf_printf(b, "\t  %40000s\"\xc3\xa9\"\n%70000s]\n    \"  \n\"", "", "");
-    struct memory_stream s = {buf_text(b), 0};
-    struct event_reader *r =
-        json_reader_open(&c, &c.arena, 1, (struct byte_stream){memory_read, &s});
+    struct event_reader *r = open_text(&c, b);
     struct event ev;
     CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_DOC_START);
     CU_ASSERT(event_next(r, &ev) && ev.kind == EVENT_SEQ_START);
-    size_t wrong = 0;
+    size_t wrong = 0, offset = 3;
     uint32_t line = 2;
     for (unsigned i = 0; i < 10000; i++) {
-        bool ok = event_next(r, &ev) && ev.at.line == line && ev.at.col == i * 7 % 101 + 1 &&
-                  ev.at.len == str_printf(&c.arena, "%u", i).n;
+        size_t indent = i * 7 % 101, digits = str_printf(&c.arena, "%u", i).n;
+        bool ok = event_next(r, &ev) && ev.at.line == line && ev.at.col == indent + 1 &&
+                  ev.at.len == digits && ev.begin == offset + indent && ev.end == ev.begin + digits;
         wrong += !ok;
         line += i % 3 == 0 ? 1 : 2;
+        offset += indent + digits + (i % 3 == 0 ? 3 : 4);
     }
     CU_ASSERT(wrong == 0);
     CU_ASSERT(event_next(r, &ev) && ev.at.line == line && ev.at.col == 40004 && ev.at.len == 3);

@@ -30,16 +30,16 @@ trap - ERR
 
 # ---- running ----
 
-# run_units NAME: the unit tests that stand in $dir/NAME.
+# run_units NAME EFFORT: the unit tests that stand in $dir/NAME.
 run_units()
 {
-    local name=$1 program
+    local name=$1 effort=$2 program
     echo "== testing $dir/$name"
     mkdir -p "$logs/$name"
     for program in "$dir/$name"/tests/test_*; do
         if [ -x "$program" ] && [[ $program == *"$only"* ]]; then
             limit_jobs
-            run_unit "$logs/$name/unit.$(basename "$program").log" "$program" &
+            TEST_EFFORT=$effort run_unit "$logs/$name/unit.$(basename "$program").log" "$program" &
         fi
     done
 }
@@ -48,7 +48,7 @@ run_units()
 run_variant()
 {
     local name=$1 effort=$2 script log
-    run_units "$name"
+    run_units "$name" "$effort"
     while read -r script; do
         # A script that one run is enough for says so.
         if { [ "$effort" = short ] && grep -q '^# test: once' "$script"; } ||
@@ -63,7 +63,7 @@ run_variant()
     wait
 }
 
-run_units release
+run_units release full
 run_variant gcc full
 run_variant asan short
 

@@ -215,11 +215,11 @@ static struct workload *small_workload(struct random_world *w, const char *name,
     return p;
 }
 
-static void small_pod_at(struct random_world *w, struct address x, struct address y,
-                         struct address z)
+static void small_pod_at(struct random_world *w, const char *name, struct address x,
+                         struct address y, struct address z)
 {
     const struct address at[] = {x, y, z};
-    struct workload *p = small_workload(w, "one", WL_POD, -1);
+    struct workload *p = small_workload(w, name, WL_POD, -1);
     p->addrs = (struct address *)arena_copy(&w->ctx.arena, at, sizeof at);
     p->naddrs = sizeof at / sizeof *at;
 }
@@ -457,8 +457,8 @@ static void address_twice(void)
 {
     struct random_world w;
     small_world(&w, NULL);
-    small_workload(&w, "low", WL_POD, 1);
-    small_pod_at(&w, address_at(FAM_IP4, 3), address_at(FAM_IP4, 7), address_at(FAM_IP4, 3));
+    small_pod_at(&w, "low", address_at(FAM_IP4, 1), address_at(FAM_IP4, 2), address_at(FAM_IP4, 1));
+    small_pod_at(&w, "one", address_at(FAM_IP4, 3), address_at(FAM_IP4, 3), address_at(FAM_IP4, 3));
     small_workload(&w, "top", WL_POD, 9);
     small_policy(&w);
     const struct bound *b = small_bind(&w);
@@ -558,7 +558,7 @@ static void self_pairs(void)
 {
     struct random_world w;
     small_world(&w, NULL);
-    small_pod_at(&w, address_at(FAM_IP4, 7), address_at(FAM_IP4, 3), address_at(FAM_IP6, 3));
+    small_pod_at(&w, "one", address_at(FAM_IP4, 7), address_at(FAM_IP4, 3), address_at(FAM_IP6, 3));
     const struct bound *b = small_bind(&w);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     CU_ASSERT_EQUAL(b->nself[FAM_IP4], 4);

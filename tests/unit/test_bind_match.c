@@ -356,5 +356,15 @@ static void names_stand_for_the_ports_of_a_workload(void)
     ctx_free(&w.ctx);
 }
 
-UNIT_MAIN("bind_match", TEST(names_stand_for_the_ports_of_a_workload),
-          TEST(equal_ports_have_one_number), TEST(matched_as_asked_one_by_one))
+/* Whose array may be NULL, which memcpy() may not be given (C17, 7.24.1). */
+static void lists_of_none_are_copied(void)
+{
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    CU_ASSERT_EQUAL(ids_copy(&a, NULL, 0).n, 0);
+    arena_free(&a);
+}
+
+UNIT_MAIN("bind_match", TEST(lists_of_none_are_copied),
+          TEST(names_stand_for_the_ports_of_a_workload), TEST(equal_ports_have_one_number),
+          TEST(matched_as_asked_one_by_one))

@@ -80,7 +80,7 @@ static void npc902_nodes(void)
 {
     static const char node[] = "node alpha { addr 192.168.0.1 }\n";
     static const char pods[] = POD("p", "nodeName: omega, ", AT("10.0.0.1"))
-        POD("q", "nodeName: sigma, ", "phase: Succeeded");
+        POD("done", "nodeName: sigma, ", "phase: Succeeded");
     check_said(node, pods, of_node("alpha"), true, "");
     check_said(node, pods, of_node("omega"), true, ""); /* known by a pod that runs there */
     check_said(node, pods, of_node("sigma"), false,
@@ -93,6 +93,10 @@ static void npc902_nodes(void)
                "(did you mean omega?)\n");
     check_said(node, pods, of_node("quite-another"), false,
                "0 error NPC902: no node and no pod of a node quite-another is in the inventory\n");
+    check_said("node n { addr 192.168.0.1 }\n", POD("p", "nodeName: omega, ", AT("10.0.0.1")),
+               of_node("m"), false,
+               "0 error NPC902: no node and no pod of a node m is in the inventory "
+               "(did you mean n?)\n");
 }
 
 static void npc902_hosts(void)
@@ -106,6 +110,8 @@ static void npc902_hosts(void)
     check_said("", pods, of_host("wed"), false,
                "0 error NPC902: no workload a/wed is in the inventory (did you mean a/web?)\n");
     check_said("", pods, of_host("quite-another"), false,
+               "0 error NPC902: no workload a/quite-another is in the inventory\n");
+    check_said("", POD("web", "", AT("10.0.0.3")), of_host("quite-another"), false,
                "0 error NPC902: no workload a/quite-another is in the inventory\n");
     check_said("", pods, of_host("web"), true,
                "6 info NPC606: a/web has no known IPv6 address: the host rules close both "
@@ -181,6 +187,9 @@ static void npc205_once_without_pods(void)
     check_said(IN_A("policy p for pods x=y { allow from pods x=y on tcp/80 }"
                     " policy q for pods x=z { default deny ingress }"),
                "", all, true,
+               "0 warning NPC205: the inventory holds no pod or workload that a policy could "
+               "select: nothing is filtered\n");
+    check_said(IN_A("policy p for pods x=y { default deny ingress }"), "", all, true,
                "0 warning NPC205: the inventory holds no pod or workload that a policy could "
                "select: nothing is filtered\n");
     check_said(

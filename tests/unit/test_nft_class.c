@@ -1,0 +1,309 @@
+/*
+ * When a chain per target class is written in which form, to the last rule, address and network
+ * that a threshold allows; and what stands in it in which order. That all forms mean the same is
+ * test_nft_layouts.c's.
+ */
+#include "backends/nft_priv.h"
+#include "compile.h"
+
+static const char head[] = "npc 1\n"
+                           "namespace shop {\n"
+                           "workload web { addr 10.0.0.1 label app=web }\n"
+                           "workload db1 { addr 10.0.0.2 label app=db label n=1 }\n"
+                           "workload db2 { addr 10.0.0.3 label app=db label n=2 }\n"
+                           "workload db3 { addr 10.0.0.4 label app=db label n=1 }\n";
+
+struct output {
+    struct compiled c;
+    bool ok;
+    struct str text;
+};
+
+enum { MANY = 1 << 20 };
+
+/* Nothing is expanded, and everything is as plain as can be. */
+static const struct nft_tuning plain = {
+    .expand_most = 1,
+    .small_range = 1,
+    .plain_nets = MANY,
+    .plain_open = MANY,
+    .plain_ranges = MANY,
+    .range_elements = MANY,
+    .most_ranges = MANY,
+    .direct_rules = MANY,
+    .direct_addrs = MANY,
+    .host_rules = MANY,
+    .part_sets = MANY,
+    .most_sets = MANY,
+};
+
+/* Emits policies of namespace shop; for the machine shop/web if `host`. */
+static void emit_shop(struct output *o, const char *policies, const struct nft_tuning *tuning,
+                      bool host, size_t limit)
+{
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    compile_load(&o->c, "t.npc", str_printf(&scratch, "%s%s}\n", head, policies));
+    arena_free(&scratch);
+    CU_ASSERT(o->c.loaded);
+    struct emit_options *options = ARENA_NEW(&o->c.ctx.arena, struct emit_options);
+    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
+    options->failsafe = &ssh;
+    options->nfailsafe = 1;
+    options->bind = (struct bind_options){.scope = host ? BIND_HOST : BIND_ALL,
+                                          .host_ns = STR("shop"),
+                                          .host = STR("web"),
+                                          .max_elements = limit};
+    struct emit e = {
+        .ctx = &o->c.ctx, .program = &o->c.program, .options = options, .out = o->c.out};
+    e.bound = o->c.loaded ? bind_program(&o->c.ctx, &o->c.program, &options->bind) : NULL;
+    o->ok = e.bound != NULL && nft_emit(&e, tuning);
+    o->text = buf_text(o->c.out);
+}
+
+static void output_free(struct output *o)
+{
+    compile_free(&o->c);
+}
+
+static void check_holds(const struct output *o, const char *part, bool want)
+{
+    bool holds = str_holds(o->text, part);
+    CU_ASSERT_EQUAL(holds, want);
+    if (holds != want) {
+        printf("\n%s: %s\nin:\n" STR_FMT "\n", want ? "missing" : "too much", part,
+               STR_ARG(o->text));
+    }
+}
+
+/* ---- which form ---- */
+
+struct row {
+    const char *policies;
+    size_t rules, addrs, nets, open; /* thresholds; rules are those of a host, too */
+    const char *want[3], *never[2];
+};
+
+static void check_rows(const struct row *rows, size_t n, bool host)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct row *r = &rows[i];
+        struct nft_tuning t = plain;
+        t.direct_rules = t.host_rules = r->rules;
+        t.direct_addrs = r->addrs;
+        t.plain_nets = r->nets;
+        t.plain_open = r->open;
+        struct output o;
+        emit_shop(&o, r->policies, &t, host, 0);
+        CU_ASSERT(o.ok);
+        for (size_t k = 0; k < 3 && r->want[k] != NULL; k++) {
+            check_holds(&o, r->want[k], true);
+        }
+        for (size_t k = 0; k < 2 && r->never[k] != NULL; k++) {
+            check_holds(&o, r->never[k], false);
+        }
+        output_free(&o);
+    }
+}
+
+#define WEB(rules) "policy a for pods app=web {\n" rules "}\n"
+#define DB_80      "allow from pods app=db on tcp/80\n" /* three addresses in two classes … */
+#define ONES_81    "allow from pods n=1 on tcp/81\n"    /* … two in the first */
+#define TWO_80     "allow from pods n=2 on tcp/80\n"    /* one */
+#define TWO_82     "allow from pods n=2 on tcp/82\n"
+#define NET_80     "allow from cidr 10.1.0.0/24 on tcp/80\n"
+#define ANY(ports) "allow from anywhere on " ports "\n"
+#define PODS       "meta priority set ip saddr map @i_pod goto i10.0.0.1_v\n"
+#define NETS       "meta priority set ip saddr . meta l4proto map @i_net goto i10.0.0.1_v\n"
+
+static void node_forms(void)
+{
+    static const struct row rows[] = {
+        /* As many rules, addresses and networks as may be; one less of each. */
+        {WEB(DB_80 ONES_81 NET_80),
+         2,
+         5,
+         1,
+         0,
+         {"\t\ttcp dport 80 ip saddr @i10.0.0.1_addrs accept",
+          "\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\ttcp dport 80 ip saddr 10.1.0.0/24 accept"},
+         {"i_pod", "i_net"}},
+        {WEB(DB_80 ONES_81 NET_80), 1, 5, 1, 0, {PODS, "10.1.0.0/24 accept"}, {"_addrs", NETS}},
+        {WEB(DB_80 ONES_81 NET_80), 2, 4, 1, 0, {PODS, "10.1.0.0/24 accept"}, {"_addrs", NETS}},
+        {WEB(DB_80 ONES_81 NET_80), 2, 5, 0, 0, {PODS, NETS}, {"_addrs", "10.1.0.0/24 accept"}},
+        /* One address is a rule, too, but needs no set. */
+        {WEB(TWO_80 TWO_82), 2, 2, 0, 0, {"\t\ttcp dport 80 ip saddr 10.0.0.3 accept"}, {PODS}},
+        {WEB(TWO_80 TWO_82), 1, 2, 0, 0, {PODS}, {"10.0.0.3 accept"}},
+        /* What any peer may do stands before, and tells nothing about the others. */
+        {WEB(ANY("tcp/22") DB_80 ONES_81), 1, MANY, 0, 9, {"\t\ttcp dport 22 accept", PODS}, {0}},
+        {WEB(NET_80 DB_80), 0, MANY, 0, 0, {PODS, NETS}, {0}},
+        {WEB(NET_80), 0, MANY, 0, 0, {NETS}, {"i_pod"}},
+        /* Whoever may do everything needs no other rule. */
+        {WEB(ANY("all ports") ANY("tcp/80") DB_80 NET_80),
+         0,
+         0,
+         MANY,
+         9,
+         {"\t\taccept comment"},
+         {"isolates", "10.1.0.0"}},
+        {WEB(ANY("tcp/80") ANY("tcp/90")),
+         0,
+         0,
+         0,
+         1,
+         {"\t\ttcp dport @i10.0.0.1_tcp accept"},
+         {0}},
+        {WEB(ANY("tcp/80") ANY("tcp/90")), 0, 0, 0, 2, {"\t\ttcp dport 90 accept"}, {"_tcp"}},
+        /* Comments name the rules that the entries come from. */
+        {WEB(NET_80 DB_80),
+         0,
+         0,
+         MANY,
+         0,
+         {"@i10.0.0.1_tcp meta priority set none accept comment \"shop/a ingress[1] t.npc:9\"\n"},
+         {0}},
+    };
+    check_rows(rows, sizeof rows / sizeof *rows, false);
+}
+
+static void host_forms(void)
+{
+    static const struct row rows[] = {
+        {WEB(DB_80 ONES_81), 2, 0, 0, 0, {"tcp dport 80 ip saddr @i_addrs accept"}, {"_tcp"}},
+        {WEB(DB_80 ONES_81), 1, 0, 0, 0, {"ip saddr . tcp dport @i_tcp"}, {"_addrs"}},
+        {WEB(DB_80 "allow from pods n=1 on udp/81\n"),
+         0,
+         0,
+         0,
+         0,
+         {"\t\t\t10.0.0.2 . 80, 10.0.0.3 . 80, 10.0.0.4 . 80\n"},
+         {0}},
+        {WEB(NET_80 DB_80),
+         0,
+         0,
+         MANY,
+         0,
+         {"ip saddr . tcp dport @i_tcp accept comment \"shop/a ingress[1] t.npc:9\"\n"},
+         {"i_nets"}},
+        /* Sets of networks: by ports, each once; none for everywhere. */
+        {WEB("allow from cidr 0.0.0.0/0 on tcp/90\n"
+             "allow from {cidr 10.3.0.0/24, cidr 10.1.0.0/24} on tcp/80\n"
+             "allow from cidr 10.5.0.0/24 on tcp/80\n"),
+         0,
+         0,
+         0,
+         0,
+         {"\t\ttcp dport 80 ip saddr @i_nets accept comment \"shop/a ingress[1] t.npc:9 +1\"\n"
+          "\t\ttcp dport 90 accept comment \"shop/a ingress[0] t.npc:8\"\n",
+          "\t\t\t10.1.0.0/24, 10.3.0.0/24, 10.5.0.0/24\n"},
+         {"0.0.0.0"}},
+    };
+    check_rows(rows, sizeof rows / sizeof *rows, true);
+}
+
+/* ---- what stands where ---- */
+
+static void chains_say_whose_they_are(void)
+{
+    static const struct row rows[] = {
+        {"policy a for pods n=1 { default deny ingress }\n"
+         "policy b for pods app=db { default deny ingress }\n"
+         "policy c for pods app=web { default deny egress }\n",
+         0,
+         0,
+         0,
+         0,
+         {"\tmap ing {\n\t\ttype ipv4_addr : verdict\n\t\tsize 16\n\t\telements = {\n"
+          "\t\t\t10.0.0.2 : goto i10.0.0.2, 10.0.0.3 : goto i10.0.0.3, 10.0.0.4 : goto i10.0.0.2\n",
+          "\t# ingress to shop/db1 and 1 more address\n\tchain i10.0.0.2 {\n"
+          "\t\tgoto npc_deny comment \"shop/a isolates ingress t.npc:7 +1\"\n",
+          "\t# egress from shop/web\n\tchain e10.0.0.1 {\n"
+          "\t\tgoto npc_deny comment \"shop/c isolates egress t.npc:9\"\n"},
+         {0}},
+        {"policy b for pods app=db { default deny ingress }\n",
+         0,
+         0,
+         0,
+         0,
+         {"\t# ingress to shop/db1 and 2 more addresses\n"},
+         {0}},
+    };
+    check_rows(rows, sizeof rows / sizeof *rows, false);
+}
+
+/* ---- one chain for all instead ---- */
+
+/* The elements of a chain's sets, times its addresses: at most twice as many as with chains. A
+ * target of N addresses, and three ports for any peer. */
+static void one_chain_where_it_is_cheap(void)
+{
+    for (size_t n = 7; n <= 8; n++) {
+        struct arena scratch;
+        arena_init(&scratch, unit_oom, NULL);
+        struct buf *b = buf_new(&scratch);
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(b, "workload w%zu { addr 10.0.1.%zu label app=w }\n", i, i);
+        }
+        buf_puts(b,
+                 "policy a for pods app=w { allow from anywhere on {tcp/80, tcp/82, tcp/84} }\n");
+        buf_putc(b, '\0');
+        for (size_t sets = 1; sets <= 2; sets++) { /* those that there are: the map, and ports */
+            struct nft_tuning t = plain;
+            t.plain_open = 0;
+            t.part_sets = sets;
+            struct output o;
+            emit_shop(&o, buf_text(b).p, &t, false, 0);
+            CU_ASSERT(o.ok);
+            check_holds(&o, "\tchain i10.0.1.0 {\n", n == 8 || sets == 2);
+            output_free(&o);
+        }
+        arena_free(&scratch);
+    }
+}
+
+/* With as many sets as may be every chain is written. */
+static void the_last_set(void)
+{
+    struct nft_tuning t = plain;
+    t.most_sets = 2;
+    struct output o;
+    emit_shop(&o, WEB(DB_80) "policy b for pods n=2 { default deny ingress }\n", &t, false, 0);
+    CU_ASSERT(o.ok);
+    check_holds(&o, "\tchain i10.0.0.1 {\n", true);
+    check_holds(&o, "\tchain i10.0.0.3 {\n", true);
+    output_free(&o);
+}
+
+/* ---- the limit ---- */
+
+/* `most` elements are there; with `few` it is said at that line that they are too many. */
+static void check_limit(const char *policies, const struct nft_tuning *t, bool host, size_t most,
+                        size_t few, uint32_t line)
+{
+    struct output o;
+    emit_shop(&o, policies, t, host, most);
+    CU_ASSERT(o.ok);
+    output_free(&o);
+    emit_shop(&o, policies, t, host, few);
+    CU_ASSERT(!o.ok);
+    CU_ASSERT_EQUAL_FATAL(count_diags(&o.c, DIAG_NPC605), 1);
+    for (size_t i = 0; i < o.c.ctx.diags.list.n; i++) {
+        const struct diag *d = o.c.ctx.diags.list.v[i];
+        CU_ASSERT(d->id != DIAG_NPC605 || d->at.line == line);
+    }
+    output_free(&o);
+}
+
+static void T45_elements_of_each_form(void)
+{
+    struct nft_tuning t = plain; /* map of targets, two sets of three addresses, four selves */
+    check_limit(WEB(DB_80 "allow from pods app=db on tcp/81\n"), &t, false, 11, 6, 9);
+    t.direct_rules = 0; /* maps of targets and of pods, a class with two ports, four selves */
+    check_limit(WEB(DB_80 "allow from pods app=db on tcp/82\n"), &t, false, 10, 5, 7);
+    t.plain_nets = 0; /* three addresses, two sets of networks */
+    check_limit(WEB(DB_80 NET_80 "allow from cidr 10.7.0.0/24 on tcp/90\n"), &t, true, 5, 4, 7);
+}
+
+UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms), TEST(chains_say_whose_they_are),
+          TEST(one_chain_where_it_is_cheap), TEST(the_last_set),
+          TEST(T45_elements_of_each_form))

@@ -3,78 +3,7 @@
  * that a threshold allows; and what stands in it in which order. That all forms mean the same is
  * test_nft_layouts.c's.
  */
-#include "backends/nft_priv.h"
-#include "compile.h"
-
-static const char head[] = "npc 1\n"
-                           "namespace shop {\n"
-                           "workload web { addr 10.0.0.1 label app=web }\n"
-                           "workload db1 { addr 10.0.0.2 label app=db label n=1 }\n"
-                           "workload db2 { addr 10.0.0.3 label app=db label n=2 }\n"
-                           "workload db3 { addr 10.0.0.4 label app=db label n=1 }\n";
-
-struct output {
-    struct compiled c;
-    bool ok;
-    struct str text;
-};
-
-enum { MANY = 1 << 20 };
-
-/* Nothing is expanded, and everything is as plain as can be. */
-static const struct nft_tuning plain = {
-    .expand_most = 1,
-    .small_range = 1,
-    .plain_nets = MANY,
-    .plain_open = MANY,
-    .plain_ranges = MANY,
-    .range_elements = MANY,
-    .most_ranges = MANY,
-    .direct_rules = MANY,
-    .direct_addrs = MANY,
-    .host_rules = MANY,
-    .part_sets = MANY,
-    .most_sets = MANY,
-};
-
-/* Emits policies of namespace shop; for the machine shop/web if `host`. */
-static void emit_shop(struct output *o, const char *policies, const struct nft_tuning *tuning,
-                      bool host, size_t limit)
-{
-    struct arena scratch;
-    arena_init(&scratch, unit_oom, NULL);
-    compile_load(&o->c, "t.npc", str_printf(&scratch, "%s%s}\n", head, policies));
-    arena_free(&scratch);
-    CU_ASSERT(o->c.loaded);
-    struct emit_options *options = ARENA_NEW(&o->c.ctx.arena, struct emit_options);
-    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
-    options->failsafe = &ssh;
-    options->nfailsafe = 1;
-    options->bind = (struct bind_options){.scope = host ? BIND_HOST : BIND_ALL,
-                                          .host_ns = STR("shop"),
-                                          .host = STR("web"),
-                                          .max_elements = limit};
-    struct emit e = {
-        .ctx = &o->c.ctx, .program = &o->c.program, .options = options, .out = o->c.out};
-    e.bound = o->c.loaded ? bind_program(&o->c.ctx, &o->c.program, &options->bind) : NULL;
-    o->ok = e.bound != NULL && nft_emit(&e, tuning);
-    o->text = buf_text(o->c.out);
-}
-
-static void output_free(struct output *o)
-{
-    compile_free(&o->c);
-}
-
-static void check_holds(const struct output *o, const char *part, bool want)
-{
-    bool holds = str_holds(o->text, part);
-    CU_ASSERT_EQUAL(holds, want);
-    if (holds != want) {
-        printf("\n%s: %s\nin:\n" STR_FMT "\n", want ? "missing" : "too much", part,
-               STR_ARG(o->text));
-    }
-}
+#include "nft_shop.h"
 
 /* ---- which form ---- */
 
@@ -128,7 +57,13 @@ static void node_forms(void)
          {"\t\ttcp dport 80 ip saddr @i10.0.0.1_addrs accept",
           "\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\ttcp dport 80 ip saddr 10.1.0.0/24 accept"},
          {"i_pod", "i_net"}},
-        {WEB(DB_80 ONES_81 NET_80), 1, 5, 1, 0, {PODS, "10.1.0.0/24 accept"}, {"_addrs", NETS}},
+        {WEB(DB_80 ONES_81 NET_80),
+         1,
+         5,
+         1,
+         0,
+         {PODS, "10.1.0.0/24 accept", "\t}\n\n\tchain i10.0.0.1_v {\n"},
+         {"_addrs", NETS}},
         {WEB(DB_80 ONES_81 NET_80), 2, 4, 1, 0, {PODS, "10.1.0.0/24 accept"}, {"_addrs", NETS}},
         {WEB(DB_80 ONES_81 NET_80), 2, 5, 0, 0, {PODS, NETS}, {"_addrs", "10.1.0.0/24 accept"}},
         /* One address is a rule, too, but needs no set. */
@@ -185,6 +120,15 @@ static void host_forms(void)
          0,
          {"ip saddr . tcp dport @i_tcp accept comment \"shop/a ingress[1] t.npc:9\"\n"},
          {"i_nets"}},
+        {WEB("allow from cidr 10.1.0.0/24 on {tcp/1, tcp/3, tcp/5, tcp/7, tcp/9, udp/1, udp/3, "
+             "udp/5}\n"),
+         0,
+         0,
+         0,
+         0,
+         {"\t\tudp dport 5 ip saddr @i_nets accept comment \"shop/a ingress[0] t.npc:8\"\n"
+          "\t\tgoto npc_deny_in"},
+         {0}},
         /* Sets of networks: by ports, each once; none for everywhere. */
         {WEB("allow from cidr 0.0.0.0/0 on tcp/90\n"
              "allow from {cidr 10.3.0.0/24, cidr 10.1.0.0/24} on tcp/80\n"
@@ -276,24 +220,6 @@ static void the_last_set(void)
 
 /* ---- the limit ---- */
 
-/* `most` elements are there; with `few` it is said at that line that they are too many. */
-static void check_limit(const char *policies, const struct nft_tuning *t, bool host, size_t most,
-                        size_t few, uint32_t line)
-{
-    struct output o;
-    emit_shop(&o, policies, t, host, most);
-    CU_ASSERT(o.ok);
-    output_free(&o);
-    emit_shop(&o, policies, t, host, few);
-    CU_ASSERT(!o.ok);
-    CU_ASSERT_EQUAL_FATAL(count_diags(&o.c, DIAG_NPC605), 1);
-    for (size_t i = 0; i < o.c.ctx.diags.list.n; i++) {
-        const struct diag *d = o.c.ctx.diags.list.v[i];
-        CU_ASSERT(d->id != DIAG_NPC605 || d->at.line == line);
-    }
-    output_free(&o);
-}
-
 static void T45_elements_of_each_form(void)
 {
     struct nft_tuning t = plain; /* map of targets, two sets of three addresses, four selves */
@@ -305,5 +231,4 @@ static void T45_elements_of_each_form(void)
 }
 
 UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms), TEST(chains_say_whose_they_are),
-          TEST(one_chain_where_it_is_cheap), TEST(the_last_set),
-          TEST(T45_elements_of_each_form))
+          TEST(one_chain_where_it_is_cheap), TEST(the_last_set), TEST(T45_elements_of_each_form))

@@ -1,0 +1,96 @@
+/* For tests of the nft backend: policies of a small namespace, written with any thresholds. */
+#ifndef NPC_TESTS_NFT_SHOP_H
+#define NPC_TESTS_NFT_SHOP_H
+
+#include "backends/nft_priv.h"
+#include "compile.h"
+
+static const char head[] = "npc 1\n"
+                           "namespace shop {\n"
+                           "workload web { addr 10.0.0.1 label app=web }\n"
+                           "workload db1 { addr 10.0.0.2 label app=db label n=1 }\n"
+                           "workload db2 { addr 10.0.0.3 label app=db label n=2 }\n"
+                           "workload db3 { addr 10.0.0.4 label app=db label n=1 }\n";
+
+struct output {
+    struct compiled c;
+    bool ok;
+    struct str text;
+};
+
+enum { MANY = 1 << 20 };
+
+/* Nothing is expanded, and everything is as plain as can be. */
+static const struct nft_tuning plain = {
+    .expand_most = 1,
+    .small_range = 1,
+    .plain_nets = MANY,
+    .plain_open = MANY,
+    .plain_ranges = MANY,
+    .range_elements = MANY,
+    .most_ranges = MANY,
+    .direct_rules = MANY,
+    .direct_addrs = MANY,
+    .host_rules = MANY,
+    .part_sets = MANY,
+    .most_sets = MANY,
+};
+
+/* Emits policies of namespace shop; for the machine shop/web if `host`. */
+static inline void emit_shop(struct output *o, const char *policies,
+                             const struct nft_tuning *tuning, bool host, size_t limit)
+{
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    compile_load(&o->c, "t.npc", str_printf(&scratch, "%s%s}\n", head, policies));
+    arena_free(&scratch);
+    CU_ASSERT(o->c.loaded);
+    struct emit_options *options = ARENA_NEW(&o->c.ctx.arena, struct emit_options);
+    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
+    options->failsafe = &ssh;
+    options->nfailsafe = 1;
+    options->bind = (struct bind_options){.scope = host ? BIND_HOST : BIND_ALL,
+                                          .host_ns = STR("shop"),
+                                          .host = STR("web"),
+                                          .max_elements = limit};
+    struct emit e = {
+        .ctx = &o->c.ctx, .program = &o->c.program, .options = options, .out = o->c.out};
+    e.bound = o->c.loaded ? bind_program(&o->c.ctx, &o->c.program, &options->bind) : NULL;
+    o->ok = e.bound != NULL && nft_emit(&e, tuning);
+    o->text = buf_text(o->c.out);
+}
+
+static inline void output_free(struct output *o)
+{
+    compile_free(&o->c);
+}
+
+static inline void check_holds(const struct output *o, const char *part, bool want)
+{
+    bool holds = str_holds(o->text, part);
+    CU_ASSERT_EQUAL(holds, want);
+    if (holds != want) {
+        printf("\n%s: %s\nin:\n" STR_FMT "\n", want ? "missing" : "too much", part,
+               STR_ARG(o->text));
+    }
+}
+
+/* `most` elements are there; with `few` it is said at that line that they are too many. */
+static inline void check_limit(const char *policies, const struct nft_tuning *t, bool host,
+                               size_t most, size_t few, uint32_t line)
+{
+    struct output o;
+    emit_shop(&o, policies, t, host, most);
+    CU_ASSERT(o.ok);
+    output_free(&o);
+    emit_shop(&o, policies, t, host, few);
+    CU_ASSERT(!o.ok);
+    CU_ASSERT_EQUAL_FATAL(count_diags(&o.c, DIAG_NPC605), 1);
+    for (size_t i = 0; i < o.c.ctx.diags.list.n; i++) {
+        const struct diag *d = o.c.ctx.diags.list.v[i];
+        CU_ASSERT(d->id != DIAG_NPC605 || d->at.line == line);
+    }
+    output_free(&o);
+}
+
+#endif

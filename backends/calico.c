@@ -3,8 +3,7 @@
  * NetworkPolicy after the API server's defaulting. Keys are in alphabetical order, as calicoctl
  * prints them. Labels and annotations are not copied; rules of an inert direction are.
  */
-#include "backends/backend.h"
-#include "backends/yaml_writer.h"
+#include "backends/k8s.h"
 
 /* Limits of the Calico API. */
 enum { MOST_SELECTOR_BYTES = 1024, MOST_PORTS = 50, MOST_NETS = 256, MOST_ICMP_TYPE = 254 };
@@ -403,25 +402,7 @@ static void write_metadata(struct yaml *y, const struct policy *p)
 {
     yaml_key(y, "metadata");
     yaml_map(y);
-    yaml_key(y, "name");
-    yaml_str(y, p->name);
-    if (p->ns.n > 0) {
-        yaml_key(y, "namespace");
-        yaml_str(y, p->ns);
-    }
-    yaml_end(y);
-}
-
-static void write_types(struct yaml *y, const struct policy *p)
-{
-    yaml_key(y, "types");
-    yaml_seq(y);
-    if (p->isolates[DIR_INGRESS]) {
-        yaml_cstr(y, "Ingress");
-    }
-    if (p->isolates[DIR_EGRESS]) {
-        yaml_cstr(y, "Egress");
-    }
+    k8s_put_name(y, p);
     yaml_end(y);
 }
 
@@ -440,7 +421,7 @@ static bool write_policy(struct emit *e, struct yaml *y, const struct policy *p)
     yaml_key(y, "order");
     yaml_u64(y, ORDER);
     ok = write_selector(e, y, "selector", pods_text(y->out->arena, p->target_pods), p->at) && ok;
-    write_types(y, p);
+    k8s_put_types(y, "types", p);
     yaml_end(y);
     yaml_end(y);
     return ok;

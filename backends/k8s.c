@@ -76,6 +76,29 @@ static void write_labels(struct yaml *y, const char *key, const struct labels *l
     yaml_end(y);
 }
 
+void k8s_put_name(struct yaml *y, const struct policy *p)
+{
+    yaml_key(y, "name");
+    yaml_str(y, p->name);
+    if (p->ns.n > 0) {
+        yaml_key(y, "namespace");
+        yaml_str(y, p->ns);
+    }
+}
+
+void k8s_put_types(struct yaml *y, const char *key, const struct policy *p)
+{
+    yaml_key(y, key);
+    yaml_seq(y);
+    if (p->isolates[DIR_INGRESS]) {
+        yaml_cstr(y, "Ingress");
+    }
+    if (p->isolates[DIR_EGRESS]) {
+        yaml_cstr(y, "Egress");
+    }
+    yaml_end(y);
+}
+
 bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char *api_version,
               const char *kind)
 {
@@ -85,12 +108,7 @@ bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char
     yaml_cstr(y, kind);
     yaml_key(y, "metadata");
     yaml_map(y);
-    yaml_key(y, "name");
-    yaml_str(y, p->name);
-    if (p->ns.n > 0) {
-        yaml_key(y, "namespace");
-        yaml_str(y, p->ns);
-    }
+    k8s_put_name(y, p);
     write_labels(y, "labels", &p->labels);
     write_labels(y, "annotations", &p->annotations);
     bool ok = raw_yaml_metadata(e->ctx, p, y);
@@ -201,15 +219,7 @@ static bool network_policy(struct emit *e, struct yaml *y, const struct policy *
     yaml_key(y, "spec");
     yaml_map(y);
     k8s_put_selector(y, "podSelector", p->target_pods);
-    yaml_key(y, "policyTypes");
-    yaml_seq(y);
-    if (p->isolates[DIR_INGRESS]) {
-        yaml_cstr(y, "Ingress");
-    }
-    if (p->isolates[DIR_EGRESS]) {
-        yaml_cstr(y, "Egress");
-    }
-    yaml_end(y);
+    k8s_put_types(y, "policyTypes", p);
     write_direction(y, p, DIR_INGRESS);
     write_direction(y, p, DIR_EGRESS);
     yaml_end(y);

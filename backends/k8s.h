@@ -1,5 +1,5 @@
-/* What the parts of the Kubernetes backend share: k8s.c writes
- * NetworkPolicy, k8s_cluster.c ClusterNetworkPolicy, raw_yaml.c checks and copies raw text. */
+/* What backends share that write Kubernetes objects: k8s.c writes NetworkPolicy, k8s_cluster.c
+ * ClusterNetworkPolicy, calico.c the policies of Calico; raw_yaml.c checks and copies raw text. */
 #ifndef NPC_BACKENDS_K8S_H
 #define NPC_BACKENDS_K8S_H
 
@@ -8,6 +8,10 @@
 
 /* The key and below it a LabelSelector ({} if it is empty). */
 void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s);
+/* Name and namespace, in the map at hand. */
+void k8s_put_name(struct yaml *y, const struct policy *p);
+/* The key and below it which directions the policy isolates, as policyTypes names them. */
+void k8s_put_types(struct yaml *y, const char *key, const struct policy *p);
 /* apiVersion, kind and metadata. False if raw text was refused. */
 bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char *api_version,
               const char *kind);

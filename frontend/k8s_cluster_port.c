@@ -16,17 +16,6 @@ static bool take_range(struct k8s *k, const struct range_nodes *r, const struct 
     return k8s_number(k, r->end, PATH_FIELD(p, "end"), 1, PORT_MAX, end) && ok;
 }
 
-static bool take_number(struct k8s *k, const struct node *n, const struct path *p, struct port *out)
-{
-    uint32_t number;
-    if (!k8s_number(k, n, p, 1, PORT_MAX, &number)) {
-        return false;
-    }
-    out->form = PORT_ONE;
-    out->first = out->last = (uint16_t)number;
-    return true;
-}
-
 static bool take_name(struct k8s *k, const struct node *n, const struct path *p, struct port *out)
 {
     const char *wrong = name_check_port(n->text);
@@ -115,7 +104,7 @@ static bool take_transport(struct k8s *k, const struct node *n, const struct pat
         !k8s_one_of(k, t.destination, here, &destination_schema, &d)) {
         return false;
     }
-    return d.number != NULL ? take_number(k, d.number, PATH_FIELD(here, "number"), out)
+    return d.number != NULL ? k8s_port_number(k, d.number, PATH_FIELD(here, "number"), out)
                             : take_range_v2(k, d.range, PATH_FIELD(here, "range"), out);
 }
 
@@ -173,7 +162,7 @@ static bool take_number_v1(struct k8s *k, const struct node *n, const struct pat
     struct number_nodes nodes = {0};
     return k8s_fields(k, n, p, &number_schema, &nodes) &&
            k8s_protocol(k, nodes.protocol, PATH_FIELD(p, "protocol"), &out->proto) &&
-           take_number(k, nodes.port, PATH_FIELD(p, "port"), out);
+           k8s_port_number(k, nodes.port, PATH_FIELD(p, "port"), out);
 }
 
 /* The API takes a range from high to low; it matches nothing. False also then, with a warning. */

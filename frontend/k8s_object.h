@@ -51,6 +51,8 @@ bool k8s_address(struct k8s *k, const struct node *n, const struct path *p, stru
 /* An entry of `ports` in a NetworkPolicy, defaulted. */
 bool k8s_policy_port(struct k8s *k, const struct node *n, const struct path *p, struct port *out);
 extern const struct schema port_schema;
+/* One port by its number, 1 to 65535. */
+bool k8s_port_number(struct k8s *k, const struct node *n, const struct path *p, struct port *out);
 /* "TCP", "UDP" or "SCTP"; NULL is TCP. */
 bool k8s_protocol(struct k8s *k, const struct node *n, const struct path *p, enum proto *out);
 /* "port", "ports", "protocol" or "endPort", in any case. */

@@ -86,11 +86,8 @@ static bool looks_numeric(const struct node *n)
            (sense == YAML_SENSE_INT || sense == YAML_SENSE_FLOAT);
 }
 
-static bool take_port(struct k8s *k, const struct node *n, const struct path *p, struct port *out)
+bool k8s_port_number(struct k8s *k, const struct node *n, const struct path *p, struct port *out)
 {
-    if (!looks_numeric(n)) {
-        return take_name(k, n, p, out);
-    }
     uint32_t number;
     if (!k8s_number(k, n, p, 1, PORT_MAX, &number)) {
         return false;
@@ -98,6 +95,11 @@ static bool take_port(struct k8s *k, const struct node *n, const struct path *p,
     out->form = PORT_ONE;
     out->first = out->last = (uint16_t)number;
     return true;
+}
+
+static bool take_port(struct k8s *k, const struct node *n, const struct path *p, struct port *out)
+{
+    return looks_numeric(n) ? k8s_port_number(k, n, p, out) : take_name(k, n, p, out);
 }
 
 static bool refuse_end(struct k8s *k, const struct node *n, const struct path *p, const char *why)

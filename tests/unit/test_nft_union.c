@@ -61,6 +61,14 @@ static void ranges(void)
         {WEB(FOUR), {EXPAND(3, 4, 1), RANGES(9, 9, 9)}, AS_RULE, "@i10"},
         {WEB(FOUR), {EXPAND(4, 3, 3), RANGES(9, 9, 9)}, AS_RULE, "@i10"},
         {WEB(FOUR), {EXPAND(4, 3, 4), RANGES(9, 9, 9)}, AS_PORTS, "80-83"},
+        {WEB(FOUR), {EXPAND(4, 3, 1), RANGES(1, 9, 9)}, AS_RULE, "@i10"},
+        /* One after the other; ICMP is none of them. */
+        {WEB(ANY("tcp/90-99") FOUR),
+         {EXPAND(1, 0, 1), RANGES(2, 9, 9)},
+         {"\t\ttcp dport 80-83 accept comment \"shop/a ingress[1] t.npc:9\"\n"
+          "\t\ttcp dport 90-99 accept"},
+         "@i10"},
+        {WEB(FOUR ANY("icmp/8")), {EXPAND(0, 0, 0), RANGES(1, 9, 9)}, AS_RULE, "@i10"},
         /* Too many for rules: then ports, however many they are; if they may not be, intervals. */
         {WEB(FOUR), {EXPAND(4, 3, 1), RANGES(0, 9, 9)}, AS_PORTS, "80-83"},
         {WEB(FOUR), {EXPAND(3, 3, 1), RANGES(0, 9, 9)}, AS_SET, NULL},
@@ -108,6 +116,19 @@ static void ranges_of_classes(void)
         /* Of three entries two are alike. */
         {THREE, {EXPAND(4, 12, 1), RANGES(9, 9, 9)}, {CLASSED, "a00:3 . 83"}, "80-83"},
         {THREE, {EXPAND(4, 11, 1), RANGES(9, 9, 9)}, {BY_RANGE}, NULL},
+        /* Whoever may use everything says nothing about the others. */
+        {WEB("allow from pods n=1 on all ports\n" DB("tcp/80-83")),
+         {EXPAND(4, 4, 1), RANGES(9, 9, 9)},
+         {"a00:3 . 83", "\t\tmeta priority a00:2 meta priority set none accept"},
+         "80-83"},
+        {WEB(DB("{tcp/*, udp/*, sctp/*, icmp/*}") "allow from pods n=1 on all ports\n"),
+         {EXPAND(4, 4, 1), RANGES(9, 9, 9)},
+         {"a00:3 . 17", "\t\tmeta priority a00:2 meta priority set none accept"},
+         NULL},
+        {WEB(DB("tcp/80")),
+         {EXPAND(1, 0, 1), RANGES(9, 9, 9)},
+         {"\t\ttype classid . inet_service\n"},
+         "add element"},
         /* One class alone is compared. */
         {WEB(DB("tcp/80-83")),
          {EXPAND(1, 0, 1), RANGES(9, 9, 9)},
@@ -135,6 +156,29 @@ static void comments_name_the_rules(void)
                  ANY("udp/80-95")),
          {"tcp dport 80-95" SAYS(1, "9 +2"), "tcp dport 97-99" SAYS(4, "12"),
           "udp dport 80-95" SAYS(5, "13"), "tcp dport @i10.0.0.1_tcp" SAYS(0, "8 +4")}},
+#define SELF(ports) "allow from pods app=web on " ports "\n"
+        /* Of other pods, what has a part of it as well. */
+        {WEB(DB("tcp/80-85") SELF("tcp/83-90")),
+         {"tcp dport 80-85 meta priority a00:2 meta priority set none" SAYS(0, "8 +1"),
+          "tcp dport 83-90 meta priority a00:1 meta priority set none" SAYS(0, "8 +1")}},
+        {WEB(DB("{icmp/8, icmp/9}") SELF("{icmp/9, icmp/10}")),
+         {"icmp type 8-9 meta priority a00:2 meta priority set none" SAYS(0, "8 +1"),
+          "icmp type 9-10 meta priority a00:1 meta priority set none" SAYS(0, "8 +1")}},
+        {WEB(DB("{icmp/3.1, icmp/3.2}") SELF("{icmp/3.2, icmp/3.3}")),
+         {"icmp type 3 icmp code 1-2 meta priority a00:2 meta priority set none" SAYS(0, "8 +1"),
+          "icmp type 3 icmp code 2-3 meta priority a00:1 meta priority set none" SAYS(0, "8 +1")}},
+        /* But not whole protocols, for single ports of them. */
+        {WEB(DB("tcp/80") SELF("tcp/*")),
+         {"meta priority . tcp dport @i10.0.0.1_tcp meta priority set none" SAYS(0, "8")}},
+        {WEB(ANY("{udp/1, udp/3, udp/5, udp/7, udp/9, udp/11, udp/13, udp/15}") ANY("tcp/80")),
+         {"tcp dport @i10.0.0.1_tcp" SAYS(1, "9")}},
+        /* A rule once, though it is more for some peers than for others. */
+        {WEB(DB("{tcp/80, tcp/82}")) "}\n"
+                                     "cluster policy c in tier admin priority 1 for pods app=web "
+                                     "in all namespaces {\n"
+                                     "deny from pods n=1 in all namespaces on tcp/80\n}\nnamespace "
+                                     "other {\n",
+         {"meta priority . tcp dport @i10.0.0.1_tcp meta priority set none" SAYS(0, "8")}},
         /* Whole protocols. */
         {WEB(ANY("tcp/*") ANY("udp/*") ANY("sctp/80")),
          {"meta l4proto @i10.0.0.1_protos" SAYS(0, "8 +1"),

@@ -32,7 +32,11 @@ static void index_templates(struct world *w, struct templates *t)
         const struct workload *wl = inv->workloads.v[i];
         if (wl->kind == WL_TEMPLATE) {
             intern_add(&t->all, controller_key(b, wl, wl->owner));
-        } else if (wl->owner.n > 0) {
+        }
+    }
+    for (size_t i = 0; t->all.keys.n > 0 && i < inv->workloads.n; i++) {
+        const struct workload *wl = inv->workloads.v[i];
+        if (wl->kind != WL_TEMPLATE && wl->owner.n > 0) {
             intern_add(&t->with_pods, controller_key(b, wl, wl->owner));
             intern_add(&t->with_pods, controller_key(b, wl, workload_grand_owner(b->scratch, wl)));
         }
@@ -121,6 +125,7 @@ struct classing {
     struct intern ids; /* by kind, group and lists */
     VEC(struct endpoint_class) classes;
     VEC(struct membership) memberships;
+    struct id_vec lists[FAMILIES]; /* of the endpoint at hand */
 };
 
 static uint32_t class_of(struct classing *c, enum endpoint_kind kind, uint32_t group,
@@ -142,19 +147,20 @@ static uint32_t class_of(struct classing *c, enum endpoint_kind kind, uint32_t g
 }
 
 /* The lists of CIDR sets that hold the addresses of an endpoint in a family; each once. */
-static struct id_list lists_of(const struct classing *c, enum family f, const struct address *addrs,
+static struct id_list lists_of(struct classing *c, enum family f, const struct address *addrs,
                                size_t n)
 {
-    struct id_vec lists = {0};
+    struct id_vec *lists = &c->lists[f];
+    lists->n = 0;
     for (size_t i = 0; i < n; i++) {
         if (addrs[i].family == f) {
-            vec_push(c->arena, &lists, nets_list_of(c->world, f, addrs[i].ip, true));
+            vec_push(c->arena, lists, nets_list_of(c->world, f, addrs[i].ip, true));
         }
     }
     if (n == 0) {
-        vec_push(c->arena, &lists, c->world->parts->nets[f].list_unknown);
+        vec_push(c->arena, lists, c->world->parts->nets[f].list_unknown);
     }
-    return (struct id_list){lists.v, ids_sort(lists.v, lists.n)};
+    return (struct id_list){lists->v, ids_sort(lists->v, lists->n)};
 }
 
 struct subject { /* a workload or node that gets its places */

@@ -48,4 +48,22 @@ static void every_type(void)
     }
 }
 
-UNIT_MAIN("verdict_kept", TEST(every_type))
+/* From each of a pod's addresses to each, and from no other, nor to one. */
+static void to_itself(void)
+{
+    static struct ip at[] = {{0, 1}, {0, 2}};
+    static struct addr_pair self[] = {
+        {{0, 1}, {0, 1}}, {{0, 1}, {0, 2}}, {{0, 2}, {0, 1}}, {{0, 2}, {0, 2}}};
+    struct target_class closed = {.id = 1, .addrs = {at, 2}};
+    struct bound_side side = {.targets = &closed, .ntargets = 1};
+    struct bound b = {.side = {{side, side}}, .self = {self}, .nself = {4}};
+    for (uint64_t from = 1; from <= 3; from++) {
+        for (uint64_t to = 1; to <= 2; to++) {
+            const struct bound_packet p = {.source = {0, from}, .destination = {0, to}, .key = 80};
+            CU_ASSERT_EQUAL(bound_verdict(&b, DIR_INGRESS, NULL, 0, &p).answer,
+                            from <= 2 ? BOUND_KEPT : BOUND_DENIED);
+        }
+    }
+}
+
+UNIT_MAIN("verdict_kept", TEST(every_type), TEST(to_itself))

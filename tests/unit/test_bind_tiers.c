@@ -257,7 +257,90 @@ static void npc603_says_what_is_not_done(void)
     compile_free(&c);
 }
 
+/* ---- shares ---- */
+
+#define SHOP_DB "pods app=db in all namespaces"
+
+/* Pods that an earlier rule denies are no part of networks: at their ends, and in each of them. */
+static void holes_in_networks(void)
+{
+    check_bound(CLUSTER("a", "admin", "1", SHOP_DB,
+                        "deny from {pods app=web in all namespaces, pods app=other in all "
+                        "namespaces} on tcp/80 "
+                        "allow from {cidr 10.0.0.0/31, cidr 10.0.0.4/30} on tcp/80 "
+                        "deny from anywhere on all ports"),
+                DIR_INGRESS,
+                "10.0.0.2 by a\n"
+                "  a[1]: 10.0.0.0 10.0.0.5-10.0.0.7 on tcp/80\n");
+    check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                        "deny from " SHOP_DB " on tcp/80 "
+                        "allow from cidr 10.0.0.0/24 on tcp/80 "
+                        "allow from cidr 10.0.0.0/24 on tcp/81 "
+                        "deny from anywhere on all ports"),
+                DIR_INGRESS,
+                "10.0.0.1 by a\n"
+                "  a[1]: { 10.0.0.1 10.0.0.3 10.0.0.4 } 10.0.0.0-10.0.0.1 10.0.0.3-10.0.0.255"
+                " on tcp/80\n"
+                "  a[2]: { 10.0.0.1 10.0.0.3 10.0.0.4 } { 10.0.0.2 } 10.0.0.0-10.0.0.255"
+                " on tcp/81\n");
+    check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                        "deny from " SHOP_DB " on tcp/80 "
+                        "allow from cidr 10.0.0.2/32 on tcp/80 "
+                        "deny from anywhere on all ports"),
+                DIR_INGRESS, "10.0.0.1 by a\n");
+}
+
+/* What was allowed before joins, so that networks stay whole. */
+static void allowed_before_joins(void)
+{
+    check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                        "allow from " SHOP_DB " on tcp/80 "
+                        "allow from cidr 10.0.0.0/24 on tcp/80 "
+                        "deny from anywhere on all ports"),
+                DIR_INGRESS,
+                "10.0.0.1 by a\n"
+                "  a[0]: { 10.0.0.2 } on tcp/80\n"
+                "  a[1]: { 10.0.0.1 10.0.0.3 10.0.0.4 } { 10.0.0.2 } 10.0.0.0-10.0.0.255"
+                " on tcp/80\n");
+    check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                        "allow from cidr 0.0.0.0/0 on tcp/80 deny from anywhere on all ports"),
+                DIR_INGRESS,
+                "10.0.0.1 by a\n"
+                "  a[0]: any on tcp/80\n");
+}
+
+/* A policy that says nothing in a direction is not asked there, and says nothing by default. */
+static void asked_in_its_directions(void)
+{
+    check_bound("namespace shop { policy n for pods app=web { default deny ingress } }\n" CLUSTER(
+                    "a", "admin", "1", "pods app=web in all namespaces",
+                    "deny to cidr 10.9.0.0/16 on all ports")
+                    CLUSTER("b", "admin", "2", "pods app=web in all namespaces",
+                            "allow from " SHOP_DB " on tcp/80"),
+                DIR_EGRESS,
+                "10.0.0.1 by a\n"
+                "  a default: 0.0.0.0-10.8.255.255 10.10.0.0-255.255.255.255 on all\n");
+    check_bound("namespace shop { policy n for pods app=web { default deny ingress } }\n" CLUSTER(
+                    "a", "admin", "1", "pods app=web in all namespaces",
+                    "deny to cidr 10.9.0.0/16 on all ports")
+                    CLUSTER("b", "admin", "2", "pods app=web in all namespaces",
+                            "allow from " SHOP_DB " on tcp/80"),
+                DIR_INGRESS,
+                "10.0.0.1 by b, n\n"
+                "  b[0]: { 10.0.0.2 } on tcp/80\n");
+}
+
+/* NetworkPolicies that allow everything leave nothing to decide. */
+static void open_by_network_policies(void)
+{
+    check_bound("namespace shop { policy n for pods app=web { allow from anywhere on all ports } "
+                "}\n" CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
+                              "pass from " SHOP_DB " on tcp/80"),
+                DIR_INGRESS, "");
+}
+
 UNIT_MAIN("bind tiers", TEST(deny_leaves_a_hole), TEST(deny_of_ports),
           TEST(pass_goes_to_the_policies_of_the_namespace), TEST(lower_priority_first_port_by_port),
           TEST(declared_tiers), TEST(allowances_overlap), TEST(open_pods_are_no_targets),
-          TEST(T45_npc605_cells), TEST(npc603_says_what_is_not_done))
+          TEST(T45_npc605_cells), TEST(npc603_says_what_is_not_done), TEST(holes_in_networks),
+          TEST(allowed_before_joins), TEST(asked_in_its_directions), TEST(open_by_network_policies))

@@ -22,7 +22,8 @@ static bool value_fits(const struct selector *s, struct str key, struct str valu
     return true;
 }
 
-/* A value for the key of a requirement that asks for one; false if no value would do. */
+/* A value for the key of a requirement that asks for one; false if no value would do. Selectors are
+ * in normal form: those that list values for a key stand before its `exists`. */
 static bool find_value(struct arena *a, const struct selector *s, const struct sel_req *r,
                        struct str *value)
 {
@@ -44,13 +45,6 @@ static bool find_value(struct arena *a, const struct selector *s, const struct s
         *value = str_printf(a, "any%zu", i);
         if (value_fits(s, r->key, *value)) {
             return true;
-        }
-    }
-    /* Another requirement gives the values to choose from. */
-    for (size_t i = 0; i < s->n; i++) {
-        const struct sel_req *other = &s->v[i];
-        if (str_eq(other->key, r->key) && (other->op == SEL_EQ || other->op == SEL_IN)) {
-            return find_value(a, s, other, value);
         }
     }
     return false;

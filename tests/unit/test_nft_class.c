@@ -72,7 +72,14 @@ static void node_forms(void)
         /* What any peer may do stands before, and tells nothing about the others. */
         {WEB(ANY("tcp/22") DB_80 ONES_81), 1, MANY, 0, 9, {"\t\ttcp dport 22 accept", PODS}, {0}},
         {WEB(NET_80 DB_80), 0, MANY, 0, 0, {PODS, NETS}, {0}},
-        {WEB(NET_80), 0, MANY, 0, 0, {NETS}, {"i_pod"}},
+        {WEB(NET_80),
+         0,
+         MANY,
+         0,
+         0,
+         {NETS, "\tmap i_net {\n\t\ttype ipv4_addr . inet_proto : classid\n\t\tsize 16\n"
+                "\t\tflags interval\n\t\telements = {\n\t\t\t10.1.0.0/24 . 0-255 : a01:0\n"},
+         {"i_pod"}},
         /* Whoever may do everything needs no other rule. */
         {WEB(ANY("all ports") ANY("tcp/80") DB_80 NET_80),
          0,
@@ -226,7 +233,10 @@ static void T45_elements_of_each_form(void)
     check_limit(WEB(DB_80 "allow from pods app=db on tcp/81\n"), &t, false, 11, 6, 9);
     t.direct_rules = 0; /* maps of targets and of pods, a class with two ports, four selves */
     check_limit(WEB(DB_80 "allow from pods app=db on tcp/82\n"), &t, false, 10, 5, 7);
-    t.plain_nets = 0; /* three addresses, two sets of networks */
+    t.plain_nets = 0; /* map of four targets, a network and its class, a port of it, four selves */
+    check_limit("policy a for all pods {\n" NET_80 "}\n", &t, false, 11, 5, 0);
+    check_limit("policy a for all pods {\n" NET_80 "}\n", &t, false, 11, 6, 7);
+    /* Of a host three addresses, and two sets of networks. */
     check_limit(WEB(DB_80 NET_80 "allow from cidr 10.7.0.0/24 on tcp/90\n"), &t, true, 5, 4, 7);
 }
 

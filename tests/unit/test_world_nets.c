@@ -1,6 +1,7 @@
-/* Whose an address is, by ranges that cross every border: of the owners, and of 64 bits. */
+/* Whose an address is, by ranges that cross every border: of the owners, and of 64 bits. And which
+ * networks hold whom, in programs small enough to say by hand. */
 #include "analysis/world_priv.h"
-#include "unit.h"
+#include "compile.h"
 
 /* Addresses in a row: the last of 64 bits, and the first beyond. */
 enum { ADDRESSES = 9 };
@@ -64,15 +65,139 @@ static void atoms_hold_their_addresses(void)
         {{{6, 3}, {UINT64_MAX, UINT64_MAX}}, 3},
     };
     for (size_t count = 1; count <= 4; count++) {
-        struct nets n = {.atoms = {atoms, count, count}};
+        struct atom some[8] = {0};
+        memcpy(some, atoms, count * sizeof *atoms);
+        struct nets n = {.atoms = {some, count, 8}};
         for (int i = 0; i < ADDRESSES; i++) {
             size_t want = i < 3 ? 0 : i < 4 ? 1 : i < 7 ? 2 : 3;
             if (want < count) {
-                CU_ASSERT_PTR_EQUAL(nets_atom(&n, address(i)), &atoms[want]);
+                CU_ASSERT_PTR_EQUAL(nets_atom(&n, address(i)), &some[want]);
             }
         }
     }
 }
 
+/* ---- in a program ---- */
+
+static const struct world *world_of(struct compiled *c, const char *name, const char *text,
+                                    bool outside)
+{
+    compile_load(c, name, str_of(text));
+    CU_ASSERT(c->loaded);
+    const struct world_options options = {.ipblock_external = outside};
+    const struct world *w = world_new(&c->ctx, &c->program, &options, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    return w;
+}
+
+static uint32_t class_at(const struct world *w, const char *text)
+{
+    enum family f;
+    struct ip ip;
+    CU_ASSERT_FATAL(ip_parse(str_of(text), &f, &ip) == IP_OK);
+    return world_find_address(w, f, ip);
+}
+
+static bool passes(const struct world *w, uint32_t from, const char *to, uint16_t port)
+{
+    struct traffic t = world_traffic(w, from, class_at(w, to));
+    return t.of[FAM_IP4] != TRAFFIC_ABSENT &&
+           portset_has(traffic_ports(w->traffic, FAM_IP4, t.of[FAM_IP4]), PROTO_TCP, port);
+}
+
+#define WEB "10.0.0.1"
+#define SHOP(rules)                                                                                \
+    "namespace shop { workload web { addr " WEB " label app=web }\n"                               \
+    "workload db { addr 10.0.0.2 label app=db } workload vm { }\n"                                 \
+    "policy a for pods app=web {\n" rules "} }\n"
+
+static void networks_hold_pods_where_blocks_do_not(void)
+{
+    struct compiled c;
+    const struct world *w =
+        world_of(&c, "t.npc",
+                 SHOP("allow from cidr 10.0.0.0/24 on tcp/80\n") "cluster policy b in tier admin "
+                                                                 "priority 1 for all namespaces"
+                                                                 " { allow from cidr 10.0.0.0/24 "
+                                                                 "on tcp/22 }\n",
+                 true);
+    CU_ASSERT(!passes(w, class_at(w, "10.0.0.2"), WEB, 80));
+    CU_ASSERT(passes(w, class_at(w, "10.0.0.2"), WEB, 22));
+    CU_ASSERT(passes(w, class_at(w, "10.0.0.9"), WEB, 80));
+    CU_ASSERT(passes(w, class_at(w, "10.0.0.9"), WEB, 22));
+    compile_free(&c);
+}
+
+static void sets_that_begin_alike(void)
+{
+    struct compiled c;
+    const struct world *w =
+        world_of(&c, "t.npc",
+                 SHOP("allow from {cidr 10.1.0.0/24, cidr 10.3.0.0/24} on tcp/80\n"
+                      "allow from {cidr 10.1.0.0/24, cidr 10.5.0.0/24} on tcp/81\n"),
+                 false);
+    for (uint16_t port = 80; port <= 81; port++) {
+        CU_ASSERT(passes(w, class_at(w, "10.1.0.1"), WEB, port));
+        CU_ASSERT_EQUAL(passes(w, class_at(w, "10.3.0.1"), WEB, port), port == 80);
+        CU_ASSERT_EQUAL(passes(w, class_at(w, "10.5.0.1"), WEB, port), port == 81);
+    }
+    compile_free(&c);
+}
+
+/* Whoever has no address yet is in what holds every address, unless that means the outside. */
+static void unknown_addresses(void)
+{
+    for (int outside = 0; outside < 2; outside++) {
+        struct compiled c;
+        const struct world *w = world_of(&c, "t.npc",
+                                         SHOP("allow from cidr 0.0.0.0/0 on tcp/80\n"
+                                              "allow from cidr 10.0.0.0/8 on tcp/81\n"
+                                              "allow from cidr 0.0.0.0/1 on tcp/82\n"),
+                                         outside == 1);
+        const struct inventory *inv = &c.program.inv;
+        for (size_t i = 0; i < inv->workloads.n; i++) {
+            if (inv->workloads.v[i]->naddrs == 0) {
+                struct places p = world_find_workload(w, &c.ctx.arena, inv->workloads.v[i]);
+                CU_ASSERT_EQUAL_FATAL(p.n, 1);
+                CU_ASSERT_EQUAL(passes(w, p.v[0].class_id, WEB, 80), outside == 0);
+                CU_ASSERT(!passes(w, p.v[0].class_id, WEB, 81));
+                CU_ASSERT(!passes(w, p.v[0].class_id, WEB, 82));
+            }
+        }
+        compile_free(&c);
+    }
+}
+
+/* A node's address is also that of the pods on its network: it is the node's. */
+static void addresses_of_nodes(void)
+{
+    static const char text[] =
+        "{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: "
+        "[{type: InternalIP, address: 192.168.0.1}, {type: InternalIP, address: 192.168.0.7}]}}\n"
+        "---\n{apiVersion: v1, kind: Node, metadata: {name: n2}, status: {addresses: "
+        "[{type: InternalIP, address: 192.168.0.3}]}}\n"
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: a}, spec: {hostNetwork: "
+        "true, nodeName: n1, containers: [{name: c}]}, status: {phase: Running, podIP: "
+        "192.168.0.1}}\n"
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: q, namespace: a}, spec: {hostNetwork: "
+        "true, nodeName: n2, containers: [{name: c}]}, status: {phase: Running, podIP: "
+        "192.168.0.3}}\n"
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: r, namespace: a}, spec: {nodeName: n2, "
+        "containers: [{name: c}]}, status: {phase: Running, podIP: 192.168.0.2}}\n";
+    struct compiled c;
+    const struct world *w = world_of(&c, "t.yaml", text, false);
+    static const char *const of_nodes[] = {"192.168.0.1", "192.168.0.3", "192.168.0.7"};
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t id = class_at(w, of_nodes[i]);
+        CU_ASSERT_FATAL(id < w->nclasses);
+        CU_ASSERT_EQUAL(w->classes[id].kind, EP_NODE);
+    }
+    CU_ASSERT_EQUAL(w->classes[class_at(w, "192.168.0.2")].kind, EP_WORKLOAD);
+    CU_ASSERT_EQUAL(w->classes[class_at(w, "192.168.0.4")].kind, EP_RANGE);
+    CU_ASSERT_EQUAL(w->parts->nets[FAM_IP4].nowners, 4);
+    compile_free(&c);
+}
+
 UNIT_MAIN("world_nets", TEST(ranges_have_owners), TEST(wide_ranges_have_strangers),
-          TEST(atoms_hold_their_addresses))
+          TEST(atoms_hold_their_addresses), TEST(networks_hold_pods_where_blocks_do_not),
+          TEST(sets_that_begin_alike), TEST(unknown_addresses), TEST(addresses_of_nodes))

@@ -274,14 +274,15 @@ static void holes_in_networks(void)
                 "  a[1]: 10.0.0.0 10.0.0.5-10.0.0.7 on tcp/80\n");
     check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
                         "deny from " SHOP_DB " on tcp/80 "
+                        "deny from pods app=other in all namespaces on all ports "
                         "allow from cidr 10.0.0.0/24 on tcp/80 "
                         "allow from cidr 10.0.0.0/24 on tcp/81 "
                         "deny from anywhere on all ports"),
                 DIR_INGRESS,
                 "10.0.0.1 by a\n"
-                "  a[1]: { 10.0.0.1 10.0.0.3 10.0.0.4 } 10.0.0.0-10.0.0.1 10.0.0.3-10.0.0.255"
+                "  a[2]: { 10.0.0.1 10.0.0.3 } 10.0.0.0-10.0.0.1 10.0.0.3 10.0.0.5-10.0.0.255"
                 " on tcp/80\n"
-                "  a[2]: { 10.0.0.1 10.0.0.3 10.0.0.4 } { 10.0.0.2 } 10.0.0.0-10.0.0.255"
+                "  a[3]: { 10.0.0.1 10.0.0.3 } { 10.0.0.2 } 10.0.0.0-10.0.0.3 10.0.0.5-10.0.0.255"
                 " on tcp/81\n");
     check_bound(CLUSTER("a", "admin", "1", "pods app=web in all namespaces",
                         "deny from " SHOP_DB " on tcp/80 "

@@ -38,6 +38,7 @@ static void check_open(const char *text, const char *want)
         buf_puts(got, "\n");
     }
     CU_ASSERT(str_is(buf_text(got), want));
+    CU_ASSERT_PTR_NULL(inventory_find_ns(&c.program.inv, STR("*1"))); /* it stays as it was */
     if (!str_is(buf_text(got), want)) {
         printf("\n" STR_FMT "wanted:\n%s\ngot:\n" STR_FMT "\n", STR_ARG(compile_messages(&c)), want,
                STR_ARG(buf_text(got)));
@@ -86,12 +87,16 @@ static void namespaces_of_clauses(void)
                "all pods in namespaces team=x: name=*3 team=x /\n"
                "pods app=x in namespaces team exists: name=*4 team=any0 / app=x\n"
                "all pods in namespaces team !exists: name=*5 /\n");
-    check_open(
-        SHOP("allow from {pods b=1 & a=1, pods k in {b, d} & k notin {b, d}} on tcp/80\n"
-             "allow from pods app=x in namespaces team in {b, d} & team notin {b, d} on tcp/80\n"
-             "allow from {cidr 10.1.0.0/16, pods b=1 & a=1} on tcp/81\n"),
-        "any other pod: name=*1 /\n"
-        "pods a=1 & b=1 in namespace shop: name=shop / a=1 b=1\n");
+    check_open(SHOP("allow from {pods b=1 & a=1, pods k in {b, d} & k notin {b, d} & k exists} on "
+                    "tcp/80\n"
+                    "allow from {pods a=1, pods app=x in namespaces team in {b, d} & team notin "
+                    "{b, d}} on tcp/80\n"
+                    "allow from {cidr 10.1.0.0/16, pods b=1 & a=1} on tcp/81\n"
+                    "allow from namespaces a=1 on tcp/81\n"),
+               "any other pod: name=*1 /\n"
+               "pods a=1 & b=1 in namespace shop: name=shop / a=1 b=1\n"
+               "pods a=1 in namespace shop: name=shop / a=1\n"
+               "all pods in namespaces a=1: a=1 name=*2 /\n");
     check_open(SHOP("allow from namespace {absent, shop} on tcp/80\n"
                     "allow from namespace {lost, gone} on tcp/80\n"),
                "any other pod: name=*1 /\n"

@@ -81,6 +81,8 @@ LOADS = [
     ("refused", MEMORY, Ending(3, b"", NO_MEMORY), BEFORE, None, True),
     ("left_to_rollback", LASTING, Ending(3, b"", NO_SPACE, "openat"), DONE, "", True),
     ("rollback_fails", LASTING, Ending(3, b"", NO_SPACE, "openat"), DONE, "status 3", False),
+    ("reader_went_away", PIPE, Ending(3, b"te", b"", "write", STDOUT), BEFORE, None, True),
+    ("full_and_silent", SPACE, Ending(3, b"te", b"", "write", STDOUT), BEFORE, None, False),
     ("left_after_one_fault", SPACE, Ending(3, b"", NO_SPACE, "write", 4), DONE, "", False),
     ("no_message", MEMORY, Ending(3, b"", b""), BEFORE, None, False),
     ("success_without_rules", MEMORY, Ending(0, b"text\n", SAID), BEFORE, None, False),

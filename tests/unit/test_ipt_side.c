@@ -30,10 +30,12 @@ static void addresses_once_and_rising(void)
     CU_ASSERT_EQUAL(none.n, 0);
 }
 
-/* Three classes: 1 and 4, 2, 9. */
+/* Four classes: 1 and 4, 2, 9, 11. */
 static struct ip class1[] = {{0, 1}, {0, 4}}, class2[] = {{0, 2}}, class3[] = {{0, 9}};
-static struct peer_class peers[] = {{1, {class1, 2}}, {2, {class2, 1}}, {3, {class3, 1}}};
-static const struct bound_side bound = {.peers = peers, .npeers = 3};
+static struct ip class4[] = {{0, 11}};
+static struct peer_class peers[] = {
+    {1, {class1, 2}}, {2, {class2, 1}}, {3, {class3, 1}}, {4, {class4, 1}}};
+static const struct bound_side bound = {.peers = peers, .npeers = 4};
 
 static void addresses_of_classes(void)
 {
@@ -84,6 +86,10 @@ static void selections(void)
     CU_ASSERT_EQUAL(p[5]->pods->classes.v[0], 3);
     CU_ASSERT_EQUAL(ipt_selection_addrs(&s, p[6]->pods).n, 1);
     CU_ASSERT_EQUAL(ipt_selection_addrs(&s, p[0]->pods).n, 3);
+    /* Lists that begin alike. */
+    uint32_t three[] = {1, 2, 3}, four[] = {1, 2, 4};
+    const struct grant long_ones[] = {{.classes = {three, 3}}, {.classes = {four, 3}}};
+    CU_ASSERT_PTR_NOT_EQUAL(ipt_peers(&s, &long_ones[0])->pods, ipt_peers(&s, &long_ones[1])->pods);
     ctx_free(&c);
 }
 

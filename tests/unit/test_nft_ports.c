@@ -32,6 +32,7 @@ static void icmp_exactly(void)
                 size_t n = 0;
                 for (size_t k = 0; k < items.n; k++) {
                     CU_ASSERT(items.v[k].kind == NFT_ICMP && items.v[k].proto == PROTO_ICMP);
+                    CU_ASSERT(items.v[k].type[0] <= items.v[k].type[1]);
                     n += holds(&items.v[k], key_of(i));
                 }
                 CU_ASSERT_EQUAL(n, first <= i && i <= last);

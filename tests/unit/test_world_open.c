@@ -26,6 +26,14 @@ static void check_open(const char *text, const char *want)
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     const struct binding *m = &w->parts->match;
     struct buf *got = buf_new(&c.ctx.arena);
+    size_t classes = 0; /* each is one of its own, and has its name */
+    for (size_t i = 0; i < w->nclasses; i++) {
+        if (w->classes[i].kind == EP_OPEN) {
+            CU_ASSERT_FATAL(w->parts->nreal + classes < m->nlive);
+            CU_ASSERT(str_eq(w->classes[i].text, m->live[w->parts->nreal + classes++].w->name));
+        }
+    }
+    CU_ASSERT_EQUAL(classes, m->nlive - w->parts->nreal);
     for (size_t i = w->parts->nreal; i < m->nlive; i++) {
         const struct live *l = &m->live[i];
         const struct ns_object *ns = inventory_find_ns(&m->program->inv, l->w->ns);

@@ -51,7 +51,7 @@ static void check_templates(const struct controlled *rows, size_t n)
 static void templates(void)
 {
     static const struct controlled rows[] = {
-        {"a-web", "Deployment/web", "", WL_TEMPLATE, true},
+        {"a-a-web", "Deployment/web", "", WL_TEMPLATE, true}, /* the first of all */
         {"a-web-5d9", "ReplicaSet/web-5d9", "5d9", WL_TEMPLATE, false},
         {"a-lone-77", "ReplicaSet/lone-77", "77", WL_TEMPLATE, true},
         {"a-api", "Deployment/api", "", WL_TEMPLATE, false},
@@ -66,19 +66,20 @@ static void templates(void)
     };
     check_templates(rows, sizeof rows / sizeof *rows);
     static const struct controlled one[] = {
+        {"a-aaa", "ReplicaSet/api-8c", "8c", WL_POD, true}, /* the first of all */
         {"a-api", "Deployment/api", "", WL_TEMPLATE, false},
-        {"a-pod", "ReplicaSet/api-8c", "8c", WL_POD, true},
     };
     check_templates(one, 2);
 }
 
 /* ---- places ---- */
 
-static const struct world *world_of(struct compiled *c, const char *text)
+static const struct world *world_of(struct compiled *c, const char *text,
+                                    const struct world_options *options)
 {
     compile_load(c, "t.npc", str_of(text));
     CU_ASSERT(c->loaded);
-    return world_new(&c->ctx, &c->program, &plain, NULL);
+    return world_new(&c->ctx, &c->program, options, NULL);
 }
 
 static uint32_t class_at(const struct world *w, const char *text)
@@ -111,7 +112,7 @@ static const char apart[] = "namespace shop {\n"
 static void addresses_told_apart(void)
 {
     struct compiled c;
-    const struct world *w = world_of(&c, apart);
+    const struct world *w = world_of(&c, apart, &plain);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     struct places p = world_find_workload(w, &c.ctx.arena, find(&c, "web"));
     CU_ASSERT_EQUAL_FATAL(p.n, 3);
@@ -149,7 +150,7 @@ static void addresses_told_apart(void)
 static void nodes_have_places(void)
 {
     struct compiled c;
-    const struct world *w = world_of(&c, apart);
+    const struct world *w = world_of(&c, apart, &plain);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     static const char *const at[] = {"192.168.0.1", "10.9.0.7"};
     for (size_t i = 0; i < 2; i++) {
@@ -161,6 +162,52 @@ static void nodes_have_places(void)
     }
     static const struct node_object stranger = {.name = STR_INIT("n1")};
     CU_ASSERT_EQUAL(world_find_node(w, &c.ctx.arena, &stranger).n, 0);
+    compile_free(&c);
+}
+
+/* What tells them apart are the networks of a cluster policy; a block means the outside. */
+static void addresses_told_apart_by_networks(void)
+{
+    static const struct world_options outside = {.ipblock_external = true};
+    struct compiled c;
+    const struct world *w = world_of(&c,
+                                     "namespace shop {\n"
+                                     "workload web { addr 10.0.0.1 addr 10.9.0.1 label app=web }\n"
+                                     "policy a for pods app=web {"
+                                     " allow from cidr 10.9.0.0/24 on tcp/80 }\n}\n"
+                                     "cluster policy b in tier admin priority 1 for all namespaces"
+                                     " { allow from cidr 10.9.0.0/16 on tcp/22 }\n",
+                                     &outside);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    static const char *const at[] = {"10.0.0.1", "10.9.0.1"};
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t id = class_at(w, at[i]);
+        CU_ASSERT_FATAL(id < w->nclasses);
+        CU_ASSERT_EQUAL(w->classes[id].members[0].naddrs, 1);
+    }
+    compile_free(&c);
+}
+
+/* Ranges of either family, and none where all addresses are somebody's. */
+static void ranges_are_of_strangers(void)
+{
+    struct compiled c;
+    const struct world *w = world_of(&c,
+                                     "namespace shop {\n"
+                                     "workload web { addr 10.0.0.1 addr fd00::1 label app=web }\n"
+                                     "policy a for pods app=web {"
+                                     " allow from cidr 10.0.0.1/32 on tcp/80"
+                                     " allow from cidr fd00::/64 on tcp/81 }\n}\n",
+                                     &plain);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    size_t ranges = 0;
+    for (size_t i = 0; i < w->nclasses; i++) {
+        ranges += w->classes[i].kind == EP_RANGE;
+    }
+    CU_ASSERT_EQUAL(ranges, 3);
+    CU_ASSERT_EQUAL(w->classes[class_at(w, "10.0.0.2")].family, FAM_IP4);
+    CU_ASSERT_EQUAL(w->classes[class_at(w, "fd00::2")].family, FAM_IP6);
+    CU_ASSERT_EQUAL(w->classes[class_at(w, "fd01::2")].family, FAM_IP6);
     compile_free(&c);
 }
 
@@ -181,7 +228,7 @@ static void refused(void)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct compiled c;
-        CU_ASSERT_PTR_NULL(world_of(&c, rows[i].text));
+        CU_ASSERT_PTR_NULL(world_of(&c, rows[i].text, &plain));
         CU_ASSERT_EQUAL(count_diags(&c, rows[i].id), 1);
         compile_free(&c);
     }
@@ -204,4 +251,5 @@ static void free_with_itself_and_its_node(void)
 }
 
 UNIT_MAIN("world_places", TEST(templates), TEST(addresses_told_apart), TEST(nodes_have_places),
-          TEST(refused), TEST(free_with_itself_and_its_node))
+          TEST(addresses_told_apart_by_networks), TEST(ranges_are_of_strangers), TEST(refused),
+          TEST(free_with_itself_and_its_node))

@@ -82,6 +82,12 @@ static void check_tree(struct tree_shape shape)
             i % STEP == 0 && i < STEP * ENTRIES ? str_printf(a, "E%zu", i / STEP) : STR("REST");
         CU_ASSERT(str_eq(got, want));
     }
+    for (size_t i = 1; i < tree.nnodes; i++) { /* named after the root and their prefixes */
+        const struct str parts[] = {STR("tree"), STR("ROOT"), cidr_text(a, tree.nodes[i].prefix)};
+        struct str name;
+        CU_ASSERT(kernel_name(&names, STR("s"), parts, 3, (struct span){0}, &name));
+        CU_ASSERT((find_chain(&t, name) == NULL) == tree_is_entry(&tree.nodes[i]));
+    }
     for (size_t i = 0; i < t.chains.n; i++) { /* each chain has a name of its own */
         CU_ASSERT_PTR_EQUAL(find_chain(&t, t.chains.v[i].name), &t.chains.v[i]);
     }

@@ -5,6 +5,7 @@
 #include "apply/work.h"
 
 #include <fcntl.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,28 @@ static _Noreturn void out_of_memory(void *arg)
         _exit(NPC_FAULT);
     }
     _exit(NPC_FAULT);
+}
+
+static _Noreturn void give_up(void *arg)
+{
+    longjmp(*(jmp_buf *)arg, 1);
+}
+
+bool apply_step(struct apply *a, void (*step)(struct apply *a, void *arg), void *arg)
+{
+    const arena_oom_fn oom = a->arena.oom;
+    void *const oom_arg = a->arena.oom_arg;
+    bool done = false;
+    jmp_buf exhausted;
+    if (setjmp(exhausted) == 0) {
+        a->arena.oom = give_up;
+        a->arena.oom_arg = &exhausted;
+        step(a, arg);
+        done = true;
+    }
+    a->arena.oom = oom;
+    a->arena.oom_arg = oom_arg;
+    return done;
 }
 
 /* Whatever is opened from now on is none of the standard streams, which are handed to others. */

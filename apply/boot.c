@@ -9,7 +9,6 @@
 #include "apply/privilege.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <string.h>
 
 /* Takes the next "PROTO/PORT" off the list. */
@@ -143,25 +142,19 @@ static const char *load_confirmed(struct apply *a)
     return load_bundle(a, &b) ? NULL : "do not load";
 }
 
-static _Noreturn void give_up(void *arg)
+static void load_step(struct apply *a, void *problem)
 {
-    longjmp(*(jmp_buf *)arg, 1);
+    *(const char **)problem = load_confirmed(a);
 }
 
 /* The same, where memory may be exhausted. */
 static const char *load_confirmed_safely(struct apply *a)
 {
-    const arena_oom_fn oom = a->arena.oom;
-    const char *problem = "need more memory than there is";
-    jmp_buf exhausted;
-    if (setjmp(exhausted) == 0) {
-        a->arena.oom = give_up;
-        a->arena.oom_arg = &exhausted;
-        problem = load_confirmed(a);
-    } else {
+    const char *problem;
+    if (!apply_step(a, load_step, &problem)) {
         arena_free(&a->arena);
+        return "need more memory than there is";
     }
-    a->arena.oom = oom;
     return problem;
 }
 

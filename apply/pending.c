@@ -176,10 +176,26 @@ static bool keep_previous(struct apply *a, const struct pending *p)
            store_put(a, a->state_dir, FILE_PREVIOUS, whole ? p->confirmed : STR(""));
 }
 
+struct commit {
+    const struct pending *pending;
+    bool done;
+};
+
+static void commit_step(struct apply *a, void *arg)
+{
+    struct commit *c = arg;
+    c->done = keep_previous(a, c->pending) &&
+              store_put(a, a->state_dir, FILE_CONFIRMED, c->pending->applied) &&
+              kill_connections(a, c->pending) && store_remove(a, a->run_dir, FILE_PENDING);
+}
+
 bool pending_commit(struct apply *a, const struct pending *p)
 {
-    if (!keep_previous(a, p) || !store_put(a, a->state_dir, FILE_CONFIRMED, p->applied) ||
-        !kill_connections(a, p) || !store_remove(a, a->run_dir, FILE_PENDING)) {
+    struct commit c = {.pending = p};
+    if (!apply_step(a, commit_step, &c)) {
+        tell(a, NPC_ERROR, 1, NULL, "out of memory");
+    }
+    if (!c.done) {
         restore_confirmed(a, p);
         return false;
     }

@@ -27,6 +27,10 @@ struct apply {
 void tell(struct apply *a, enum npc_severity severity, unsigned number, const char *hint,
           const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* Takes a step on whose way memory may be exhausted and the process goes on. False if it was: then
+ * the step did not come to its end. */
+bool apply_step(struct apply *a, void (*step)(struct apply *a, void *arg), void *arg);
+
 /* ---- store.c ---- */
 
 /* Makes a directory (mode 0700) unless it is there. */

@@ -195,6 +195,10 @@ static int run_verb(const struct call *call, enum npc_status (*verb)(struct appl
         status = apply_open(s.npc, &where, wait, &a);
     }
     signals_guard_apply(a);
+    s.more = true;
+    if (status == NPC_OK) {
+        status = session_rehearse(&s);
+    }
     if (status == NPC_OK) {
         status = verb(a);
     }

@@ -161,7 +161,7 @@ def main():
     parser.add_argument("--no-kernel", action="store_true", help="leave out the runs that load rules")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", default=os.environ.get("TEST_SEED", "1"))
-    parser.add_argument("names", nargs="*", metavar="RUN")
+    parser.add_argument("names", nargs="*", metavar="RUN", help="its name, or a part of it")
     args = parser.parse_args()
     kernel = (args.all or args.names) and not args.no_kernel
     if kernel:
@@ -172,7 +172,8 @@ def main():
     choose = everything if args.all else sample(args.seed, os.environ.get("TEST_EFFORT") == "short")
     inside = "NPC_FAULTS_INSIDE" in os.environ
     runs = [r for r in RUNS if not r.kernel or (inside and kernel)]
-    runs = [r for r in runs if any(n in r.name for n in args.names or [""])]
+    whole = {r.name for r in RUNS} & {*args.names}
+    runs = [r for r in runs if not args.names or r.name in whole or any(n in r.name for n in {*args.names} - whole)]
     if args.all and kernel and not inside:
         print("SKIP T39_calls_apply: no namespaces here")
     with tempfile.TemporaryDirectory(prefix="npc-faults-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as tmp:

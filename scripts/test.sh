@@ -60,12 +60,12 @@ run_variant()
         NPC=$SRC/$dir/$name/npc NPC_BUILD=$SRC/$dir/$name TEST_EFFORT=$effort \
             run_script "$log" "./$script" &
     done < <(find tests -type f -perm -u+x \( -name '*.sh' -o -name '*.py' \) | LC_ALL=C sort)
-    wait
 }
 
 run_units release full
 run_variant gcc full
 run_variant asan short
+wait
 
 # ---- summing up ----
 

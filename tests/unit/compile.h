@@ -35,6 +35,26 @@ static inline void compile_run(struct compiled *c, const char *backend)
     c->ok = c->loaded && b != NULL && backend_run(b, &e);
 }
 
+/* What a backend gets of `text`: bound for all pods, or for the machine that is `host` in namespace
+ * shop, which tcp/22 always reaches. */
+static inline struct emit compile_bind(struct compiled *c, struct str text, struct str host,
+                                       size_t max_elements)
+{
+    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
+    compile_load(c, "t.npc", text);
+    CU_ASSERT(c->loaded);
+    struct emit_options *options = ARENA_NEW(&c->ctx.arena, struct emit_options);
+    options->failsafe = &ssh;
+    options->nfailsafe = 1;
+    options->bind = (struct bind_options){.scope = host.n > 0 ? BIND_HOST : BIND_ALL,
+                                          .host_ns = STR("shop"),
+                                          .host = host,
+                                          .max_elements = max_elements};
+    struct emit e = {.ctx = &c->ctx, .program = &c->program, .options = options, .out = c->out};
+    e.bound = c->loaded ? bind_program(&c->ctx, &c->program, &options->bind) : NULL;
+    return e;
+}
+
 static inline void compile_free(struct compiled *c)
 {
     ctx_free(&c->ctx);

@@ -28,18 +28,9 @@ static void emit_shop(struct output *o, const char *policies, const struct ipt_t
     *o = (struct output){0};
     struct arena scratch;
     arena_init(&scratch, unit_oom, NULL);
-    compile_load(&o->c, "t.npc", str_printf(&scratch, "%s%s}\n", head, policies));
+    struct str source = str_printf(&scratch, "%s%s}\n", head, policies);
+    struct emit e = compile_bind(&o->c, source, host ? STR("web") : STR(""), 0);
     arena_free(&scratch);
-    CU_ASSERT(o->c.loaded);
-    struct emit_options *options = ARENA_NEW(&o->c.ctx.arena, struct emit_options);
-    static const struct named_port ssh = {{NULL, 0}, PROTO_TCP, 22};
-    options->failsafe = &ssh;
-    options->nfailsafe = 1;
-    options->bind = (struct bind_options){
-        .scope = host ? BIND_HOST : BIND_ALL, .host_ns = STR("shop"), .host = STR("web")};
-    struct emit e = {
-        .ctx = &o->c.ctx, .program = &o->c.program, .options = options, .out = o->c.out};
-    e.bound = o->c.loaded ? bind_program(&o->c.ctx, &o->c.program, &options->bind) : NULL;
     o->ok = e.bound != NULL && ipt_emit(&e, tuning);
     for (size_t i = 0; i < e.files.n; i++) {
         struct str text = buf_text(e.files.v[i].text);

@@ -188,23 +188,27 @@ static void refusal_hints(void)
     }
 }
 
+static void read_skipping(struct reading *r, const struct str *skip, size_t nskip, struct str text)
+{
+    reading_init(r);
+    r->options.skip_kinds = skip;
+    r->options.nskip_kinds = nskip;
+    reading_add(r, K8S_YAML, text, 0);
+    CU_ASSERT(r->ok);
+    CU_ASSERT(r->program.policies.n == 1);
+}
+
 static void skip_kind(void)
 {
     static const struct str skip[] = {STR_INIT("NetworkPolicy.projectcalico.org"),
                                       STR_INIT("CiliumNetworkPolicy")};
     struct reading r;
-    reading_init(&r);
-    r.options.skip_kinds = skip;
-    r.options.nskip_kinds = COUNT(skip);
-    reading_add(&r, K8S_YAML,
-                STR("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\n---\n"
-                    "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n---\n"
-                    "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-                    "metadata: {name: p}\nspec: {}\n"),
-                0);
-    CU_ASSERT(r.ok);
+    read_skipping(&r, skip, COUNT(skip),
+                  STR("apiVersion: projectcalico.org/v3\nkind: NetworkPolicy\n---\n"
+                      "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n---\n"
+                      "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                      "metadata: {name: p}\nspec: {}\n"));
     CU_ASSERT(r.counts.skipped == 2);
-    CU_ASSERT(r.program.policies.n == 1);
     reading_free(&r);
 }
 
@@ -221,16 +225,10 @@ static void skip_other_kind(void)
         STR_INIT("NetworkPolice.networking.k8s.io"),
     };
     struct reading r;
-    reading_init(&r);
-    r.options.skip_kinds = skip;
-    r.options.nskip_kinds = COUNT(skip);
-    reading_add(&r, K8S_YAML,
-                STR("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-                    "metadata: {name: p}\nspec: {}\n---\n" POD("a")),
-                0);
-    CU_ASSERT(r.ok);
+    read_skipping(&r, skip, COUNT(skip),
+                  STR("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                      "metadata: {name: p}\nspec: {}\n---\n" POD("a")));
     CU_ASSERT(r.counts.skipped == 0);
-    CU_ASSERT(r.program.policies.n == 1);
     reading_free(&r);
 }
 

@@ -109,7 +109,7 @@ struct world_parts {
     uint32_t *mark;                           /* by class: bits that are all 0 between uses */
     struct arena *scratch;                    /* for making one row … */
     uint32_t *value;                          /* … and by class: TRAFFIC_NONE between rows, … */
-    struct id_vec *steps;                     /* … and empty between rows */
+    struct id_vec *steps;                     /* … and steps that name it: none then */
 };
 
 enum { MARK_PEER = 1, MARK_TOUCHED = 2 };

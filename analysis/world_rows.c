@@ -356,12 +356,11 @@ struct step { /* a rule of a cluster policy */
 
 struct tiering {
     struct rowing *row;
-    VEC(struct step) steps;  /* in order */
-    struct id_vec *of_class; /* steps that name it */
-    struct id_vec *tier_of;  /* by step: tier and whether it comes after NetworkPolicies */
-    struct intern cells;     /* steps with their ports, and what NetworkPolicies allow … */
-    struct id_vec results;   /* … and what comes of them */
-    struct id_vec key;       /* reused */
+    VEC(struct step) steps; /* in order */
+    struct id_vec *tier_of; /* by step: tier and whether it comes after NetworkPolicies */
+    struct intern cells;    /* steps with their ports, and what NetworkPolicies allow … */
+    struct id_vec results;  /* … and what comes of them */
+    struct id_vec key;      /* reused */
 };
 
 static void add_steps(struct tiering *t)
@@ -385,7 +384,6 @@ static void mark_peers(struct tiering *t)
 {
     struct rowing *r = t->row;
     const struct world *w = r->world;
-    t->of_class = w->parts->steps;
     for (uint32_t i = 0; i < t->steps.n; i++) {
         const struct step *s = &t->steps.v[i];
         if (s->any_peer) {
@@ -399,7 +397,7 @@ static void mark_peers(struct tiering *t)
         struct id_list peers = world_rule_peers(w, r->family, r->direction, s->rule);
         for (size_t k = 0; k < peers.n; k++) {
             touch(r, peers.v[k]);
-            vec_push(r->arena, &t->of_class[peers.v[k]], i);
+            vec_push(r->arena, &w->parts->steps[peers.v[k]], i);
         }
     }
 }
@@ -440,7 +438,7 @@ static uint32_t settle(struct tiering *t, uint32_t class_id)
 {
     struct rowing *r = t->row;
     static const struct id_vec nothing;
-    const struct id_vec *own = class_id == ID_NONE ? &nothing : &t->of_class[class_id];
+    const struct id_vec *own = class_id == ID_NONE ? &nothing : &r->world->parts->steps[class_id];
     t->key.n = 0;
     size_t next = 0;
     for (uint32_t i = 0; i < t->steps.n; i++) {
@@ -498,7 +496,7 @@ static void finish_row(struct rowing *r, struct row *out)
             out->v[out->n++] = (struct row_entry){c, r->value[c]};
         }
         w->parts->mark[c] &= ~(uint32_t)MARK_TOUCHED;
-        w->parts->value[c] = TRAFFIC_NONE;
+        r->value[c] = TRAFFIC_NONE;
         w->parts->steps[c] = (struct id_vec){0};
     }
 }

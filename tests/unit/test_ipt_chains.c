@@ -78,15 +78,20 @@ static struct buf *body_of(struct ctx *c, const char *text)
     return b;
 }
 
+static void table_begin(struct ctx *c, struct kernel_names *names, struct ipt_table *t)
+{
+    ctx_init(c, unit_oom, NULL);
+    kernel_names_init(names, c, KERNEL_NAME_BITS);
+    ipt_table_init(t, c, names, FAM_IP4);
+}
+
 /* Names are declared falling; rules of the last chain stand first. */
 static void tables(void)
 {
     struct ctx c;
-    ctx_init(&c, unit_oom, NULL);
     struct kernel_names names;
-    kernel_names_init(&names, &c, KERNEL_NAME_BITS);
     struct ipt_table t;
-    ipt_table_init(&t, &c, &names, FAM_IP4);
+    table_begin(&c, &names, &t);
     ipt_chain_add(&t, STR("B"), body_of(&c, "-j RETURN\n-j DROP\n"));
     ipt_chain_add(&t, STR("C"), body_of(&c, ""));
     ipt_chain_add(&t, STR("A"), body_of(&c, "-g B\n"));
@@ -101,11 +106,9 @@ static void tables(void)
 static void equal_chains_are_one(void)
 {
     struct ctx c;
-    ctx_init(&c, unit_oom, NULL);
     struct kernel_names names;
-    kernel_names_init(&names, &c, KERNEL_NAME_BITS);
     struct ipt_table t;
-    ipt_table_init(&t, &c, &names, FAM_IP4);
+    table_begin(&c, &names, &t);
     struct str first, again, other;
     bool is_new = false;
     struct ipt_key key = {.slug = STR("p"), .parts = {STR("x"), STR("y")}, .nparts = 2};

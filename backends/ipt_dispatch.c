@@ -52,9 +52,6 @@ bool ipt_self(struct ipt_table *t, const struct bound *b, struct addr_list addrs
     struct arena *a = &t->ctx->arena;
     VEC(struct tree_entry) entries = {0};
     for (size_t i = 0; i < addrs.n; i++) {
-        if (i > 0 && ip_cmp(addrs.v[i - 1], addrs.v[i]) == 0) {
-            continue;
-        }
         const struct self_pairs *pairs = pairs_of(a, b, t->family, addrs.v[i]);
         vec_push(a, &entries, (struct tree_entry){ipt_host(t->family, addrs.v[i]), pairs});
     }

@@ -89,13 +89,7 @@ static bool put_direction(struct rules *r, enum direction d, struct buf *forward
     return true;
 }
 
-static int ip_order(const void *x, const void *y)
-{
-    return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
-}
-
-/* Addresses that are isolated in some direction, rising: only their packets can be denied. An
- * address may stand twice. */
+/* Addresses that are isolated in some direction, rising: only their packets can be denied. */
 static struct addr_list isolated_addrs(const struct rules *r)
 {
     VEC(struct ip) list = {0};
@@ -107,8 +101,9 @@ static struct addr_list isolated_addrs(const struct rules *r)
             }
         }
     }
-    array_sort(list.v, list.n, sizeof *list.v, ip_order);
-    return (struct addr_list){list.v, list.n};
+    struct addr_list addrs = {list.v, list.n};
+    ipt_addrs_sort(&addrs);
+    return addrs;
 }
 
 static bool put_node(struct rules *r)

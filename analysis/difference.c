@@ -3,7 +3,7 @@
  * which policies made it so. Nothing here knows a format.
  */
 #include "analysis/difference.h"
-#include "analysis/listing_priv.h"
+#include "analysis/naming.h"
 #include "analysis/world_priv.h"
 
 #include <string.h>
@@ -11,14 +11,16 @@
 struct diffing {
     struct difference *out;
     struct arena *arena;
+    struct naming naming;  /* of both worlds */
     struct intern end_ids; /* by classes */
     VEC(struct diff_end) ends;
     VEC(VEC(struct str)) names; /* by end */
     VEC(VEC(struct ip_range)) ranges;
-    struct id_vec *of_class[AGES]; /* ends */
-    VEC(struct diff_change) changes;
-    struct intern range_ids;           /* changes of external ends, by what they are alike in */
-    VEC(VEC(struct ip_range)) changed; /* by change: its addresses */
+    struct id_vec *of_class[AGES];     /* ends */
+    VEC(struct diff_change) changes;   /* of external ends; in the end, of all */
+    struct intern range_ids;           /* … by what they are alike in */
+    VEC(VEC(struct ip_range)) changed; /* … and their addresses */
+    VEC(struct diff_change) others;    /* of ends that all are in the inventory */
     struct strmap policies[AGES];      /* by policy_key() */
 };
 
@@ -44,8 +46,6 @@ struct unit { /* an owner, or a workload that has none, in one world */
 struct twin { /* what the two worlds have by one name */
     struct str name;
     struct unit unit[AGES];
-    struct str kind[AGES]; /* as a claim: of the last that has the name */
-    bool ambiguous;        /* … several in one world have it */
 };
 
 struct twins {
@@ -74,62 +74,40 @@ static struct called itself(struct arena *a, const struct workload *w)
     return (struct called){str_path(a, w->ns, w->name), workload_type(w)};
 }
 
-/* Its owner, or itself. */
-static struct called called_as(struct arena *a, const struct workload *w)
+static struct str called_name(const struct diffing *x, struct called c, struct str name)
 {
-    struct str owner = listed_owner(a, w);
-    const char *slash = owner.n > 0 ? memchr(owner.p, '/', owner.n) : NULL;
-    if (slash == NULL) {
-        return itself(a, w);
+    return naming_unique(&x->naming, c.name, name, c.kind);
+}
+
+/* What the owner of a workload, or itself if it has none, is in both worlds. If several objects of
+ * one world have a name, it is told apart by kind; else an owner and a workload of one name are the
+ * same thing, whatever their kinds. */
+static struct twin *listed_as(struct diffing *x, struct twins *t, const struct workload *w,
+                              struct str owner)
+{
+    struct called as = itself(x->arena, w);
+    if (owner.n > 0) {
+        as = (struct called){str_path(x->arena, w->ns, owner_name(owner)), owner_kind(owner)};
     }
-    size_t n = (size_t)(slash - owner.p);
-    return (struct called){str_path(a, w->ns, (struct str){slash + 1, owner.n - n - 1}),
-                           {owner.p, n}};
+    return twin_of(x, t, called_name(x, as, as.name));
 }
 
-static void claim(struct diffing *x, struct twins *t, enum world_age age, struct called c)
+static void fill_class(struct diffing *x, struct twins *t, enum world_age age,
+                       const struct endpoint_class *c)
 {
-    struct twin *twin = twin_of(x, t, c.name);
-    struct str before = twin->kind[age];
-    twin->ambiguous = twin->ambiguous || (before.n > 0 && !str_eq(before, c.kind));
-    twin->kind[age] = c.kind;
-}
-
-/* Finds the names that several objects of one world have, as a listing does. */
-static void claim_names(struct diffing *x, struct twins *t, enum world_age age)
-{
-    const struct world *w = x->out->world[age];
-    for (size_t i = 0; i < w->nclasses; i++) {
-        for (size_t k = 0; k < w->classes[i].nmembers && w->classes[i].kind == EP_WORKLOAD; k++) {
-            const struct workload *wl = w->classes[i].members[k].workload;
-            claim(x, t, age, itself(x->arena, wl));
-            claim(x, t, age, called_as(x->arena, wl));
-        }
-    }
-}
-
-/* A name that several objects have is told apart by kind. Else an owner and a workload of one name
- * are the same thing, whatever their kinds. */
-static struct str unique_name(struct diffing *x, struct twins *claims, struct called c,
-                              struct str name)
-{
-    return twin_of(x, claims, c.name)->ambiguous
-               ? str_printf(x->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(c.kind))
-               : name;
-}
-
-static void fill_units(struct diffing *x, struct twins *claims, struct twins *t, enum world_age age)
-{
-    const struct world *w = x->out->world[age];
-    for (uint32_t i = 0; i < w->nclasses; i++) {
-        for (uint32_t k = 0; k < w->classes[i].nmembers && w->classes[i].kind == EP_WORKLOAD; k++) {
-            const struct endpoint_member *m = &w->classes[i].members[k];
-            struct called as = called_as(x->arena, m->workload);
-            struct unit *u = &twin_of(x, t, unique_name(x, claims, as, as.name))->unit[age];
-            bool like_first = u->places.n == 0 || (u->alike && u->places.v[0].class_id == i);
-            u->alike = like_first && m->naddrs == 0;
-            vec_push(x->arena, &u->places, (struct place){i, k});
-        }
+    struct twin *twin = NULL;
+    struct str ns = STR(""), owner = STR("");
+    for (uint32_t i = 0; i < c->nmembers; i++) {
+        const struct endpoint_member *m = &c->members[i];
+        struct str own = naming_owner(&x->naming, m->workload);
+        bool sibling = own.n > 0 && str_eq(own, owner) && str_eq(m->workload->ns, ns);
+        twin = sibling ? twin : listed_as(x, t, m->workload, own);
+        ns = m->workload->ns;
+        owner = own;
+        struct unit *u = &twin->unit[age];
+        bool like_first = u->places.n == 0 || (u->alike && u->places.v[0].class_id == c->id);
+        u->alike = like_first && m->naddrs == 0;
+        vec_push(x->arena, &u->places, (struct place){c->id, i});
     }
 }
 
@@ -208,7 +186,7 @@ static void add_to_part(struct diffing *x, struct parts *parts, const struct pod
 }
 
 /* A pod whose addresses policies tell apart, in one of the worlds. */
-static void add_parts(struct diffing *x, struct twins *claims, const struct pod *p)
+static void add_parts(struct diffing *x, const struct pod *p)
 {
     struct parts parts = {0};
     for (size_t age = 0; age < AGES; age++) {
@@ -222,25 +200,25 @@ static void add_parts(struct diffing *x, struct twins *claims, const struct pod 
         struct endpoint_member m = {.workload = p->workload[p->workload[NEW] != NULL ? NEW : OLD],
                                     .addrs = part->addrs.v,
                                     .naddrs = part->addrs.n};
-        add_end(x, unique_name(x, claims, p->called, member_name(x->arena, &m)), part->class_of);
+        add_end(x, called_name(x, p->called, member_name(x->arena, &m)), part->class_of);
     }
 }
 
-static void add_pod(struct diffing *x, struct twins *claims, const struct pod *p)
+static void add_pod(struct diffing *x, const struct pod *p)
 {
     if (p->places[OLD].n > 1 || p->places[NEW].n > 1) {
-        add_parts(x, claims, p);
+        add_parts(x, p);
         return;
     }
     uint32_t class_of[AGES];
     for (size_t age = 0; age < AGES; age++) {
         class_of[age] = p->places[age].n > 0 ? p->places[age].v[0] : ID_NONE;
     }
-    add_end(x, unique_name(x, claims, p->called, p->called.name), class_of);
+    add_end(x, called_name(x, p->called, p->called.name), class_of);
 }
 
 /* Pods one by one: their owner is not the same thing to all of them. */
-static void add_pods(struct diffing *x, struct twins *claims, const struct twin *t)
+static void add_pods(struct diffing *x, const struct twin *t)
 {
     struct pods pods = {0};
     strmap_init(&pods.by_name, x->arena);
@@ -255,20 +233,21 @@ static void add_pods(struct diffing *x, struct twins *claims, const struct twin 
         }
     }
     for (size_t i = 0; i < pods.list.n; i++) {
-        add_pod(x, claims, pods.list.v[i]);
+        add_pod(x, pods.list.v[i]);
     }
 }
 
 static void add_workloads(struct diffing *x)
 {
-    struct twins claims = {0}, twins = {0};
-    strmap_init(&claims.by_name, x->arena);
+    struct twins twins = {0};
     strmap_init(&twins.by_name, x->arena);
     for (size_t age = 0; age < AGES; age++) {
-        claim_names(x, &claims, (enum world_age)age);
-    }
-    for (size_t age = 0; age < AGES; age++) {
-        fill_units(x, &claims, &twins, (enum world_age)age);
+        const struct world *w = x->out->world[age];
+        for (size_t i = 0; i < w->nclasses; i++) {
+            if (w->classes[i].kind == EP_WORKLOAD) {
+                fill_class(x, &twins, (enum world_age)age, &w->classes[i]);
+            }
+        }
     }
     for (size_t i = 0; i < twins.list.n; i++) {
         const struct twin *t = twins.list.v[i];
@@ -282,7 +261,7 @@ static void add_workloads(struct diffing *x)
         if (alike) {
             add_end(x, t->name, class_of);
         } else {
-            add_pods(x, &claims, t);
+            add_pods(x, t);
         }
     }
 }
@@ -359,12 +338,6 @@ static struct traffic less(struct traffic_table *t, struct traffic a, struct tra
     return out;
 }
 
-static void push_change(struct diffing *x, struct diff_change c)
-{
-    vec_push(x->arena, &x->changes, c);
-    vec_push(x->arena, &x->changed, (__typeof__(*x->changed.v)){0});
-}
-
 /* External ends that change alike with one other end are one change. */
 static void push_range_change(struct diffing *x, struct diff_change c)
 {
@@ -378,9 +351,9 @@ static void push_range_change(struct diffing *x, struct diff_change c)
                       c.lost.of[FAM_IP4],
                       c.lost.of[FAM_IP6]};
     uint32_t id = intern_ids(&x->range_ids, key, sizeof key / sizeof *key);
-    /* ids count the changes of ranges only: they are made before all others, see compare_all() */
     if (id == x->changes.n) {
-        push_change(x, c);
+        vec_push(x->arena, &x->changes, c);
+        vec_push(x->arena, &x->changed, (__typeof__(*x->changed.v)){0});
     }
     const struct ipset *s = &x->ends.v[range].ranges;
     for (size_t i = 0; i < s->n; i++) {
@@ -388,11 +361,10 @@ static void push_range_change(struct diffing *x, struct diff_change c)
     }
 }
 
-static void compare(struct diffing *x, uint32_t from, uint32_t to, bool external)
+static void compare(struct diffing *x, uint32_t from, uint32_t to)
 {
     const struct diff_end *a = &x->ends.v[from], *b = &x->ends.v[to];
-    bool alone = from == to && a->nnames <= 1;
-    if (alone || (a->external || b->external) != external) {
+    if (from == to && a->nnames <= 1) { /* nobody else is like it */
         return;
     }
     struct traffic old = traffic_at(x, OLD, from, to), now = traffic_at(x, NEW, from, to);
@@ -403,17 +375,16 @@ static void compare(struct diffing *x, uint32_t from, uint32_t to, bool external
     if (traffic_is_none(c.gained) && traffic_is_none(c.lost)) {
         return;
     }
-    if (external) {
+    if (a->external || b->external) {
         push_range_change(x, c);
     } else {
-        push_change(x, c);
+        vec_push(x->arena, &x->others, c);
     }
 }
 
 struct walk {
     struct diffing *x;
     enum world_age age;
-    bool external;
 };
 
 /* Pairs between which something flows now, and those between which it only did. */
@@ -427,24 +398,24 @@ static bool compare_flow(void *arg, uint32_t from, uint32_t to, struct traffic t
         for (size_t k = 0; k < targets->n; k++) {
             uint32_t a = sources->v[i], b = targets->v[k];
             if (w->age == NEW || traffic_is_none(traffic_at(x, NEW, a, b))) {
-                compare(x, a, b, w->external);
+                compare(x, a, b);
             }
         }
     }
     return true;
 }
 
-/* Changes of external addresses first: their number in the table is their number in the list. */
 static void compare_all(struct diffing *x)
 {
-    for (int external = 1; external >= 0; external--) {
-        for (size_t age = 0; age < AGES; age++) {
-            struct walk w = {x, (enum world_age)age, external != 0};
-            world_flows(x->out->world[age], compare_flow, &w);
-        }
+    for (size_t age = 0; age < AGES; age++) {
+        struct walk w = {x, (enum world_age)age};
+        world_flows(x->out->world[age], compare_flow, &w);
     }
     for (size_t i = 0; i < x->changes.n; i++) {
         x->changes.v[i].ranges = ipset_of_ranges(x->arena, x->changed.v[i].v, x->changed.v[i].n);
+    }
+    for (size_t i = 0; i < x->others.n; i++) {
+        vec_push(x->arena, &x->changes, x->others.v[i]);
     }
 }
 
@@ -649,6 +620,9 @@ const struct difference *difference_new(const struct world *old, const struct wo
     x->arena = a;
     x->out = ARENA_NEW(a, struct difference);
     *x->out = (struct difference){.world = {old, now}, .traffic = now->traffic};
+    naming_init(&x->naming, a);
+    naming_add(&x->naming, &old->program->inv, true);
+    naming_add(&x->naming, &now->program->inv, true);
     intern_init(&x->end_ids, a);
     intern_init(&x->range_ids, a);
     index_policies(x, OLD);

@@ -203,6 +203,7 @@ static bool connect_all(struct lister *l, struct listing *out)
 void lister_init(struct lister *l, const struct world *w, const struct list_options *o)
 {
     *l = (struct lister){.w = w, .options = *o, .arena = &w->ctx->arena};
+    naming_init(&l->naming, l->arena);
     intern_init(&l->traffic_ids, l->arena);
     intern_init(&l->shown_ids, l->arena);
     intern_init(&l->port_ids, l->arena);

@@ -7,102 +7,58 @@
 /* ---- what an endpoint is made of ---- */
 
 struct group { /* pods of one owner */
-    struct str owner;
-    uint32_t class_id;
-    struct str node; /* of the first */
+    struct str ns, owner;
+    uint32_t class_id; /* of the first; ID_NONE: none yet */
+    struct str node;   /* of the first */
     bool alike;      /* all in one class, each as a whole, and, if nodes are listed, on one node */
     uint32_t number; /* in its class, of those that are alike; ID_NONE: not counted yet */
-};
-
-struct claim { /* to a name */
-    const void *who;
-    bool several; /* somebody else claims it, too */
 };
 
 struct namer {
     struct lister *l;
     struct strmap groups; /* by "NAMESPACE/Kind/name" */
-    struct strmap claims; /* by "NAMESPACE/name" */
+    struct group *last;   /* that was looked for */
 };
-
-/* The kind before the slash of "Deployment/web"; the name after it. */
-static struct str owner_kind(struct str owner)
-{
-    size_t i = 0;
-    while (i < owner.n && owner.p[i] != '/') {
-        i++;
-    }
-    return (struct str){owner.p, i};
-}
-
-static struct str owner_name(struct str owner)
-{
-    size_t i = owner_kind(owner).n;
-    return i < owner.n ? (struct str){owner.p + i + 1, owner.n - i - 1} : STR("");
-}
-
-/* Who a pod is listed as; empty if as itself. A mirror of a static pod is owned by its node, which
- * says nothing of what it is. That a Job is a CronJob's is a guess from its name: not made here. */
-struct str listed_owner(struct arena *a, const struct workload *w)
-{
-    struct str owner = workload_grand_owner(a, w);
-    owner = str_starts(owner, "Deployment/") ? owner : w->owner;
-    bool usable = w->kind == WL_POD && !str_is(owner_kind(owner), "Node") &&
-                  name_check_subdomain(owner_name(owner)) == NULL;
-    return usable ? owner : STR("");
-}
 
 static struct str in_namespace(struct arena *a, const struct workload *w, struct str name)
 {
     return str_path(a, w->ns, name);
 }
 
-static void claim_name(struct namer *n, struct str name, const void *who)
+/* The group of the pods that are listed as one owner's, which may not be there yet. Pods mostly
+ * come beside their siblings. */
+static struct group *group_named(struct namer *n, const struct workload *w, struct str owner)
 {
-    struct claim *c = strmap_get(&n->claims, name);
-    if (c == NULL) {
-        c = ARENA_NEW(n->l->arena, struct claim);
-        c->who = who;
-        strmap_put(&n->claims, name, c);
+    if (n->last == NULL || !str_eq(n->last->owner, owner) || !str_eq(n->last->ns, w->ns)) {
+        struct str key = in_namespace(n->l->arena, w, owner);
+        n->last = strmap_get(&n->groups, key);
+        if (n->last == NULL) {
+            n->last = ARENA_NEW(n->l->arena, struct group);
+            *n->last = (struct group){w->ns, owner, ID_NONE, STR(""), true, ID_NONE};
+            strmap_put(&n->groups, key, n->last);
+        }
     }
-    c->several = c->several || c->who != who;
+    return n->last;
 }
 
 static void note_member(struct namer *n, uint32_t class_id, const struct endpoint_member *m)
 {
     struct lister *l = n->l;
     const struct workload *w = m->workload;
-    claim_name(n, in_namespace(l->arena, w, w->name), w);
-    struct str owner = l->options.level == LIST_WORKLOADS ? listed_owner(l->arena, w) : STR("");
+    struct str owner = naming_owner(&l->naming, w);
     if (owner.n == 0) {
         return;
     }
-    struct str key = in_namespace(l->arena, w, owner);
-    struct group *g = strmap_get(&n->groups, key);
-    if (g == NULL) {
-        g = ARENA_NEW(l->arena, struct group);
-        *g = (struct group){owner, class_id, w->node, true, ID_NONE};
-        strmap_put(&n->groups, key, g);
-        claim_name(n, in_namespace(l->arena, w, owner_name(owner)), g);
+    struct group *g = group_named(n, w, owner);
+    if (g->class_id == ID_NONE) {
+        g->class_id = class_id;
+        g->node = w->node;
     }
-    bool apart = l->options.nodes && !str_eq(g->node, m->workload->node);
+    bool apart = l->options.nodes && !str_eq(g->node, w->node);
     g->alike = g->alike && g->class_id == class_id && m->naddrs == 0 && !apart;
 }
 
 /* ---- endpoints ---- */
-
-struct str workload_type(const struct workload *w)
-{
-    switch (w->kind) {
-    case WL_POD:
-        return STR("Pod");
-    case WL_WORKLOAD:
-        return STR("workload");
-    case WL_TEMPLATE:
-        return owner_kind(w->owner);
-    }
-    return STR("");
-}
 
 static uint32_t add_end(struct lister *l, const struct endpoint_class *c, struct str name,
                         struct str type)
@@ -157,23 +113,12 @@ static void set_members(struct lister *l, uint32_t end, const struct endpoint_cl
     }
 }
 
-/* A name that several objects have is told apart by type, "shop/web[Deployment]", whether or not
- * all of them are endpoints: who knows the inventory would take one for the other. */
-static struct str unique_name(const struct namer *n, struct str claimed, struct str name,
-                              struct str type)
+static void add_workload(struct lister *l, const struct endpoint_class *c, uint32_t member)
 {
-    const struct claim *c = strmap_get(&n->claims, claimed);
-    return c != NULL && c->several
-               ? str_printf(n->l->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(type))
-               : name;
-}
-
-static void add_workload(const struct namer *n, const struct endpoint_class *c, uint32_t member)
-{
-    struct lister *l = n->l;
     const struct workload *w = c->members[member].workload;
     struct str type = workload_type(w), claimed = in_namespace(l->arena, w, w->name);
-    struct str name = unique_name(n, claimed, member_name(l->arena, &c->members[member]), type);
+    struct str name = member_name(l->arena, &c->members[member]);
+    name = naming_unique(&l->naming, claimed, name, type);
     set_members(l, add_end(l, c, name, type), c, &member, 1);
 }
 
@@ -183,27 +128,27 @@ static void add_node(struct lister *l, const struct endpoint_class *c, uint32_t 
     set_members(l, add_end(l, c, name, STR("Node")), c, &member, 1);
 }
 
-static void add_group(const struct namer *n, const struct group *g, const struct endpoint_class *c,
+static void add_group(struct namer *n, const struct group *g, const struct endpoint_class *c,
                       const struct id_vec *which)
 {
     const struct workload *first = c->members[which->v[0]].workload;
     struct str type = owner_kind(g->owner);
     struct str name = in_namespace(n->l->arena, first, owner_name(g->owner));
-    uint32_t end = add_end(n->l, c, unique_name(n, name, name, type), type);
+    uint32_t end = add_end(n->l, c, naming_unique(&n->l->naming, name, name, type), type);
     set_members(n->l, end, c, which->v, which->n);
 }
 
 /* The owner that a pod is listed as, or NULL. */
-static struct group *group_of(const struct namer *n, const struct workload *w)
+static struct group *group_of(struct namer *n, const struct workload *w)
 {
-    struct str owner = listed_owner(n->l->arena, w);
-    struct group *g =
-        owner.n > 0 ? strmap_get(&n->groups, in_namespace(n->l->arena, w, owner)) : NULL;
+    bool grouped = n->l->options.level == LIST_WORKLOADS;
+    struct str owner = grouped ? naming_owner(&n->l->naming, w) : STR("");
+    struct group *g = owner.n > 0 ? group_named(n, w, owner) : NULL;
     return g != NULL && g->alike ? g : NULL;
 }
 
 /* Endpoints of one class of workloads; on LIST_PODS there are no groups. */
-static void add_workloads(const struct namer *n, const struct endpoint_class *c)
+static void add_workloads(struct namer *n, const struct endpoint_class *c)
 {
     struct lister *l = n->l;
     VEC(struct group *) groups = {0};
@@ -211,7 +156,7 @@ static void add_workloads(const struct namer *n, const struct endpoint_class *c)
     for (uint32_t i = 0; i < c->nmembers; i++) {
         struct group *g = group_of(n, c->members[i].workload);
         if (g == NULL) {
-            add_workload(n, c, i);
+            add_workload(l, c, i);
             continue;
         }
         if (g->number == ID_NONE) {
@@ -262,7 +207,7 @@ static void add_open(struct lister *l, const struct endpoint_class *c)
     e->nmembers = 1;
 }
 
-static void add_ends(const struct namer *n, const struct endpoint_class *c)
+static void add_ends(struct namer *n, const struct endpoint_class *c)
 {
     struct lister *l = n->l;
     enum list_level level = l->options.level;
@@ -309,9 +254,12 @@ void list_ends(struct lister *l)
 {
     struct namer n = {.l = l};
     strmap_init(&n.groups, l->arena);
-    strmap_init(&n.claims, l->arena);
     const struct world *w = l->w;
-    for (uint32_t i = 0; i < w->nclasses && l->options.level != LIST_CLASSES; i++) {
+    enum list_level level = l->options.level;
+    if (level != LIST_CLASSES) {
+        naming_add(&l->naming, &w->program->inv, level == LIST_WORKLOADS);
+    }
+    for (uint32_t i = 0; i < w->nclasses && level == LIST_WORKLOADS; i++) {
         for (size_t k = 0; k < w->classes[i].nmembers; k++) {
             if (w->classes[i].kind == EP_WORKLOAD) {
                 note_member(&n, i, &w->classes[i].members[k]);
@@ -321,7 +269,7 @@ void list_ends(struct lister *l)
     for (size_t i = 0; i < w->nclasses; i++) {
         add_ends(&n, &w->classes[i]);
     }
-    if (l->options.level != LIST_CLASSES && l->ends.n > 0) {
+    if (level != LIST_CLASSES && l->ends.n > 0) {
         array_sort(l->ends.v, l->ends.n, sizeof *l->ends.v, end_order);
     }
     l->of_class = ARENA_NEW_ARRAY(l->arena, w->nclasses, struct id_vec);

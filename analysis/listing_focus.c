@@ -173,7 +173,7 @@ static bool member_is(struct lister *l, const struct focus_end *f, const struct 
         }
         struct str kind, name;
         return str_eq(w->name, f->name) ||
-               (split(listed_owner(l->arena, w), '/', &kind, &name) && str_eq(name, f->name));
+               (split(naming_owner(&l->naming, w), '/', &kind, &name) && str_eq(name, f->name));
     case END_NODE:
         return m->node != NULL && str_eq(m->node->name, f->name);
     case END_ADDRESS:

@@ -11,6 +11,7 @@
 #define NPC_ANALYSIS_LISTING_PRIV_H
 
 #include "analysis/listing.h"
+#include "analysis/naming.h"
 
 /* ---- focus ---- */
 
@@ -59,6 +60,7 @@ struct lister {
     struct list_options options;
     struct arena *arena;
     struct focus focus;
+    struct naming naming;
     VEC(struct list_endpoint) ends;
     VEC(unsigned char) flags; /* of ends: FOCUS_… */
     struct id_vec *of_class;  /* endpoints by class, rising; none: not listed */
@@ -86,11 +88,6 @@ void lister_init(struct lister *l, const struct world *w, const struct list_opti
 
 /* listing_ends.c: makes the endpoints of everything but ranges (LIST_CLASSES: of all), sorted. */
 void list_ends(struct lister *l);
-/* Who a pod is listed as on LIST_WORKLOADS, if it is like its siblings: "Deployment/web" for one
- * that a Deployment's ReplicaSet made, as its labels show, else its owner; empty if as itself. */
-struct str listed_owner(struct arena *a, const struct workload *w);
-/* What a workload itself is: "Pod", "workload", or the kind of a template's owner. */
-struct str workload_type(const struct workload *w);
 
 /* listing_focus.c: reads the focus; false if an error was reported. */
 bool focus_read(struct lister *l);

@@ -446,11 +446,9 @@ static struct str report_data(const struct listing *l)
         r.class_of[l->endpoints[i].class_id] = i;
     }
     /* What `list` calls workloads are the members of the classes. */
-    struct lister members = {
-        .w = r.w,
-        .arena = a,
-        .options = {.level = LIST_WORKLOADS, .nodes = l->options.nodes},
-    };
+    const struct list_options by_owner = {.level = LIST_WORKLOADS, .nodes = l->options.nodes};
+    struct lister members;
+    lister_init(&members, r.w, &by_owner);
     list_ends(&members);
     find_rest(&r);
     put_title(&r);

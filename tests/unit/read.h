@@ -209,6 +209,4 @@ static inline void check_refusals(enum k8s_syntax syntax, const struct refusal_c
     }
 }
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 #endif

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
 #define TEST(function)                                                                             \
     {                                                                                              \
 #function, function                                                                        \

@@ -200,7 +200,8 @@ static void classes_are_told_apart(void)
             CU_ASSERT(has_chain(&b, "class", ipt_class_key(&b.side, class)));
             CU_ASSERT_EQUAL(has_chain(&b, "deny", id), log > 0);
             struct str prefix = kernel_log_prefix(&b.c.ctx.arena, DIR_INGRESS, id);
-            CU_ASSERT_EQUAL(str_holds(bench_text(&b), prefix.p), log > 0);
+            const char *quoted = str_printf(&b.c.ctx.arena, "\"" STR_FMT "\"", STR_ARG(prefix)).p;
+            CU_ASSERT_EQUAL(str_holds(bench_text(&b), quoted), log > 0);
             CU_ASSERT(str_holds(buf_text(b.map.chains), members[i]));
         }
         struct buf *end = buf_new(&b.c.ctx.arena);

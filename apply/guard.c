@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -69,8 +68,7 @@ struct watch {
     ino_t inode;
     struct timespec changed;
     struct pending pending;
-    unsigned unclear;  /* so often it could not be read */
-    jmp_buf exhausted; /* where it goes on when there is no memory */
+    unsigned unclear; /* so often it could not be read */
 };
 
 enum sight {
@@ -146,16 +144,24 @@ static bool told_to_end(unsigned ms)
     return sigtimedwait(&ending, NULL, &t) == SIGTERM;
 }
 
-/* Memory is exhausted: what was begun is given up, and tried again. */
-static _Noreturn void start_over(void *arg)
+/* Where memory is exhausted, what was begun is given up, and tried again. */
+
+struct sighting {
+    struct watch *watch;
+    enum sight sight;
+};
+
+static void look_step(struct apply *a, void *arg)
 {
-    struct watch *w = arg;
-    longjmp(w->exhausted, 1);
+    (void)a;
+    struct sighting *s = arg;
+    s->sight = look(s->watch);
 }
 
 static enum sight look_safely(struct watch *w)
 {
-    return setjmp(w->exhausted) == 0 ? look(w) : SIGHT_UNCLEAR;
+    struct sighting s = {w, SIGHT_UNCLEAR};
+    return apply_step(w->apply, look_step, &s) ? s.sight : SIGHT_UNCLEAR;
 }
 
 /* Whether there is something to wait for: the deadline, or for a while that the file can be read.
@@ -170,24 +176,33 @@ static bool must_wait(struct watch *w)
     return s != SIGHT_GONE && now_ms() < w->pending.deadline;
 }
 
-/* Goes back, unless that is no longer called for; false: it has to be tried again. */
+struct attempt {
+    struct watch *watch;
+    bool done;
+};
+
+/* Goes back, unless that is no longer called for. */
+static void back_step(struct apply *a, void *arg)
+{
+    struct attempt *t = arg;
+    struct watch *w = t->watch;
+    if (look(w) == SIGHT_GONE) {
+        t->done = true; /* the lock may be in somebody's hands for long */
+        return;
+    }
+    if (store_lock_patiently(a)) {
+        const enum sight s = look(w);
+        t->done = s == SIGHT_GONE || (s == SIGHT_MINE && pending_go_back(a, &w->pending));
+    }
+}
+
+/* False: it has to be tried again. */
 static bool try_back(struct watch *w)
 {
-    if (setjmp(w->exhausted) != 0) {
-        store_unlock(w->apply);
-        return false;
-    }
-    if (look(w) == SIGHT_GONE) {
-        return true; /* the lock may be in somebody's hands for long */
-    }
-    if (!store_lock_patiently(w->apply)) {
-        return false;
-    }
-    const enum sight s = look(w);
-    const bool done =
-        s == SIGHT_GONE || (s == SIGHT_MINE && pending_go_back(w->apply, &w->pending));
+    struct attempt t = {w, false};
+    const bool ended = apply_step(w->apply, back_step, &t);
     store_unlock(w->apply);
-    return done;
+    return ended && t.done;
 }
 
 static void go_back(struct watch *w)
@@ -199,11 +214,11 @@ static void go_back(struct watch *w)
 
 static _Noreturn void guard_main(struct watch *w, int fd)
 {
+    /* Until it is armed, npc takes FILE_PENDING away again if the guard ends. */
+    w->path = str_printf(&w->apply->arena, "%s/" FILE_PENDING, w->apply->run_dir).p;
     if (!leave(w->apply) || !say_word(fd, SAY_ARMED)) {
         _exit(1);
     }
-    w->apply->arena.oom = start_over;
-    w->apply->arena.oom_arg = w;
     /* While rules are being loaded: npc has one end of `fd`, and so has every loader that it runs.
      * The end of all of them without a word is the end of an npc that was killed. */
     if (listen_to(fd) == SAY_LOADED) {
@@ -218,8 +233,7 @@ static _Noreturn void guard_main(struct watch *w, int fd)
 
 bool guard_arm(struct apply *a, const struct pending *p, struct guard *g)
 {
-    struct watch watch = {
-        .apply = a, .id = p->id, .path = str_printf(&a->arena, "%s/" FILE_PENDING, a->run_dir).p};
+    struct watch watch = {.apply = a, .id = p->id};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         tell(a, NPC_ERROR, 1, NULL, "the rollback cannot be armed: no socket");

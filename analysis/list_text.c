@@ -91,7 +91,8 @@ static bool is_shown(const struct listing *l, const struct list_endpoint *e)
 {
     const struct list_options *o = &l->options;
     return e->kind == EP_WORKLOAD && o->from.p == NULL && o->to.p == NULL && o->port.p == NULL &&
-           (o->ns.p == NULL || str_eq(o->ns, e->ns));
+           (o->ns.p == NULL || str_eq(o->ns, e->ns)) &&
+           (o->host == NULL || e->inside[0]->workload == o->host);
 }
 
 static void put_pairs(const struct listing *l, const struct list_connection *v, size_t n,

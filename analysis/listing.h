@@ -27,7 +27,8 @@ struct list_options {
     /* Focus; a string without bytes (p NULL) is none. Ends are NAMESPACE, NAMESPACE/NAME (of a pod,
      * a workload or an owner), node:NAME, an address or a CIDR. */
     struct str from, to;
-    struct str ns;   /* only connections with an end in this namespace */
+    struct str ns;               /* only connections with an end in this namespace */
+    const struct workload *host; /* only connections of it, or NULL */
     struct str port; /* only connections that have some of this traffic, and of them only that */
 };
 

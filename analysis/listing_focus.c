@@ -137,6 +137,9 @@ bool focus_read(struct lister *l)
     if (o->ns.p != NULL) {
         l->focus.ns = (struct focus_end){.kind = END_NAMESPACE, .text = o->ns, .ns = o->ns};
     }
+    if (o->host != NULL) {
+        l->focus.host = (struct focus_end){.kind = END_WORKLOAD, .workload = o->host};
+    }
     l->options.nodes = o->nodes || l->focus.from.kind == END_NODE || l->focus.to.kind == END_NODE;
     return read_port(l, o->port) && ok;
 }
@@ -174,6 +177,8 @@ static bool member_is(struct lister *l, const struct focus_end *f, const struct 
         struct str kind, name;
         return str_eq(w->name, f->name) ||
                (split(naming_owner(&l->naming, w), '/', &kind, &name) && str_eq(name, f->name));
+    case END_WORKLOAD:
+        return w == f->workload;
     case END_NODE:
         return m->node != NULL && str_eq(m->node->name, f->name);
     case END_ADDRESS:
@@ -221,8 +226,8 @@ static bool end_is(struct lister *l, const struct focus_end *f, const struct lis
 
 void focus_flags(struct lister *l, size_t first)
 {
-    static const unsigned char flag[] = {FOCUS_FROM, FOCUS_TO, FOCUS_NS};
-    struct focus_end *ends[] = {&l->focus.from, &l->focus.to, &l->focus.ns};
+    static const unsigned char flag[] = {FOCUS_FROM, FOCUS_TO, FOCUS_NS, FOCUS_HOST};
+    struct focus_end *ends[] = {&l->focus.from, &l->focus.to, &l->focus.ns, &l->focus.host};
     for (size_t i = first; i < l->ends.n; i++) {
         unsigned char flags = 0;
         for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
@@ -324,6 +329,7 @@ static bool check_end(struct lister *l, const struct focus_end *f)
         return check_node(l, f);
     case END_ANY:
     case END_ADDRESS:
+    case END_WORKLOAD:
         return true;
     }
     return true;

@@ -15,7 +15,7 @@
 
 /* ---- focus ---- */
 
-enum end_kind { END_ANY, END_NAMESPACE, END_NAME, END_NODE, END_ADDRESS };
+enum end_kind { END_ANY, END_NAMESPACE, END_NAME, END_NODE, END_ADDRESS, END_WORKLOAD };
 
 struct focus_end { /* one of --from, --to */
     enum end_kind kind;
@@ -23,11 +23,12 @@ struct focus_end { /* one of --from, --to */
     struct str ns, name; /* END_NAMESPACE, END_NAME, END_NODE */
     enum family family;  /* END_ADDRESS */
     struct ip_range range;
-    bool found; /* some endpoint is it */
+    const struct workload *workload; /* END_WORKLOAD */
+    bool found;                      /* some endpoint is it */
 };
 
 struct focus {
-    struct focus_end from, to, ns;
+    struct focus_end from, to, ns, host;
     bool has_port;
     uint32_t port[FAMILIES]; /* traffic */
 };
@@ -35,7 +36,8 @@ struct focus {
 /* What an endpoint may be in a connection that is listed, by the focus. */
 #define FOCUS_FROM 1u
 #define FOCUS_TO   2u
-#define FOCUS_NS   4u /* a connection needs one end with it */
+#define FOCUS_NS   4u /* a connection needs one end with it … */
+#define FOCUS_HOST 8u /* … and with it */
 
 /* ---- the lister ---- */
 
@@ -99,7 +101,8 @@ bool focus_check(struct lister *l);
 static inline bool focus_keeps(const struct lister *l, uint32_t from, uint32_t to)
 {
     unsigned f = l->flags.v[from], t = l->flags.v[to];
-    return (f & FOCUS_FROM) != 0 && (t & FOCUS_TO) != 0 && ((f | t) & FOCUS_NS) != 0;
+    return (f & FOCUS_FROM) != 0 && (t & FOCUS_TO) != 0 && ((f | t) & FOCUS_NS) != 0 &&
+           ((f | t) & FOCUS_HOST) != 0;
 }
 /* What --port leaves of the traffic of a family. */
 static inline uint32_t focus_narrow(const struct lister *l, enum family f, uint32_t traffic)

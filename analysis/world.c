@@ -226,9 +226,11 @@ static void classify_workloads(struct classing *c)
     parts->places = ARENA_NEW_ARRAY(c->arena, b->nlive, struct id_vec);
     for (size_t i = 0; i < b->nlive; i++) {
         const struct workload *w = b->live[i].w;
-        bool real = i < parts->nreal;
+        bool real = i < parts->nreal, host = w == c->world->options.host;
         /* One that is not there is a class of its own, so that it keeps its name. */
-        uint32_t group = real ? b->live[i].group : (uint32_t)(b->groups.n + i);
+        bool alone = !real || host;
+        uint32_t group = alone ? (uint32_t)(b->groups.n + i) : b->live[i].group;
+        size_t first = c->classes.n;
         struct subject s = {.kind = real ? EP_WORKLOAD : EP_OPEN,
                             .group = group,
                             .member = {.workload = w},
@@ -236,10 +238,10 @@ static void classify_workloads(struct classing *c)
                             .naddrs = w->naddrs,
                             .places = &parts->places[i]};
         classify(c, &s);
-        if (!real) {
-            struct membership *m = &c->memberships.v[c->memberships.n - 1];
-            c->classes.v[m->class_id].text = parts->texts[i - parts->nreal];
-            parts->facts.v[m->class_id].group = b->live[i].group;
+        for (size_t k = first; alone && k < c->classes.n; k++) {
+            c->classes.v[k].text = real ? STR("") : parts->texts[i - parts->nreal];
+            parts->facts.v[k].group = b->live[i].group;
+            parts->facts.v[k].host = host;
         }
     }
 }

@@ -30,6 +30,10 @@
 struct world_options {
     bool ipblock_external; /* ipBlock never matches an address of the inventory */
     bool open;             /* also pods that are not there but that some selector names */
+    /* A machine with rules of its own, or NULL: a class by itself, to which some ports are open
+     * whatever its policies say. */
+    const struct workload *host;
+    struct portset failsafe;
 };
 
 enum endpoint_kind {

@@ -63,6 +63,7 @@ struct profile {             /* targets that the same policies decide about, in 
     struct id_list policies; /* NetworkPolicies that isolate it, by index */
     struct id_list tiers;    /* cluster policies, by place in world_parts.order */
     const struct workload *example; /* for its named ports */
+    bool keeps_failsafe;            /* its rules are the host's */
     struct id_list classes;
 };
 
@@ -79,6 +80,7 @@ struct row { /* of one profile, direction and family */
 struct class_facts {
     uint32_t group; /* EP_WORKLOAD, EP_OPEN: of match.groups; EP_NODE: of the lists of selectors */
     uint32_t list[FAMILIES]; /* of CIDR sets */
+    bool host;               /* of world_options */
     uint32_t profile[DIRECTIONS];
 };
 

@@ -104,6 +104,23 @@ static void name_policies(struct world *w, enum direction d, struct endpoint_cla
     class->npolicies[d] = n;
 }
 
+/* The profile of a host that policies isolate, which is like that of its group but for the failsafe
+ * ports; ID_NONE if there is none. */
+static uint32_t profile_of_host(struct profiling *p)
+{
+    struct world_parts *parts = p->world->parts;
+    for (size_t i = 0; p->direction == DIR_INGRESS && i < p->world->nclasses; i++) {
+        uint32_t like = parts->facts.v[i].host ? p->of_group[parts->facts.v[i].group] : 0;
+        if (like != 0) {
+            struct profile own = parts->profiles[DIR_INGRESS].v[like];
+            own.keeps_failsafe = true;
+            vec_push(p->arena, &parts->profiles[DIR_INGRESS], own);
+            return (uint32_t)parts->profiles[DIR_INGRESS].n - 1;
+        }
+    }
+    return ID_NONE;
+}
+
 static void make_profiles(struct world *w, enum direction d)
 {
     struct world_parts *parts = w->parts;
@@ -116,11 +133,13 @@ static void make_profiles(struct world *w, enum direction d)
     for (size_t i = 0; i < parts->match.groups.n; i++) {
         p.of_group[i] = profile_of_group(&p, &parts->match.groups.v[i]);
     }
+    uint32_t host = profile_of_host(&p);
     struct id_vec *classes = ARENA_NEW_ARRAY(p.arena, parts->profiles[d].n, struct id_vec);
     for (uint32_t i = 0; i < w->nclasses; i++) {
         struct endpoint_class *class = &w->classes[i];
         bool target = class->kind == EP_WORKLOAD || class->kind == EP_OPEN;
         uint32_t profile = target ? p.of_group[parts->facts.v[i].group] : 0;
+        profile = host != ID_NONE && parts->facts.v[i].host ? host : profile;
         parts->facts.v[i].profile[d] = profile;
         vec_push(p.arena, &classes[profile], i);
         name_policies(w, d, class, &parts->profiles[d].v[profile]);
@@ -484,6 +503,17 @@ static void add_tiers(struct rowing *r)
 
 /* ---- all together ---- */
 
+static void keep_failsafe(struct rowing *r)
+{
+    struct traffic_table *t = r->world->traffic;
+    uint32_t ports = traffic_id(t, r->family, r->world->options.failsafe);
+    r->other = traffic_union(t, r->other, ports);
+    for (size_t i = 0; i < r->touched.n; i++) {
+        uint32_t *value = &r->value[r->touched.v[i]];
+        *value = traffic_union(t, *value, ports);
+    }
+}
+
 static void finish_row(struct rowing *r, struct row *out)
 {
     const struct world *w = r->world;
@@ -521,6 +551,9 @@ static void make_row(const struct world *w, struct arena *scratch, enum family f
             uint32_t *value = &r.value[r.touched.v[i]];
             *value = traffic_union(w->traffic, *value, r.other);
         }
+    }
+    if (r.profile->keeps_failsafe) {
+        keep_failsafe(&r);
     }
     finish_row(&r, &w->parts->rows[f][d][profile]);
 }

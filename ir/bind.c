@@ -101,48 +101,49 @@ static const char *host_fault(const struct workload *w)
     return "is on its node's network, where no policy applies to it";
 }
 
-static void report_no_host(const struct binding *b, const struct workload *unfit)
+static void report_no_host(struct ctx *c, const struct inventory *inv, struct str ns,
+                           struct str name, const struct workload *unfit)
 {
-    const struct bind_options *o = b->options;
-    const struct inventory *inv = &b->program->inv;
-    struct diags *d = &b->ctx->diags;
+    struct diags *d = &c->diags;
     if (unfit != NULL) {
-        diag_error(d, NPC902, unfit->at, "host " STR_FMT "/" STR_FMT " %s", STR_ARG(o->host_ns),
-                   STR_ARG(o->host), host_fault(unfit));
+        diag_error(d, NPC902, unfit->at, "host " STR_FMT "/" STR_FMT " %s", STR_ARG(ns),
+                   STR_ARG(name), host_fault(unfit));
         return;
     }
     struct diag *rec = diag_error(d, NPC902, (struct span){0},
                                   "no workload " STR_FMT "/" STR_FMT " is in the inventory",
-                                  STR_ARG(o->host_ns), STR_ARG(o->host));
-    struct arena *a = b->scratch;
+                                  STR_ARG(ns), STR_ARG(name));
+    struct arena *a = &c->arena;
     struct str *names = ARENA_NEW_ARRAY(a, inv->workloads.n, struct str);
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *w = inv->workloads.v[i];
         names[i] = str_path(a, w->ns, w->name);
     }
-    struct str wanted = str_path(a, o->host_ns, o->host);
-    struct str near = str_nearest(wanted, names, inv->workloads.n);
+    struct str near = str_nearest(str_path(a, ns, name), names, inv->workloads.n);
     if (near.n > 0) {
         diag_hint(d, rec, "did you mean " STR_FMT "?", STR_ARG(near));
     }
 }
 
+const struct workload *bind_find_host(struct ctx *c, const struct inventory *inv, struct str ns,
+                                      struct str name)
+{
+    const struct workload *first = inventory_find_workload(inv, ns, name);
+    if (first != NULL && is_live(first) && !first->host_network) {
+        return first;
+    }
+    report_no_host(c, inv, ns, name, first);
+    return NULL;
+}
+
 static bool find_host(struct binding *b, struct bound *out)
 {
+    const struct bind_options *o = b->options;
+    out->host = bind_find_host(b->ctx, &b->program->inv, o->host_ns, o->host);
     for (uint32_t i = 0; i < b->nlive; i++) {
-        if (b->live[i].local) {
-            b->host = i;
-            out->host = b->live[i].w;
-            return true;
-        }
+        b->host = b->live[i].w == out->host ? i : b->host;
     }
-    const struct inventory *inv = &b->program->inv;
-    const struct workload *unfit = NULL;
-    for (size_t i = 0; i < inv->workloads.n && unfit == NULL; i++) {
-        unfit = is_local(b->options, inv->workloads.v[i]) ? inv->workloads.v[i] : NULL;
-    }
-    report_no_host(b, unfit);
-    return false;
+    return out->host != NULL;
 }
 
 static bool check_scope(struct binding *b, struct bound *out)

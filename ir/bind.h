@@ -102,6 +102,11 @@ struct bound {
     size_t npolicies;
 };
 
+/* The workload that a machine with rules of its own is. NULL: NPC902 was reported, since there is
+ * none of that name, or policies do not apply to it. */
+const struct workload *bind_find_host(struct ctx *c, const struct inventory *inv, struct str ns,
+                                      struct str name);
+
 /* Whether ports are all traffic of a family (the other family's ICMP cannot come). */
 bool bind_ports_are_all(enum family f, struct portset s);
 

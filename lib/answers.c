@@ -57,9 +57,8 @@ static bool emit_with_findings(struct npc *n, const struct list_format *format,
     }
     const struct lint_options options = {.target = LINT_KUBERNETES};
     const struct world *w = l->world;
-    if (w->options.open) { /* findings are about what is in the input */
-        struct world_options closed = w->options;
-        closed.open = false;
+    if (w->options.open || w->options.host != NULL) { /* findings are about what is in the input */
+        const struct world_options closed = {.ipblock_external = w->options.ipblock_external};
         w = world_new(&n->ctx, &n->program, &closed, NULL);
     }
     if (w == NULL) {
@@ -71,6 +70,18 @@ static bool emit_with_findings(struct npc *n, const struct list_format *format,
     format->emit(l, out);
     *diags = before;
     return true;
+}
+
+/* The ports that stay open to a host. */
+static struct portset failsafe_ports(struct npc *n)
+{
+    struct portset out = {0};
+    for (size_t i = 0; i < n->emit.nfailsafe; i++) {
+        const struct named_port *p = &n->emit.failsafe[i];
+        struct portset one = portset_of(&n->ctx.arena, p->proto, p->number, p->number);
+        out = portset_union(&n->ctx.arena, out, one);
+    }
+    return out;
 }
 
 static bool list(struct npc *n, const struct npc_list_options *o, const char **text, size_t *size)
@@ -96,8 +107,18 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
                           format->name)
                    .p);
     }
-    const struct world_options world_options = {.ipblock_external = n->emit.bind.ipblock_external,
-                                                .open = o->exposure};
+    const struct bind_options *bind = &n->emit.bind;
+    const struct workload *host = NULL;
+    if (bind->scope == BIND_HOST) {
+        host = bind_find_host(&n->ctx, &n->program.inv, bind->host_ns, bind->host);
+        if (host == NULL) {
+            return false;
+        }
+    }
+    const struct world_options world_options = {.ipblock_external = bind->ipblock_external,
+                                                .open = o->exposure,
+                                                .host = host,
+                                                .failsafe = failsafe_ports(n)};
     const struct list_options options = {.level =
                                              format->classes_only ? LIST_CLASSES : levels[o->level],
                                          .nodes = o->nodes,
@@ -105,6 +126,7 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
                                          .from = str_of(o->from),
                                          .to = str_of(o->to),
                                          .ns = str_of(o->ns),
+                                         .host = host,
                                          .port = str_of(o->port)};
     const struct world *w = world_new(&n->ctx, &n->program, &world_options, NULL);
     const struct listing *l = w != NULL ? listing_new(w, &options) : NULL;

@@ -18,7 +18,6 @@ struct npc {
     VEC(struct input) inputs;
     VEC(struct str) skip_kinds;
     VEC(struct named_port) failsafe;
-    bool failsafe_given;
     struct load_options load;
     struct emit_options emit;
     struct program program;

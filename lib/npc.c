@@ -19,6 +19,10 @@ static _Noreturn void land(void *arg)
     longjmp(n->landing, 1);
 }
 
+/* Ports that stay open to a host unless --failsafe says otherwise: SSH, so that nobody is locked
+ * out of a machine by a policy that forgot it. */
+static const struct named_port failsafe_default = {.proto = PROTO_TCP, .number = 22};
+
 static bool init(struct npc *n)
 {
     if (setjmp(n->landing) != 0) {
@@ -26,6 +30,8 @@ static bool init(struct npc *n)
     }
     ctx_init(&n->ctx, land, n);
     program_init(&n->program, &n->ctx);
+    n->emit.failsafe = &failsafe_default;
+    n->emit.nfailsafe = 1;
     return true;
 }
 
@@ -146,10 +152,6 @@ enum npc_status npc_load(struct npc *n)
     return load(n) ? NPC_OK : failure_status(n, first);
 }
 
-/* Ports that stay open to a host unless --failsafe says otherwise: SSH, so that nobody is locked
- * out of a machine by a policy that forgot it. */
-static const struct named_port failsafe_default[] = {{.proto = PROTO_TCP, .number = 22}};
-
 static const struct backend *find_backend(struct npc *n, struct str name)
 {
     const struct backend *b = backend_find(name);
@@ -201,8 +203,6 @@ static bool compile(struct npc *n, struct str backend, struct npc_output *out)
         return usage_error(n, "--from has no effect with this backend");
     }
     n->emit.allow_raw = n->load.allow_raw;
-    n->emit.failsafe = n->failsafe_given ? n->failsafe.v : failsafe_default;
-    n->emit.nfailsafe = n->failsafe_given ? n->failsafe.n : 1;
     struct emit *e = ARENA_NEW(&n->ctx.arena, struct emit);
     e->ctx = &n->ctx;
     e->program = &n->program;

@@ -179,13 +179,9 @@ static bool failsafe_port(struct str text, struct named_port *out)
 
 static bool set_failsafe(struct npc *n, struct str option, struct str value)
 {
-    n->failsafe_given = true;
     n->failsafe.n = 0;
-    if (str_is(value, "none")) {
-        return true;
-    }
     struct str rest = value, first;
-    bool more = true;
+    bool more = !str_is(value, "none");
     while (more) {
         struct named_port port = {0};
         struct str all = rest;
@@ -196,6 +192,8 @@ static bool set_failsafe(struct npc *n, struct str option, struct str value)
         }
         vec_push(&n->ctx.arena, &n->failsafe, port);
     }
+    n->emit.failsafe = n->failsafe.v;
+    n->emit.nfailsafe = n->failsafe.n;
     return true;
 }
 

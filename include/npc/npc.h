@@ -109,7 +109,8 @@ struct npc_list_options {
 };
 
 /* Every connection that the loaded program allows, as text of one format. On NPC_OK *text and *size
- * are set. */
+ * are set. With the option "host" only those of that workload, to which the "failsafe" ports are
+ * open. */
 NPC_API enum npc_status npc_list(struct npc *n, const struct npc_list_options *options,
                                  const char **text, size_t *size);
 

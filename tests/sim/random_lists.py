@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Random worlds: every pair, protocol and port that `npc list` lists, on each of its levels, is what the
-Kubernetes API says (evaluated naively), and nothing else is. Neither side shares code with npc.
+Kubernetes API says (evaluated naively), and nothing else is; with --host, of one machine, with its failsafe
+ports. Neither side shares code with npc.
 
     random_lists.py [--seed N] [--count M] [--first NUMBER]
 
@@ -122,7 +123,8 @@ class Trial:
         self.world = World(self.objs, external=self.external)
         self.verdicts = Verdicts(self.world, self.objs)
         self.directory = suite.scratch("world")
-        self.level = None
+        self.level = self.host = None
+        self.failsafe = 0
         self.pods = [p for p in self.world.pods if p.is_pod]
         self.owners = owners_of(self.objs)
 
@@ -159,7 +161,10 @@ class Trial:
 
     def wanted(self, src, dst):
         source, target = self.world.pod_at(src), self.world.pod_at(dst)
-        return 0 if source is not None and source is target else self.verdicts.allowed(src, dst)
+        if (source is not None and source is target) or (self.host and self.host not in (source, target)):
+            return 0
+        kept = self.failsafe if target is self.host else 0
+        return self.verdicts.allowed(src, dst, kept)
 
     def free(self, pod, node):
         return pod.node == node
@@ -240,12 +245,25 @@ class Trial:
         self.compare("classes", table)
         self.compare_nodes("classes", table, free=None)
 
+    def check_host(self):
+        """The pod is a machine with rules of its own, to which some ports are open in any case."""
+        hosts = [p for p in self.pods if p.addresses]
+        probes = self.verdicts.probes
+        if not hosts:
+            return
+        self.host = self.rng.choice(hosts)
+        ports = self.rng.sample(sorted({(p.protocol, p.dport) for p in probes if p.dport}), self.rng.randint(1, 3))
+        self.failsafe = sum(1 << i for i, p in enumerate(probes) if (p.protocol, p.dport) in ports)
+        text = ",".join(f"{protocol.lower()}/{port}" for protocol, port in ports)
+        document = self.list("--pods", "--host", self.host, "--failsafe", text)
+        self.compare("host", listing.Table(document, probes, self.addresses, self.world._inventory))
+
     def run(self):
         """Empty, or what is wrong."""
         try:
             self.write()
             for self.level, check in (("pods", self.check_pods), ("workloads", self.check_workloads),
-                                      ("classes", self.check_classes)):
+                                      ("classes", self.check_classes), ("host", self.check_host)):
                 check()
         except listing.Bad as error:
             return str(error)

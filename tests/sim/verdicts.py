@@ -143,11 +143,11 @@ class Verdicts:
 
     # ---- pairs ----
 
-    def allowed(self, src, dst):
-        """Everything that may flow from one address to another, of another owner."""
+    def allowed(self, src, dst, kept=0):
+        """Everything that may flow from one address to another, of another owner, which takes `kept` in any case."""
         source, target = self.world.pod_at(src), self.world.pod_at(dst)
         return ((self.all if source is None else self.side(source, "Egress", dst))
-                & (self.all if target is None else self.side(target, "Ingress", src)))
+                & (self.all if target is None else self.side(target, "Ingress", src) | kept))
 
     def problem(self, rng, count):
         """Compares with what the naive evaluator says about single packets; empty, or what differs."""

@@ -46,6 +46,17 @@ static bool is_name(struct str s)
     return is_plain(s, "_.-") && ch_is_alpha((unsigned char)s.p[0]);
 }
 
+/* Whether single blanks stand between words. */
+static bool is_spaced(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == ' ' && (i == 0 || i + 1 == s.n || s.p[i - 1] == ' ')) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct nft_table *table_of(struct reader *r, struct str *s)
 {
     if (cut_prefix(s, "ip npc ")) {
@@ -97,7 +108,7 @@ static bool read_elements(struct reader *r, struct str line)
         r->object = r->table != NULL ? r->object : NULL;
         return true;
     }
-    if (!cut_prefix(&line, "\t\t\t") || !is_plain(line, ":._/ ,-")) {
+    if (!cut_prefix(&line, "\t\t\t") || !is_plain(line, ":._/ ,-") || !is_spaced(line)) {
         return false;
     }
     vec_push(&r->ctx->arena, &r->object->lines, line);

@@ -33,7 +33,7 @@ struct traffic world_traffic(const struct world *w, uint32_t from, uint32_t to)
  */
 struct flows {
     const struct world *w;
-    struct arena arena;
+    struct arena *arena;
     struct id_vec open[FAMILIES];  /* classes whose ingress is open to classes without entry */
     struct id_vec *into[FAMILIES]; /* by source class: closed ingress profiles that name it */
     unsigned char *mark;           /* by class: a destination to try */
@@ -44,7 +44,7 @@ static void index_ingress(struct flows *x, enum family f)
 {
     const struct world *w = x->w;
     struct world_parts *parts = w->parts;
-    struct arena *a = &x->arena;
+    struct arena *a = x->arena;
     x->into[f] = ARENA_NEW_ARRAY(a, w->nclasses, struct id_vec);
     for (uint32_t p = 0; p < parts->profiles[DIR_INGRESS].n; p++) {
         const struct id_list classes = parts->profiles[DIR_INGRESS].v[p].classes;
@@ -65,7 +65,7 @@ static void find(struct flows *x, uint32_t to)
 {
     if (!x->mark[to]) {
         x->mark[to] = 1;
-        vec_push(&x->arena, &x->found, to);
+        vec_push(x->arena, &x->found, to);
     }
 }
 
@@ -136,15 +136,15 @@ void world_flows(const struct world *w, flow_fn each, void *arg)
 {
     struct flows *x = ARENA_NEW(&w->ctx->arena, struct flows);
     x->w = w;
-    arena_init_scratch(&x->arena, &w->ctx->arena);
+    x->arena = arena_new_scratch(&w->ctx->arena);
     for (size_t f = 0; f < FAMILIES; f++) {
         index_ingress(x, (enum family)f);
     }
-    x->mark = ARENA_NEW_ARRAY(&x->arena, w->nclasses, unsigned char);
+    x->mark = ARENA_NEW_ARRAY(x->arena, w->nclasses, unsigned char);
     for (uint32_t from = 0; from < w->nclasses; from++) {
         if (!flows_from(x, from, each, arg)) {
             break;
         }
     }
-    arena_free(&x->arena);
+    arena_free(x->arena);
 }

@@ -197,8 +197,7 @@ static size_t count_addrs(const struct use *const *uses, size_t n)
 static bool put_union(struct ipt_side *s, const struct use *const *uses, size_t n, struct buf *body)
 {
     struct addr_list all = {NULL, 0};
-    struct arena *scratch = ARENA_NEW(&s->ctx->arena, struct arena);
-    arena_init_scratch(scratch, &s->ctx->arena);
+    struct arena *scratch = arena_new_scratch(&s->ctx->arena);
     all.v = ARENA_NEW_ARRAY(scratch, count_addrs(uses, n), struct ip);
     for (size_t i = 0; i < n; i++) {
         const struct addr_list *addrs = &uses[i]->selection->addrs;

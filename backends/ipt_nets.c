@@ -73,8 +73,7 @@ struct step {
 
 struct net_entries nets_cover(struct arena *a, enum family f, struct ipset set)
 {
-    struct arena *scratch = ARENA_NEW(a, struct arena); /* lives as long as a knows of it */
-    arena_init_scratch(scratch, a);
+    struct arena *scratch = arena_new_scratch(a);
     node_vec nodes = {0};
     vec_push(scratch, &nodes, node_of(set, (struct cidr){.family = f}, 0, set.n));
     nodes.v[0].leaf = false;

@@ -352,8 +352,7 @@ static bool write_metadata(struct reader *r, struct strmap *seen, struct yaml *y
 
 static void reader_init(struct reader *r, struct ctx *c, const struct raw *raw)
 {
-    struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
-    arena_init_scratch(scratch, &c->arena);
+    struct arena *scratch = arena_new_scratch(&c->arena);
     *r = (struct reader){.ctx = c, .raw = raw, .arena = scratch};
 }
 

@@ -4,6 +4,8 @@
  */
 #include "base/arena.h"
 
+#include "base/fence.h"
+
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,26 +20,6 @@
 /* A request above this gets a chunk of its own, so that the rest of the current one is not lost. */
 #define LARGE_SIZE (CHUNK_SIZE / 4)
 #define ALIGNMENT  (alignof(max_align_t))
-
-/* AddressSanitizer knows what malloc gave, not how it was cut: it is told that only the pieces may
- * be touched, and behind each at least a byte is left that may not. */
-#if defined(__SANITIZE_ADDRESS__) /* gcc */
-#define FENCED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) /* clang */
-#define FENCED
-#endif
-#endif
-#ifdef FENCED
-#include <sanitizer/asan_interface.h>
-enum { FENCE = 1 };
-#define FENCE_OFF(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define LET_IN(p, n)    ASAN_UNPOISON_MEMORY_REGION(p, n)
-#else
-enum { FENCE = 0 };
-#define FENCE_OFF(p, n) ((void)(p), (void)(n))
-#define LET_IN(p, n)    ((void)(p), (void)(n))
-#endif
 
 struct arena_chunk {
     alignas(ALIGNMENT) struct arena_chunk *older;
@@ -65,6 +47,13 @@ void arena_init_scratch(struct arena *child, struct arena *parent)
     child->tick = parent->tick;
     child->tick_arg = parent->tick_arg;
     arena_defer(parent, release_child, child);
+}
+
+struct arena *arena_new_scratch(struct arena *parent)
+{
+    struct arena *child = ARENA_NEW(parent, struct arena);
+    arena_init_scratch(child, parent);
+    return child;
 }
 
 static char *chunk_payload(struct arena_chunk *chunk)
@@ -177,7 +166,8 @@ static inline char *try_room(struct arena *a, size_t rounded)
     return chunk_payload(chunk);
 }
 
-/* As arena_alloc(), but NULL if there is no memory. */
+/* As arena_alloc(), but NULL if there is no memory. Behind each piece at least a byte is left that
+ * may not be touched. */
 static inline void *try_alloc(struct arena *a, size_t size)
 {
     size_t rounded;

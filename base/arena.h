@@ -40,6 +40,10 @@ void arena_init(struct arena *a, arena_oom_fn oom, void *oom_arg);
  * arena_free(child) twice is harmless. */
 void arena_init_scratch(struct arena *child, struct arena *parent);
 
+/* Such an arena that lives in its parent, so that it is there when the parent is freed, whatever
+ * stack is left by then. */
+struct arena *arena_new_scratch(struct arena *parent) __attribute__((returns_nonnull));
+
 /* Runs the deferred releases, newest first, then frees all memory. The arena is empty afterwards
  * and may be used again. */
 void arena_free(struct arena *a);

@@ -177,8 +177,7 @@ static void put_list(struct sarif *w, bool with_place,
 void diags_sarif(const struct diags *d, bool info, bool complete, const char *version,
                  struct buf *out)
 {
-    struct arena *scratch = ARENA_NEW(d->arena, struct arena);
-    arena_init_scratch(scratch, d->arena);
+    struct arena *scratch = arena_new_scratch(d->arena);
     struct sarif w = {.d = d, .out = out, .scratch = scratch};
     w.all = diags_sorted(d, info, true, scratch);
     buf_puts(out, "{\"version\":\"2.1.0\",\"$schema\":\"" SCHEMA "\",\"runs\":[{\n"

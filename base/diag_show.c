@@ -343,8 +343,7 @@ static void json_all(const struct shower *w, const struct selection *sel)
 
 void diags_show(const struct diags *d, const struct diag_style *style, struct buf *out)
 {
-    struct arena *scratch = ARENA_NEW(d->arena, struct arena);
-    arena_init_scratch(scratch, d->arena);
+    struct arena *scratch = arena_new_scratch(d->arena);
     struct shower w = {.d = d, .style = style, .out = out, .scratch = scratch};
     struct selection sel = selection_make(d, style, scratch);
     if (style->json) {

@@ -341,8 +341,7 @@ bool k8s_read(struct ctx *c, const struct load_options *o, uint32_t file, enum k
               struct byte_stream in, struct program *p, struct k8s_counts *counts)
 {
     /* not on the stack: it is freed after a jump out of here, too */
-    struct arena *own = ARENA_NEW(&c->arena, struct arena);
-    arena_init_scratch(own, &c->arena);
+    struct arena *own = arena_new_scratch(&c->arena);
     struct k8s k = {
         .ctx = c, .options = o, .program = p, .counts = counts, .syntax = syntax, .ok = true};
     struct stream *s = ARENA_NEW(own, struct stream);

@@ -478,8 +478,7 @@ const struct bound *bind_program(struct ctx *c, const struct program *p,
     if (!bind_check_homeless(c, p, default_ns)) {
         return NULL;
     }
-    struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
-    arena_init_scratch(scratch, &c->arena);
+    struct arena *scratch = arena_new_scratch(&c->arena);
     struct binding b;
     bind_init(&b, c, p, scratch);
     b.options = options;

@@ -568,8 +568,7 @@ bool bind_flatten(struct granting *g, struct target_class *target, const struct 
 {
     struct binding *b = g->b;
     flattening_of(g);
-    struct arena *arena = ARENA_NEW(b->scratch, struct arena);
-    arena_init_scratch(arena, b->scratch);
+    struct arena *arena = arena_new_scratch(b->scratch);
     const struct ranked *ranked = rank(b, arena, policies);
     struct flat t = {.g = g, .arena = arena, .target = target, .open = true};
     t.traffic = bind_family_ports(g->family, portset_all(arena));

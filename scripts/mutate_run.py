@@ -438,12 +438,15 @@ class Hunt:
 
     def compile_sanitized(self, name, mutants, directory):
         """Reading what is not there often changes nothing, but CI runs the unit tests with sanitizers, too,
-        and with an arena that tells them where its pieces end."""
-        self.tree.compile("base/arena.c", (self.tree.copy / "base/arena.c").read_text(), directory, "o", *SANITIZE)
-        (directory / "mutant.o").rename(directory / "arena.o")
+        and with an arena and arrays that tell them where their pieces end."""
+        fenced = [directory / "arena.o", directory / "vec.o"]
+        for file in fenced:
+            source = f"base/{file.stem}.c"
+            self.tree.compile(source, (self.tree.copy / source).read_text(), directory, "o", *SANITIZE)
+            (directory / "mutant.o").rename(file)
         self.tree.compile(name, Schema(self.sources[name], mutants, self.numbers).text(), directory, "s", *SANITIZE)
         run("as", "-o", directory / "mutant.o", directory / "mutant.s")
-        self.link(directory, [directory / "mutant.o", directory / "arena.o"], *SANITIZE)
+        self.link(directory, [directory / "mutant.o", *fenced], *SANITIZE)
 
     def hunt_apart(self, mutant, directory, tell):
         """A mutant that is in no function has a library of its own."""

@@ -201,8 +201,7 @@ void world_rows(struct world *w)
     parts->mark = ARENA_NEW_ARRAY(a, w->nclasses, uint32_t);
     parts->value = ARENA_NEW_ARRAY(a, w->nclasses, uint32_t);
     parts->steps = ARENA_NEW_ARRAY(a, w->nclasses, struct id_vec);
-    parts->scratch = ARENA_NEW(a, struct arena);
-    arena_init_scratch(parts->scratch, a);
+    parts->scratch = arena_new_scratch(a);
 }
 
 /* ---- the peers of a rule ---- */
@@ -226,10 +225,10 @@ struct id_list world_rule_peers(const struct world *w, enum family f, enum direc
     struct arena *a = parts->match.scratch;
     struct rule_peers *peers = &parts->rules[d][rule];
     if (peers->peers[f] == 0) {
+        /* The matchers have ID_NONE for each selector of nodes: it is told where those begin. */
         struct id_list matchers = parts->match.rules[d].v[rule].matchers;
         struct id_vec key = {0};
         vec_push(a, &key, peers->net[f]);
-        vec_push(a, &key, (uint32_t)matchers.n);
         for (size_t i = 0; i < matchers.n; i++) {
             vec_push(a, &key, matchers.v[i]);
         }

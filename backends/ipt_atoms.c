@@ -59,10 +59,7 @@ static void draft_add(struct cut *cut, const index_vec *grants, enum proto p, ui
 static int edge_cmp(const void *x, const void *y)
 {
     const struct edge *a = x, *b = y;
-    if (a->key != b->key) {
-        return a->key < b->key ? -1 : 1;
-    }
-    return a->grant < b->grant ? -1 : a->grant > b->grant;
+    return (a->key > b->key) - (a->key < b->key);
 }
 
 /* The place of a grant in a rising list, or where it would stand. */
@@ -84,7 +81,7 @@ static void index_apply(struct arena *a, index_vec *list, const struct edge *e)
 {
     size_t at = index_place(list, e->grant);
     if (e->begins) {
-        vec_push(a, list, 0);
+        vec_push(a, list, e->grant);
         memmove(list->v + at + 1, list->v + at, (list->n - 1 - at) * sizeof *list->v);
         list->v[at] = e->grant;
     } else {

@@ -11,27 +11,15 @@ static bool ip_bit(enum family f, struct ip ip, unsigned i) /* 0 is the highest 
     return (from_low >= 64 ? ip.hi >> (from_low - 64) : ip.lo >> from_low) & 1;
 }
 
-static struct ip ip_masked(enum family f, struct ip ip, unsigned len)
-{
-    unsigned host = (f == FAM_IP4 ? 32 : 128) - len;
-    if (host >= 64) {
-        ip.lo = 0;
-        ip.hi = host == 128 ? 0 : ip.hi >> (host - 64) << (host - 64);
-    } else {
-        ip.lo = ip.lo >> host << host;
-    }
-    return ip;
-}
-
-/* The longest prefix of two disjoint or equal prefixes. */
+/* The longest prefix of two disjoint or equal prefixes, which differ before the end of either or
+ * nowhere. */
 static struct cidr common_prefix(struct cidr x, struct cidr y)
 {
-    unsigned len = 0;
-    unsigned most = x.len < y.len ? x.len : y.len;
-    while (len < most && ip_bit(x.family, x.first, len) == ip_bit(x.family, y.first, len)) {
+    uint8_t len = 0;
+    while (len < x.len && ip_bit(x.family, x.first, len) == ip_bit(x.family, y.first, len)) {
         len++;
     }
-    return (struct cidr){x.family, ip_masked(x.family, x.first, len), (uint8_t)len};
+    return cidr_shorten(x, len);
 }
 
 static struct tree_node node_of(const struct tree_entry *entries, size_t first, size_t n,

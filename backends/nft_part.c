@@ -300,11 +300,10 @@ struct str nft_comment(const struct nft_part *p, const struct grant *g)
 /* The length of the prefix that is exactly the range, or -1. */
 static int prefix_length(enum family f, struct ip_range r)
 {
-    struct ip differ = {r.first.hi ^ r.last.hi, r.first.lo ^ r.last.lo};
     for (int len = f == FAM_IP4 ? 32 : 128; len >= 0; len--) {
-        struct ip host = cidr_last((struct cidr){f, {0, 0}, (uint8_t)len});
-        if (ip_cmp(host, differ) == 0) {
-            return (r.first.hi & host.hi) == 0 && (r.first.lo & host.lo) == 0 ? len : -1;
+        struct cidr c = cidr_shorten((struct cidr){.family = f, .first = r.first}, (uint8_t)len);
+        if (ip_cmp(c.first, r.first) == 0 && ip_cmp(cidr_last(c), r.last) == 0) {
+            return len;
         }
     }
     return -1;

@@ -193,16 +193,17 @@ static bool read_ip6(struct reader *r, struct ip *out)
     if (!read_groups(r, &g) || (g.n == GROUPS) != (g.gap < 0)) {
         return false;
     }
-    int tail = g.gap < 0 ? 0 : g.n - g.gap; /* groups behind the "::" */
-    uint64_t half[2] = {0, 0};
+    const int zeros = GROUPS - g.n; /* groups that the "::" stands for */
+    uint64_t half[2] = {0};
     for (int i = 0; i < GROUPS; i++) {
         uint16_t group = 0;
-        if (i < g.n - tail) {
+        if (i < g.gap) {
             group = g.v[i];
-        } else if (i >= GROUPS - tail) {
-            group = g.v[g.n - (GROUPS - i)];
+        } else if (i >= g.gap + zeros) {
+            group = g.v[i - zeros];
         }
-        half[i / 4] = half[i / 4] << 16 | group;
+        uint64_t *part = &half[i / 4];
+        *part = *part << 16 | group;
     }
     *out = (struct ip){half[0], half[1]};
     return true;
@@ -292,7 +293,7 @@ static void text_put(struct text *t, char c)
 
 static void text_number(struct text *t, unsigned value, unsigned base)
 {
-    char digits[5];
+    char digits[4]; /* of 65535 in hexadecimal, of 255 in decimal */
     size_t n = 0;
     do {
         digits[n++] = "0123456789abcdef"[value % base];

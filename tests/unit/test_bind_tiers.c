@@ -3,6 +3,7 @@
  * it is right is shown by random worlds (test_bind.c); here it is shown to be what one would write.
  */
 #include "compile.h"
+#include "memory.h"
 
 #define POD(name, ns, last)                                                                        \
     "namespace " ns " { workload " name " { addr 10.0.0." last " label app=" name " } }\n"
@@ -340,8 +341,42 @@ static void open_by_network_policies(void)
                 DIR_INGRESS, "");
 }
 
+/* What it takes to decide about a target is given back before the next one. */
+static void targets_one_by_one(void)
+{
+    enum { TARGETS = 40 };
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    struct buf *text = buf_new(&scratch);
+    buf_puts(text, "namespace shop {\n");
+    for (size_t i = 0; i < TARGETS; i++) {
+        buf_printf(text, "workload w%zu { addr 10.0.0.%zu label n=%zu }\n", i, i + 1, i);
+    }
+    buf_puts(text, "}\n");
+    for (size_t i = 0; i < TARGETS; i++) {
+        buf_printf(
+            text,
+            "cluster policy p%zu in tier admin priority %zu for pods n=%zu in all namespaces "
+            "{ deny from pods n=0 in all namespaces on tcp/80 }\n",
+            i, i, i);
+    }
+    struct compiled c;
+    compile_load(&c, "t.npc", buf_text(text));
+    CU_ASSERT_FATAL(c.loaded);
+    static const struct bind_options options = {.scope = BIND_ALL};
+    struct memory m;
+    memory_watch(&m, &c.ctx.arena);
+    const struct bound *b = bind_program(&c.ctx, &c.program, &options);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    CU_ASSERT_EQUAL(b->side[FAM_IP4][DIR_INGRESS].ntargets, TARGETS);
+    memory_check(&m, TARGETS);
+    compile_free(&c);
+    arena_free(&scratch);
+}
+
 UNIT_MAIN("bind tiers", TEST(deny_leaves_a_hole), TEST(deny_of_ports),
           TEST(pass_goes_to_the_policies_of_the_namespace), TEST(lower_priority_first_port_by_port),
           TEST(declared_tiers), TEST(allowances_overlap), TEST(open_pods_are_no_targets),
           TEST(T45_npc605_cells), TEST(npc603_says_what_is_not_done), TEST(holes_in_networks),
-          TEST(allowed_before_joins), TEST(asked_in_its_directions), TEST(open_by_network_policies))
+          TEST(allowed_before_joins), TEST(asked_in_its_directions), TEST(open_by_network_policies),
+          TEST(targets_one_by_one))

@@ -209,6 +209,32 @@ static void nothing_is_one_match(void)
     arena_free(&w.arena);
 }
 
+/* All that the family has is granted: one atom, one match, everything allowed. */
+static void everything_is_one_match(void)
+{
+    for (enum family f = 0; f < FAMILIES; f++) {
+        struct random_world w;
+        world_init(&w, 1, f);
+        grant_all(&w, 0);
+        w.sets[0].keys[f == FAM_IP4 ? PROTO_ICMP6 : PROTO_ICMP].n = 0;
+        world_cut(&w, 1);
+        CU_ASSERT_EQUAL(w.atoms.n, 1);
+        CU_ASSERT_EQUAL(w.matches.n, 1);
+        check_world(&w);
+        arena_free(&w.arena);
+    }
+}
+
+static void the_last_port_is_one_too(void)
+{
+    struct random_world w;
+    world_init(&w, 1, FAM_IP4);
+    grant_range(&w, 0, PROTO_TCP, 0, UINT16_MAX - 1);
+    world_cut(&w, 1);
+    check_world(&w);
+    arena_free(&w.arena);
+}
+
 /* All of TCP for some, port 80 for others too: two matches for TCP, not three ranges. */
 static void a_hole_costs_no_ranges(void)
 {
@@ -225,23 +251,38 @@ static void a_hole_costs_no_ranges(void)
     arena_free(&w.arena);
 }
 
-/* xt_multiport has 15 slots: 16 ports, and 8 ranges, need two matches. */
+/* xt_multiport has 15 slots: 31 ports need three matches, and 8 ranges two. */
 static void many_ports_are_several_matches(void)
 {
     struct random_world w;
     world_init(&w, 1, FAM_IP4);
-    for (uint16_t i = 0; i < 16; i++) {
+    for (uint16_t i = 0; i < 31; i++) {
         grant_range(&w, 0, PROTO_TCP, (uint16_t)(100 + 2 * i), (uint16_t)(100 + 2 * i));
     }
     for (uint16_t i = 0; i < 8; i++) {
         grant_range(&w, 0, PROTO_UDP, (uint16_t)(100 + 10 * i), (uint16_t)(105 + 10 * i));
     }
     world_cut(&w, 1);
-    CU_ASSERT_EQUAL_FATAL(w.matches.n, 5);
-    CU_ASSERT_EQUAL(w.matches.v[0].nkeys, 15);
-    CU_ASSERT_EQUAL(w.matches.v[1].nkeys, 1);
-    CU_ASSERT_EQUAL(w.matches.v[2].nkeys, 7);
-    CU_ASSERT_EQUAL(w.matches.v[3].nkeys, 1);
+    static const size_t nkeys[] = {15, 15, 1, 7, 1, 0};
+    CU_ASSERT_EQUAL_FATAL(w.matches.n, 6);
+    for (size_t i = 0; i < 6; i++) {
+        CU_ASSERT_EQUAL(w.matches.v[i].nkeys, nkeys[i]);
+    }
+    check_world(&w);
+    check_slots(&w);
+    arena_free(&w.arena);
+}
+
+/* All codes of type 8 but the first, of type 9 but the last, and all of type 10, which is one
+ * match. */
+static void types_are_whole_or_code_by_code(void)
+{
+    struct random_world w;
+    world_init(&w, 1, FAM_IP4);
+    grant_range(&w, 0, PROTO_ICMP, 8 << 8 | 1, 9 << 8 | 254);
+    grant_range(&w, 0, PROTO_ICMP, 10 << 8, 10 << 8 | 255);
+    world_cut(&w, 1);
+    CU_ASSERT_EQUAL(w.matches.n, 255 + 255 + 1 + 1);
     check_world(&w);
     check_slots(&w);
     arena_free(&w.arena);
@@ -299,5 +340,7 @@ static void matches_of_ports_are_exact(void)
 }
 
 UNIT_MAIN("ipt_atoms", TEST(partitions_random_grants), TEST(nothing_is_one_match),
-          TEST(a_hole_costs_no_ranges), TEST(many_ports_are_several_matches),
-          TEST(type_255_takes_the_rest), TEST(matches_of_ports_are_exact))
+          TEST(everything_is_one_match), TEST(the_last_port_is_one_too),
+          TEST(types_are_whole_or_code_by_code), TEST(a_hole_costs_no_ranges),
+          TEST(many_ports_are_several_matches), TEST(type_255_takes_the_rest),
+          TEST(matches_of_ports_are_exact))

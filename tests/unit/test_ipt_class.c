@@ -5,6 +5,7 @@
  */
 #include "backends/ipt_side.h"
 #include "compile.h"
+#include "memory.h"
 
 static const char head[] = "npc 1\n"
                            "namespace shop {\n"
@@ -321,5 +322,37 @@ static void npc406_says_where(void)
     }
 }
 
+/* What it takes to join pods, or networks, in one set is given back before the next one. */
+static void sets_one_by_one(void)
+{
+    enum { PORTS = 60 };
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    for (size_t nets = 0; nets < 2; nets++) {
+        struct buf *text = buf_new(&scratch);
+        buf_printf(text, "%spolicy a for pods app=web {\n", head);
+        for (size_t i = 0; i < PORTS; i++) {
+            if (nets == 1) {
+                buf_printf(text, "allow from cidr 10.%zu.0.0/16 on tcp/%zu\n", i + 1, i + 1);
+            } else {
+                buf_printf(text,
+                           "allow from pods n=1 on tcp/%zu\nallow from pods app=db on tcp/%zu\n",
+                           i + 1, i + 1);
+            }
+        }
+        buf_puts(text, "}\n}\n");
+        struct compiled c;
+        struct emit e = compile_bind(&c, buf_text(text), STR(""), 0);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(e.bound);
+        static const struct ipt_tuning sets = TUNE(0, 0, 0, 1, MANY);
+        struct memory m;
+        memory_watch(&m, &c.ctx.arena);
+        CU_ASSERT(ipt_emit(&e, &sets));
+        memory_check(&m, PORTS);
+        compile_free(&c);
+    }
+    arena_free(&scratch);
+}
+
 UNIT_MAIN("ipt_class", TEST(atoms_find_their_peers), TEST(comments_say_whose_rules_they_are),
-          TEST(chains_are_told_apart_and_shared), TEST(npc406_says_where))
+          TEST(chains_are_told_apart_and_shared), TEST(npc406_says_where), TEST(sets_one_by_one))

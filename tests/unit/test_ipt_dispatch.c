@@ -4,76 +4,7 @@
  * verdicts is test_ipt_layouts.c's, too.
  */
 #include "backends/ipt_dispatch.h"
-#include "compile.h"
-#include "ipt_sim.h"
-
-/* ---- a table by itself ---- */
-
-struct bench {
-    struct compiled c;
-    struct emit emit;
-    struct kernel_names names;
-    struct ipt_sets sets;
-    struct ipt_map map;
-    struct ipt_table table;
-    struct ipt_side side;
-};
-
-/* Of a program, the IPv4 side of its ingress. */
-static void bench_init(struct bench *b, const char *policies, uint32_t log_rate)
-{
-    struct str text = str_of(policies);
-    *b = (struct bench){0};
-    b->emit = compile_bind(&b->c, text, STR(""), 0);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(b->emit.bound);
-    kernel_names_init(&b->names, &b->c.ctx, KERNEL_NAME_BITS);
-    ipt_sets_init(&b->sets, &b->c.ctx, &b->names, SIZE_MAX);
-    ipt_map_init(&b->map, &b->c.ctx, FAM_IP4, log_rate > 0);
-    ipt_table_init(&b->table, &b->c.ctx, &b->names, FAM_IP4);
-    b->side = (struct ipt_side){.ctx = &b->c.ctx,
-                                .tuning = &ipt_tuning_default,
-                                .table = &b->table,
-                                .sets = &b->sets,
-                                .map = &b->map,
-                                .bound = &b->emit.bound->side[FAM_IP4][DIR_INGRESS],
-                                .direction = DIR_INGRESS,
-                                .deny = STR("DENY"),
-                                .log_rate = log_rate,
-                                .keeps = "-p icmp -j RETURN\n",
-                                .whole = b->emit.bound};
-    ipt_side_init(&b->side);
-}
-
-/* Whether there is a chain of a pod "web" with this key. */
-static bool has_chain(struct bench *b, const char *kind, struct str id)
-{
-    const struct str parts[] = {str_of(kind), STR("ingress"), id};
-    struct str name;
-    CU_ASSERT(kernel_name(&b->names, STR("web"), parts, 3, (struct span){0}, &name));
-    bool found = false;
-    for (size_t i = 0; i < b->table.chains.n; i++) {
-        found = found || str_eq(b->table.chains.v[i].name, name);
-    }
-    return found;
-}
-
-static struct str bench_text(struct bench *b)
-{
-    struct buf *text = buf_new(&b->c.ctx.arena);
-    ipt_table_print(&b->table, text);
-    return buf_text(text);
-}
-
-static struct ipt_sim bench_rules(struct bench *b)
-{
-    return ipt_sim_read(&b->c.ctx.arena, bench_text(b), buf_text(b->sets.out), FAM_IP4);
-}
-
-static struct sim_packet tcp80(uint64_t from, uint64_t to)
-{
-    return (struct sim_packet){
-        .source = {0, from}, .destination = {0, to}, .proto = 6, .dport = 80};
-}
+#include "ipt_bench.h"
 
 /* ---- shapes ---- */
 
@@ -142,6 +73,12 @@ static void leaves_are_as_large_as_pays(void)
 
 /* ---- a denied packet ---- */
 
+static struct sim_packet tcp80(uint64_t from, uint64_t to)
+{
+    return (struct sim_packet){
+        .source = {0, from}, .destination = {0, to}, .proto = 6, .dport = 80};
+}
+
 /* Two pods, of two addresses and of one. */
 static void a_pod_reaches_itself(void)
 {
@@ -149,7 +86,7 @@ static void a_pod_reaches_itself(void)
         {{0, 1}, {0, 1}}, {{0, 1}, {0, 2}}, {{0, 2}, {0, 1}}, {{0, 2}, {0, 2}}, {{0, 5}, {0, 5}}};
     enum { N = sizeof pairs / sizeof *pairs };
     struct bench b;
-    bench_init(&b, "npc 1\n", 0);
+    bench_init(&b, "npc 1\n", &ipt_tuning_default, 0);
     struct arena *a = &b.c.ctx.arena;
     struct bound bound = {.self = {[FAM_IP4] = ARENA_NEW_ARRAY(a, N, struct addr_pair)},
                           .nself = {[FAM_IP4] = N}};
@@ -190,18 +127,17 @@ static void classes_are_told_apart(void)
     for (uint32_t log = 0; log < 2; log++) {
         static const char *const members[] = {"\"shop/web\"", "\"test/web\""};
         struct bench b;
-        bench_init(&b, TWO, log);
+        bench_init(&b, TWO, &ipt_tuning_default, log);
         struct cidr gate;
         CU_ASSERT_FATAL(ipt_dispatch(&b.side, &ipt_shapes_plain, "ROOT", &gate));
         CU_ASSERT(gate.len == 28 && gate.first.lo == 0x0a000000);
         for (size_t i = 0; i < 2; i++) {
             const struct target_class *class = &b.side.bound->targets[i];
             struct str id = kernel_log_class(&b.c.ctx.arena, FAM_IP4, class);
-            CU_ASSERT(has_chain(&b, "class", ipt_class_key(&b.side, class)));
-            CU_ASSERT_EQUAL(has_chain(&b, "deny", id), log > 0);
+            CU_ASSERT(bench_chain(&b, STR("web"), "class", ipt_class_key(&b.side, class)).n > 0);
             struct str prefix = kernel_log_prefix(&b.c.ctx.arena, DIR_INGRESS, id);
             const char *quoted = str_printf(&b.c.ctx.arena, "\"" STR_FMT "\"", STR_ARG(prefix)).p;
-            CU_ASSERT_EQUAL(str_holds(bench_text(&b), quoted), log > 0);
+            CU_ASSERT_EQUAL(str_holds(bench_chain(&b, STR("web"), "deny", id), quoted), log > 0);
             CU_ASSERT(str_holds(buf_text(b.map.chains), members[i]));
         }
         struct buf *end = buf_new(&b.c.ctx.arena);
@@ -220,14 +156,8 @@ static void T31_names_that_are_taken(void)
 {
     for (uint32_t log = 0; log < 2; log++) {
         struct bench b;
-        bench_init(&b, TWO, log);
-        b.names.bits = 1;
-        for (uint64_t i = 0; i < 8; i++) {
-            const struct str other = {(const char *)&i, sizeof i};
-            struct str name;
-            kernel_name(&b.names, STR("web"), &other, 1, (struct span){0}, &name);
-        }
-        size_t before = b.c.ctx.diags.errors;
+        bench_init(&b, TWO, &ipt_tuning_default, log);
+        size_t before = bench_take_names(&b, STR("web"));
         struct cidr gate;
         CU_ASSERT(!ipt_dispatch(&b.side, &ipt_shapes_plain, "ROOT", &gate));
         CU_ASSERT_EQUAL(b.c.ctx.diags.errors, before + 1);

@@ -96,6 +96,9 @@ static void check_shape(const struct random_world *w)
                   (node->level == w->shape.levels && tree_is_entry(node)));
         CU_ASSERT(node->nkids != 0 || node->n <= w->shape.leaf ||
                   node->level + 1 >= w->shape.levels);
+        CU_ASSERT_EQUAL(tree_is_entry(node), i > 0 && node->n == 1);
+        struct cidr masked = cidr_shorten(node->prefix, node->prefix.len);
+        CU_ASSERT_EQUAL(cidr_cmp(masked, node->prefix), 0);
         covered += node->nkids == 0 ? node->n : 0;
         for (size_t k = 0; k < node->n; k++) {
             CU_ASSERT(cidr_contains(node->prefix, w->entries[node->first + k].at));
@@ -200,5 +203,36 @@ static void widens_where_levels_are_few(void)
     arena_free(&w.arena);
 }
 
+/* Of `n` addresses from 10.0.0.0 on, and one far before them. */
+static void tree_of_a_row(struct random_world *w, size_t n, struct tree_shape shape)
+{
+    *w = (struct random_world){.shape = shape};
+    arena_init(&w->arena, unit_oom, NULL);
+    w->entries = ARENA_NEW_ARRAY(&w->arena, n + 1, struct tree_entry);
+    for (size_t i = 0; i <= n; i++) {
+        struct ip ip = {0, i == 0 ? 1 : 0x0a000000 + i - 1};
+        w->entries[w->n++] = (struct tree_entry){{FAM_IP4, ip, 32}, NULL};
+    }
+    w->tree = tree_build(&w->arena, w->entries, w->n, &w->shape);
+    check_shape(w);
+}
+
+/* Cut is the largest part, wherever it stands, and the first of equally large ones. */
+static void cuts_what_is_largest(void)
+{
+    struct random_world w;
+    tree_of_a_row(&w, 100, (struct tree_shape){2, 8});
+    for (size_t i = 1; i < w.tree.nnodes; i++) {
+        CU_ASSERT(w.tree.nodes[i].n <= 8);
+    }
+    arena_free(&w.arena);
+    tree_of_a_row(&w, 24, (struct tree_shape){3, 1});
+    CU_ASSERT_EQUAL_FATAL(w.tree.nodes[0].nkids, 16);
+    for (size_t i = 0; i < 16; i++) { /* the one, 6 of what were pairs, 9 pairs */
+        CU_ASSERT_EQUAL(w.tree.nodes[w.tree.nodes[0].kids + i].n, i < 7 ? 1 : 2);
+    }
+    arena_free(&w.arena);
+}
+
 UNIT_MAIN("ipt_tree", TEST(finds_every_address), TEST(keeps_to_the_levels), TEST(survives_a_comb),
-          TEST(is_shallow), TEST(widens_where_levels_are_few))
+          TEST(is_shallow), TEST(widens_where_levels_are_few), TEST(cuts_what_is_largest))

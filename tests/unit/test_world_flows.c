@@ -1,6 +1,7 @@
 /* Flows are the pairs of classes between which world_traffic() lets something pass, in their order:
  * in random worlds, pair by pair, and until the caller has enough. */
 #include "analysis/world.h"
+#include "memory.h"
 #include "world.h"
 
 struct pairs { /* what is expected, and how much of it came */
@@ -22,6 +23,12 @@ static bool compare(void *arg, uint32_t from, uint32_t to, struct traffic t)
     struct traffic want = world_traffic(p->w, from, to);
     CU_ASSERT(t.of[FAM_IP4] == want.of[FAM_IP4] && t.of[FAM_IP6] == want.of[FAM_IP6]);
     return ++p->seen < p->most;
+}
+
+static bool stop(void *arg, uint32_t from, uint32_t to, struct traffic t)
+{
+    (void)arg, (void)from, (void)to, (void)t;
+    return false;
 }
 
 static void check_flows(const struct world *w, struct arena *a)
@@ -114,6 +121,13 @@ static void flows_among_many_classes(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     CU_ASSERT(w->nclasses >= PODS);
     check_flows(w, a);
+    enum { TIMES = 20 }; /* each with memory of its own, that is given back */
+    struct memory m;
+    memory_watch(&m, a);
+    for (size_t i = 0; i < TIMES; i++) {
+        world_flows(w, stop, NULL);
+    }
+    memory_check(&m, TIMES);
     ctx_free(&r.ctx);
 }
 

@@ -1,7 +1,6 @@
 /* Whose an address is, by ranges that cross every border: of the owners, and of 64 bits. And which
  * networks hold whom, in programs small enough to say by hand. */
-#include "analysis/world_priv.h"
-#include "compile.h"
+#include "world_text.h"
 
 /* Addresses in a row: the last of 64 bits, and the first beyond. */
 enum { ADDRESSES = 9 };
@@ -79,23 +78,13 @@ static void atoms_hold_their_addresses(void)
 
 /* ---- in a program ---- */
 
-static const struct world *world_of(struct compiled *c, const char *name, const char *text,
-                                    bool outside)
+static const struct world *world_of_text(struct compiled *c, const char *name, const char *text,
+                                         bool outside)
 {
-    compile_load(c, name, str_of(text));
-    CU_ASSERT(c->loaded);
     const struct world_options options = {.ipblock_external = outside};
-    const struct world *w = world_new(&c->ctx, &c->program, &options, NULL);
+    const struct world *w = world_of(c, name, text, &options);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     return w;
-}
-
-static uint32_t class_at(const struct world *w, const char *text)
-{
-    enum family f;
-    struct ip ip;
-    CU_ASSERT_FATAL(ip_parse(str_of(text), &f, &ip) == IP_OK);
-    return world_find_address(w, f, ip);
 }
 
 static bool passes(const struct world *w, uint32_t from, const char *to, uint16_t port)
@@ -114,13 +103,13 @@ static bool passes(const struct world *w, uint32_t from, const char *to, uint16_
 static void networks_hold_pods_where_blocks_do_not(void)
 {
     struct compiled c;
-    const struct world *w =
-        world_of(&c, "t.npc",
-                 SHOP("allow from cidr 10.0.0.0/24 on tcp/80\n") "cluster policy b in tier admin "
-                                                                 "priority 1 for all namespaces"
-                                                                 " { allow from cidr 10.0.0.0/24 "
-                                                                 "on tcp/22 }\n",
-                 true);
+    const struct world *w = world_of_text(
+        &c, "t.npc",
+        SHOP("allow from cidr 10.0.0.0/24 on tcp/80\n") "cluster policy b in tier admin "
+                                                        "priority 1 for all namespaces"
+                                                        " { allow from cidr 10.0.0.0/24 "
+                                                        "on tcp/22 }\n",
+        true);
     CU_ASSERT(!passes(w, class_at(w, "10.0.0.2"), WEB, 80));
     CU_ASSERT(passes(w, class_at(w, "10.0.0.2"), WEB, 22));
     CU_ASSERT(passes(w, class_at(w, "10.0.0.9"), WEB, 80));
@@ -132,10 +121,10 @@ static void sets_that_begin_alike(void)
 {
     struct compiled c;
     const struct world *w =
-        world_of(&c, "t.npc",
-                 SHOP("allow from {cidr 10.1.0.0/24, cidr 10.3.0.0/24} on tcp/80\n"
-                      "allow from {cidr 10.1.0.0/24, cidr 10.5.0.0/24} on tcp/81\n"),
-                 false);
+        world_of_text(&c, "t.npc",
+                      SHOP("allow from {cidr 10.1.0.0/24, cidr 10.3.0.0/24} on tcp/80\n"
+                           "allow from {cidr 10.1.0.0/24, cidr 10.5.0.0/24} on tcp/81\n"),
+                      false);
     for (uint16_t port = 80; port <= 81; port++) {
         CU_ASSERT(passes(w, class_at(w, "10.1.0.1"), WEB, port));
         CU_ASSERT_EQUAL(passes(w, class_at(w, "10.3.0.1"), WEB, port), port == 80);
@@ -149,11 +138,11 @@ static void unknown_addresses(void)
 {
     for (int outside = 0; outside < 2; outside++) {
         struct compiled c;
-        const struct world *w = world_of(&c, "t.npc",
-                                         SHOP("allow from cidr 0.0.0.0/0 on tcp/80\n"
-                                              "allow from cidr 10.0.0.0/8 on tcp/81\n"
-                                              "allow from cidr 0.0.0.0/1 on tcp/82\n"),
-                                         outside == 1);
+        const struct world *w = world_of_text(&c, "t.npc",
+                                              SHOP("allow from cidr 0.0.0.0/0 on tcp/80\n"
+                                                   "allow from cidr 10.0.0.0/8 on tcp/81\n"
+                                                   "allow from cidr 0.0.0.0/1 on tcp/82\n"),
+                                              outside == 1);
         const struct inventory *inv = &c.program.inv;
         for (size_t i = 0; i < inv->workloads.n; i++) {
             if (inv->workloads.v[i]->naddrs == 0) {
@@ -185,7 +174,7 @@ static void addresses_of_nodes(void)
         "---\n{apiVersion: v1, kind: Pod, metadata: {name: r, namespace: a}, spec: {nodeName: n2, "
         "containers: [{name: c}]}, status: {phase: Running, podIP: 192.168.0.2}}\n";
     struct compiled c;
-    const struct world *w = world_of(&c, "t.yaml", text, false);
+    const struct world *w = world_of_text(&c, "t.yaml", text, false);
     static const char *const of_nodes[] = {"192.168.0.1", "192.168.0.3", "192.168.0.7"};
     for (size_t i = 0; i < 3; i++) {
         uint32_t id = class_at(w, of_nodes[i]);

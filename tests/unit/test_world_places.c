@@ -2,8 +2,7 @@
  * Who is an endpoint of a world and where: templates whose pods are there, workloads that policies
  * tell apart by their addresses, nodes; what is refused, and what is never filtered.
  */
-#include "analysis/world_priv.h"
-#include "compile.h"
+#include "world_text.h"
 
 static const struct world_options plain;
 
@@ -74,22 +73,6 @@ static void templates(void)
 
 /* ---- places ---- */
 
-static const struct world *world_of(struct compiled *c, const char *text,
-                                    const struct world_options *options)
-{
-    compile_load(c, "t.npc", str_of(text));
-    CU_ASSERT(c->loaded);
-    return world_new(&c->ctx, &c->program, options, NULL);
-}
-
-static uint32_t class_at(const struct world *w, const char *text)
-{
-    enum family f;
-    struct ip ip;
-    CU_ASSERT_FATAL(ip_parse(str_of(text), &f, &ip) == IP_OK);
-    return world_find_address(w, f, ip);
-}
-
 static const struct workload *find(const struct compiled *c, const char *name)
 {
     for (size_t i = 0; i < c->program.inv.workloads.n; i++) {
@@ -112,7 +95,7 @@ static const char apart[] = "namespace shop {\n"
 static void addresses_told_apart(void)
 {
     struct compiled c;
-    const struct world *w = world_of(&c, apart, &plain);
+    const struct world *w = world_of(&c, "t.npc", apart, &plain);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     struct places p = world_find_workload(w, &c.ctx.arena, find(&c, "web"));
     CU_ASSERT_EQUAL_FATAL(p.n, 3);
@@ -150,7 +133,7 @@ static void addresses_told_apart(void)
 static void nodes_have_places(void)
 {
     struct compiled c;
-    const struct world *w = world_of(&c, apart, &plain);
+    const struct world *w = world_of(&c, "t.npc", apart, &plain);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     static const char *const at[] = {"192.168.0.1", "10.9.0.7"};
     for (size_t i = 0; i < 2; i++) {
@@ -170,7 +153,7 @@ static void addresses_told_apart_by_networks(void)
 {
     static const struct world_options outside = {.ipblock_external = true};
     struct compiled c;
-    const struct world *w = world_of(&c,
+    const struct world *w = world_of(&c, "t.npc",
                                      "namespace shop {\n"
                                      "workload web { addr 10.0.0.1 addr 10.9.0.1 label app=web }\n"
                                      "policy a for pods app=web {"
@@ -192,7 +175,7 @@ static void addresses_told_apart_by_networks(void)
 static void ranges_are_of_strangers(void)
 {
     struct compiled c;
-    const struct world *w = world_of(&c,
+    const struct world *w = world_of(&c, "t.npc",
                                      "namespace shop {\n"
                                      "workload web { addr 10.0.0.1 addr fd00::1 label app=web }\n"
                                      "policy a for pods app=web {"
@@ -228,7 +211,7 @@ static void refused(void)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct compiled c;
-        CU_ASSERT_PTR_NULL(world_of(&c, rows[i].text, &plain));
+        CU_ASSERT_PTR_NULL(world_of(&c, "t.npc", rows[i].text, &plain));
         CU_ASSERT_EQUAL(count_diags(&c, rows[i].id), 1);
         compile_free(&c);
     }

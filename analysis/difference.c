@@ -85,10 +85,9 @@ static struct str called_name(const struct diffing *x, struct called c, struct s
 static struct twin *listed_as(struct diffing *x, struct twins *t, const struct workload *w,
                               struct str owner)
 {
-    struct called as = itself(x->arena, w);
-    if (owner.n > 0) {
-        as = (struct called){str_path(x->arena, w->ns, owner_name(owner)), owner_kind(owner)};
-    }
+    struct called as = owner.n == 0 ? itself(x->arena, w)
+                                    : (struct called){str_path(x->arena, w->ns, owner_name(owner)),
+                                                      owner_kind(owner)};
     return twin_of(x, t, called_name(x, as, as.name));
 }
 

@@ -22,32 +22,25 @@ static bool value_fits(const struct selector *s, struct str key, struct str valu
     return true;
 }
 
-/* A value for the key of a requirement that asks for one; false if no value would do. Selectors are
- * in normal form: those that list values for a key stand before its `exists`. */
-static bool find_value(struct arena *a, const struct selector *s, const struct sel_req *r,
-                       struct str *value)
+/* A value for the key of a requirement that asks for one; some other one if no value would do.
+ * Selectors are in normal form: those that list values for a key stand before its `exists`. */
+static struct str find_value(struct arena *a, const struct selector *s, const struct sel_req *r)
 {
     for (size_t i = 0; i < r->nvalues; i++) {
         if (value_fits(s, r->key, r->values[i])) {
-            *value = r->values[i];
-            return true;
+            return r->values[i];
         }
-    }
-    if (r->op != SEL_EXISTS) {
-        return false;
     }
     /* Of n + 1 different values, n of which somebody forbids, one is free. */
     size_t most = 0;
     for (size_t i = 0; i < s->n; i++) {
         most += s->v[i].nvalues;
     }
-    for (size_t i = 0; i <= most; i++) {
-        *value = str_printf(a, "any%zu", i);
-        if (value_fits(s, r->key, *value)) {
-            return true;
-        }
+    struct str value = STR("any0");
+    for (size_t i = 1; i <= most && !value_fits(s, r->key, value); i++) {
+        value = str_printf(a, "any%zu", i);
     }
-    return false;
+    return value;
 }
 
 /* Completes a label set so that it matches; false if that cannot be. */
@@ -61,9 +54,8 @@ static bool satisfy(struct arena *a, const struct selector *s, struct labels *l)
         const struct sel_req *r = &s->v[i];
         struct labels so_far = {all.v, all.n};
         bool wants = r->op != SEL_NOTIN && r->op != SEL_ABSENT;
-        struct str value;
-        if (wants && labels_find(&so_far, r->key) == NULL && find_value(a, s, r, &value)) {
-            vec_push(a, &all, (struct label){.key = r->key, .value = value});
+        if (wants && labels_find(&so_far, r->key) == NULL) {
+            vec_push(a, &all, (struct label){.key = r->key, .value = find_value(a, s, r)});
         }
     }
     *l = (struct labels){all.v, all.n};

@@ -199,7 +199,7 @@ struct flat {
 
 static void push_claim(struct flat *t, uint32_t rule, struct portset ports, struct claim c)
 {
-    if (portset_is_empty(ports) || (!c.any && c.classes.n == 0 && c.nets.n == 0)) {
+    if (portset_is_empty(ports)) { /* a name that the target does not have */
         return;
     }
     c.rule = rule;

@@ -241,6 +241,34 @@ static void T45_npc605_cells(void)
     compile_free(&c);
 }
 
+/* The fewest elements that a policy can be bound with. */
+static size_t least_elements(const char *text)
+{
+    struct compiled c;
+    compile_load(&c, "t.npc", str_of(text));
+    CU_ASSERT_FATAL(c.loaded);
+    struct bind_options options = {.max_elements = 1};
+    while (options.max_elements < 1000 && bind_program(&c.ctx, &c.program, &options) == NULL) {
+        options.max_elements++;
+    }
+    compile_free(&c);
+    return options.max_elements;
+}
+
+/* A port that the target has no name for is nothing to decide about. */
+static void names_that_are_none(void)
+{
+#define NAMELESS(more)                                                                             \
+    POD("web", "shop", "1")                                                                        \
+    POD("db", "shop", "2")                                                                         \
+    CLUSTER("a", "admin", "1", "all namespaces",                                                   \
+            "deny from pods app=web in all namespaces on tcp/1 "                                   \
+            "deny from pods app=db in all namespaces on tcp/2 " more)
+    size_t least = least_elements(NAMELESS(""));
+    CU_ASSERT(least > 1 && least < 1000);
+    CU_ASSERT_EQUAL(least_elements(NAMELESS("deny from anywhere on tcp/none")), least);
+}
+
 /* Nobody is matched: what that means depends on the action. */
 static void npc603_says_what_is_not_done(void)
 {
@@ -379,4 +407,4 @@ UNIT_MAIN("bind tiers", TEST(deny_leaves_a_hole), TEST(deny_of_ports),
           TEST(declared_tiers), TEST(allowances_overlap), TEST(open_pods_are_no_targets),
           TEST(T45_npc605_cells), TEST(npc603_says_what_is_not_done), TEST(holes_in_networks),
           TEST(allowed_before_joins), TEST(asked_in_its_directions), TEST(open_by_network_policies),
-          TEST(targets_one_by_one))
+          TEST(targets_one_by_one), TEST(names_that_are_none))

@@ -38,8 +38,23 @@ static void check_rows(const struct world *w)
 
 /* ---- what passes ---- */
 
+/* Of tcp/1 to tcp/9 those that pass. */
+static struct str ports_to(const struct world *w, const char *from, const char *to)
+{
+    struct traffic t = world_traffic(w, class_at(w, from), class_at(w, to));
+    enum family f = strchr(from, ':') != NULL ? FAM_IP6 : FAM_IP4;
+    struct portset ports = traffic_ports(w->traffic, f, t.of[f]);
+    struct buf *got = buf_new(&w->ctx->arena);
+    for (uint16_t port = 1; port <= 9; port++) {
+        if (portset_has(ports, PROTO_TCP, port)) {
+            buf_putc(got, (char)('0' + port));
+        }
+    }
+    return buf_text(got);
+}
+
 struct pair {
-    const char *from, *to, *ports; /* of tcp/1 to tcp/9 those that pass */
+    const char *from, *to, *ports;
 };
 
 static void check_pairs(const char *text, const struct pair *pairs, size_t n)
@@ -50,17 +65,10 @@ static void check_pairs(const char *text, const struct pair *pairs, size_t n)
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     check_rows(w);
     for (size_t i = 0; i < n; i++) {
-        enum family f = strchr(pairs[i].from, ':') != NULL ? FAM_IP6 : FAM_IP4;
-        struct traffic t = world_traffic(w, class_at(w, pairs[i].from), class_at(w, pairs[i].to));
-        struct portset ports = traffic_ports(w->traffic, f, t.of[f]);
-        struct buf *got = buf_new(&c.ctx.arena);
-        for (uint16_t port = 1; port <= 9; port++) {
-            buf_puts(got,
-                     portset_has(ports, PROTO_TCP, port) ? (char[]){(char)('0' + port), 0} : "");
-        }
-        CU_ASSERT(str_is(buf_text(got), pairs[i].ports));
-        if (!str_is(buf_text(got), pairs[i].ports)) {
-            printf("\n%s to %s: " STR_FMT "\n", pairs[i].from, pairs[i].to, STR_ARG(buf_text(got)));
+        struct str got = ports_to(w, pairs[i].from, pairs[i].to);
+        CU_ASSERT(str_is(got, pairs[i].ports));
+        if (!str_is(got, pairs[i].ports)) {
+            printf("\n%s to %s: " STR_FMT "\n", pairs[i].from, pairs[i].to, STR_ARG(got));
         }
     }
     compile_free(&c);
@@ -136,6 +144,61 @@ static void kinds_of_peers(void)
                 pairs);
 }
 
+/* ---- a host ---- */
+
+static bool count_flow(void *arg, uint32_t from, uint32_t to, struct traffic t)
+{
+    (void)from, (void)to, (void)t;
+    ++*(size_t *)arg;
+    return true;
+}
+
+/* All pairs between which something passes are found. */
+static void check_flows(const struct world *w)
+{
+    size_t found = 0, pairs = 0;
+    world_flows(w, count_flow, &found);
+    for (uint32_t from = 0; from < w->nclasses; from++) {
+        for (uint32_t to = 0; to < w->nclasses; to++) {
+            bool pod = world_pod_of(w, from) != NULL || world_pod_of(w, to) != NULL;
+            pairs += pod && !traffic_is_none(world_traffic(w, from, to));
+        }
+    }
+    CU_ASSERT_EQUAL(found, pairs);
+}
+
+/* A machine keeps its failsafe ports open, and nobody else does who is like it. */
+static void a_host_keeps_its_ports(void)
+{
+    static const char *const at[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3"};
+    for (size_t host = 0; host < 3; host++) {
+        struct compiled c;
+        compile_load(&c, "t.npc",
+                     STR("namespace shop {\nworkload a { addr 10.0.0.1 label app=a }\n"
+                         "workload b { addr 10.0.0.2 label app=b }\n"
+                         "workload c { addr 10.0.0.3 label app=b }\n"
+                         "policy p for pods app=a { allow from anywhere on tcp/9 }\n"
+                         "policy q for pods app=b {\nallow from anywhere on tcp/1\n"
+                         "allow from pods app=a on tcp/3\ndefault deny egress\n}\n}\n"));
+        CU_ASSERT_FATAL(c.loaded);
+        const struct world_options options = {.host = c.program.inv.workloads.v[host],
+                                              .failsafe =
+                                                  portset_of(&c.ctx.arena, PROTO_TCP, 2, 2)};
+        const struct world *w = world_new(&c.ctx, &c.program, &options, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+        check_rows(w);
+        check_flows(w);
+        CU_ASSERT(str_is(ports_to(w, "10.9.9.9", at[0]), host == 0 ? "29" : "9"));
+        for (size_t i = 1; i < 3; i++) {
+            CU_ASSERT(str_is(ports_to(w, "10.9.9.9", at[i]), i == host ? "12" : "1"));
+            CU_ASSERT(str_is(ports_to(w, at[0], at[i]), i == host ? "123" : "13"));
+            CU_ASSERT(str_is(ports_to(w, at[i], "10.9.9.9"), ""));
+        }
+        CU_ASSERT_EQUAL(w->classes[class_at(w, at[host])].nmembers, 1);
+        compile_free(&c);
+    }
+}
+
 /* ---- profiles ---- */
 
 /* Who decides about a class is a matter of each direction. */
@@ -156,4 +219,4 @@ static void deciders(void)
 }
 
 UNIT_MAIN("world_rows", TEST(tiers_pass_on), TEST(names_are_the_peers), TEST(kinds_of_peers),
-          TEST(deciders))
+          TEST(a_host_keeps_its_ports), TEST(deciders))

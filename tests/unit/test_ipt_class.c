@@ -4,6 +4,7 @@
  * test_ipt_layouts.c's.
  */
 #include "backends/ipt_side.h"
+#include "backends/kernel_names.h"
 #include "compile.h"
 #include "memory.h"
 
@@ -300,6 +301,21 @@ static void chains_are_told_apart_and_shared(void)
     compile_free(&o.c);
 }
 
+/* An atom is called after its policy, its class and its lowest port. */
+static void names_of_atoms(void)
+{
+    struct output o;
+    emit_shop(&o, WEB("allow from pods n=1 on tcp/80-89\n"), &one_by_one, false);
+    CU_ASSERT(o.ok);
+    struct kernel_names names;
+    kernel_names_init(&names, &o.c.ctx, KERNEL_NAME_BITS);
+    const struct str parts[] = {STR("atom"), STR("ingress"), STR("10.0.0.1"), STR("tcp 80")};
+    struct str name;
+    CU_ASSERT(kernel_name(&names, STR("a"), parts, 4, (struct span){0}, &name));
+    check_holds(o.rules, str_printf(&o.c.ctx.arena, ":" STR_FMT " ", STR_ARG(name)).p);
+    compile_free(&o.c);
+}
+
 static void npc406_says_where(void)
 {
     static const struct {
@@ -355,4 +371,5 @@ static void sets_one_by_one(void)
 }
 
 UNIT_MAIN("ipt_class", TEST(atoms_find_their_peers), TEST(comments_say_whose_rules_they_are),
-          TEST(chains_are_told_apart_and_shared), TEST(npc406_says_where), TEST(sets_one_by_one))
+          TEST(chains_are_told_apart_and_shared), TEST(names_of_atoms), TEST(npc406_says_where),
+          TEST(sets_one_by_one))

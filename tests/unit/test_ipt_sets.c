@@ -188,6 +188,9 @@ static void an_exception_is_one_entry(void)
     CU_ASSERT(entries.v[0].at.len == 1 && !entries.v[0].nomatch);
     CU_ASSERT(cidr_cmp(entries.v[1].at, one) == 0 && entries.v[1].nomatch);
     CU_ASSERT(entries.v[2].at.len == 1 && !entries.v[2].nomatch);
+    struct ip_range seven = {{0, 0x0a000000},
+                             {0, 0x0a000006}}; /* three prefixes, or one but for 7 */
+    CU_ASSERT_EQUAL(nets_cover(&a, FAM_IP4, (struct ipset){&seven, 1}).n, 2);
     const struct net_entries all = nets_cover(&a, FAM_IP6, ipset_all(&a, FAM_IP6));
     CU_ASSERT_EQUAL(all.n, 2);
     arena_free(&a);

@@ -73,6 +73,40 @@ static void what_nobody_needs(void)
           "map @i_net goto i_all_v\n", "\tchain i_all_v {\n");
 }
 
+/* Ports of two rules that are one range, which neither has: both may have made it. A set is of the
+ * rules that have what is in it. */
+static void whose_rules_these_are(void)
+{
+    CHECK("policy a for pods app=web {\nallow from pods n=2 on tcp/80\n"
+          "allow from pods n=2 on tcp/81\n}\n",
+          true,
+          "tcp dport 80-81 ip daddr . meta priority @i_tcp_80-81 meta priority set none accept "
+          "comment \"shop/a ingress[0] t.npc:8 +1\"\n");
+    CHECK("policy a for pods app=web {\nallow from pods n=2 on tcp/80\n"
+          "allow from pods n=2 on icmp/0.0\n}\n",
+          true, "comment \"shop/a ingress[0] t.npc:8\"\n",
+          "comment \"shop/a ingress[1] t.npc:9\"\n");
+}
+
+/* Types that are all of ICMP together, half of them from each of two rules. */
+static void halves_that_are_a_protocol(void)
+{
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    struct buf *text = buf_new(&scratch);
+    buf_puts(text, "policy a for pods app=web {\nallow from pods n=2 on {icmp/0");
+    for (unsigned type = 1; type < 256; type++) {
+        buf_printf(text, type == 128 ? "}\nallow from pods n=2 on {icmp/%u" : ", icmp/%u", type);
+    }
+    buf_puts(text, "}\n}\n");
+    static const char *const rule = "\t\tip daddr . meta priority . meta l4proto @i_protos "
+                                    "meta priority set none accept "
+                                    "comment \"shop/a ingress[0] t.npc:8 +1\"\n";
+    buf_putc(text, '\0');
+    check_text(buf_text(text).p, &rule, 1, true);
+    arena_free(&scratch);
+}
+
 /* nft takes ranges of a key with a class only in a command of their own. */
 static void ranges_stand_behind(void)
 {
@@ -129,4 +163,5 @@ static void limits(void)
 }
 
 UNIT_MAIN("nft_global", TEST(all_targets_in_one_chain), TEST(what_nobody_needs),
-          TEST(ranges_stand_behind), TEST(limits))
+          TEST(whose_rules_these_are), TEST(halves_that_are_a_protocol), TEST(ranges_stand_behind),
+          TEST(limits))

@@ -69,12 +69,14 @@ static void pods_of_clauses(void)
                "all pods in all namespaces: name=*2 /\n");
     check_open(SHOP("allow from pods k notin {a, b} & k exists on tcp/80\n"
                     "allow from pods k in {any0, any1} & k notin {any0} on tcp/80\n"
+                    "allow from pods k notin {any0} & k exists on tcp/80\n"
                     "allow from pods k !exists & j=1 on tcp/80\n"
                     "allow from pods k notin {any0, any1} & k exists on tcp/80\n"
                     "allow from pods k exists & k in {b, c} & k notin {b} on tcp/80\n"),
                "any other pod: name=*1 /\n"
                "pods k notin {a, b} & k exists in namespace shop: name=shop / k=any0\n"
                "pods k in {any0, any1} & k notin {any0} in namespace shop: name=shop / k=any1\n"
+               "pods k notin {any0} & k exists in namespace shop: name=shop / k=any1\n"
                "pods j=1 & k !exists in namespace shop: name=shop / j=1\n"
                "pods k notin {any0, any1} & k exists in namespace shop: name=shop / k=any2\n"
                "pods k in {b, c} & k notin {b} & k exists in namespace shop: name=shop / k=c\n");

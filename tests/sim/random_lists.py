@@ -115,6 +115,8 @@ def owners_of(objs):
 # ---- trials ----
 
 class Trial:
+    host, failsafe = None, 0  # a machine with rules of its own, and what is open to it in any case
+
     def __init__(self, suite, seed, number):
         self.suite = suite
         self.rng = random.Random(f"{seed}/{number}")
@@ -123,8 +125,7 @@ class Trial:
         self.world = World(self.objs, external=self.external)
         self.verdicts = Verdicts(self.world, self.objs)
         self.directory = suite.scratch("world")
-        self.level = self.host = None
-        self.failsafe = 0
+        self.level = None
         self.pods = [p for p in self.world.pods if p.is_pod]
         self.owners = owners_of(self.objs)
 

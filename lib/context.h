@@ -17,7 +17,6 @@ struct npc {
     bool usable;        /* … and found no error */
     VEC(struct input) inputs;
     VEC(struct str) skip_kinds;
-    VEC(struct named_port) failsafe;
     struct load_options load;
     struct emit_options emit;
     struct program program;

@@ -179,7 +179,7 @@ static bool failsafe_port(struct str text, struct named_port *out)
 
 static bool set_failsafe(struct npc *n, struct str option, struct str value)
 {
-    n->failsafe.n = 0;
+    VEC(struct named_port) ports = {0};
     struct str rest = value, first;
     bool more = !str_is(value, "none");
     while (more) {
@@ -190,10 +190,10 @@ static bool set_failsafe(struct npc *n, struct str option, struct str value)
             return bad_value(n, option, value,
                              "it must be none, or ports like tcp/22 with commas between them");
         }
-        vec_push(&n->ctx.arena, &n->failsafe, port);
+        vec_push(&n->ctx.arena, &ports, port);
     }
-    n->emit.failsafe = n->failsafe.v;
-    n->emit.nfailsafe = n->failsafe.n;
+    n->emit.failsafe = ports.v;
+    n->emit.nfailsafe = ports.n;
     return true;
 }
 

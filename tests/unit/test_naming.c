@@ -27,6 +27,14 @@ static bool is_shared(const struct naming *n, const char *name)
     return str_is(got, "any[Kind]");
 }
 
+static struct naming begin(struct arena *a)
+{
+    struct naming n;
+    arena_init(a, unit_oom, NULL);
+    naming_init(&n, a);
+    return n;
+}
+
 static void add(struct naming *n, const struct given *v, size_t count, bool owners)
 {
     struct inventory inv;
@@ -62,9 +70,7 @@ static void names_of_several_objects(void)
     static const char *const shared[] = {"a/a", "a/api", "a/both", "b/aaa", "b/db"};
     static const char *const unique[] = {"a/db", "a/db-0", "a/vm", "a/aaa", "b/vm", "c/db"};
     struct arena a;
-    arena_init(&a, unit_oom, NULL);
-    struct naming n;
-    naming_init(&n, &a);
+    struct naming n = begin(&a);
     CU_ASSERT(!is_shared(&n, "a/both"));
     add(&n, v, COUNT(v), true);
     for (size_t i = 0; i < COUNT(shared); i++) {
@@ -84,9 +90,7 @@ static void without_owners(void)
                                      {"a", "web", "", WL_POD, NULL},
                                      {"a", "web-x", "ReplicaSet/web", WL_POD, NULL}};
     struct arena a;
-    arena_init(&a, unit_oom, NULL);
-    struct naming n;
-    naming_init(&n, &a);
+    struct naming n = begin(&a);
     add(&n, v, COUNT(v), false);
     CU_ASSERT(is_shared(&n, "a/both") && !is_shared(&n, "a/web"));
     arena_free(&a);
@@ -101,9 +105,7 @@ static void two_inventories(void)
                                        {"a", "api-x", "ReplicaSet/api", WL_POD, NULL},
                                        {"a", "web-x", "ReplicaSet/web", WL_POD, NULL}};
     struct arena a;
-    arena_init(&a, unit_oom, NULL);
-    struct naming n;
-    naming_init(&n, &a);
+    struct naming n = begin(&a);
     add(&n, old, COUNT(old), true);
     add(&n, now, COUNT(now), true);
     CU_ASSERT(is_shared(&n, "a/api") && !is_shared(&n, "a/web"));
@@ -131,9 +133,7 @@ static void owners(void)
         {{"a", "z", "", WL_WORKLOAD, NULL}, ""},
     };
     struct arena a;
-    arena_init(&a, unit_oom, NULL);
-    struct naming n;
-    naming_init(&n, &a);
+    struct naming n = begin(&a);
     struct workload w[COUNT(cases)];
     struct label hash[COUNT(cases)];
     for (size_t i = 0; i < COUNT(cases); i++) {

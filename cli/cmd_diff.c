@@ -2,7 +2,9 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct option output[] = {
     {OPT_OUTPUT, "output", 'o', "text|json|md", "the format of the answer (text)"},
@@ -12,7 +14,7 @@ static const struct option output[] = {
 static const struct option_group options_output = {"Answer", output};
 
 static const struct option with[] = {
-    {OPT_LIBRARY, "with", 0, "INPUT", "read with both, such as the pods of the cluster"},
+    {OPT_WITH, "with", 0, "INPUT", "read with both, such as the pods of the cluster"},
     {0},
 };
 static const struct option_group options_with = {"Both sides", with};
@@ -22,19 +24,113 @@ static const struct option_group *const groups[] = {
 
 enum { OLD, NEW, SIDES };
 
-/* Loads both sides, so that what is wrong with either is told. */
-static enum npc_status load(struct session sessions[SIDES], const struct call *call)
+/* ---- what is read ---- */
+
+/* Of one side: less is read before a thread has begun. */
+#define LARGE ((off_t)1 << 20)
+
+static bool is_large(const char *path)
 {
-    enum npc_status worst = NPC_OK;
-    for (size_t i = 0; i < SIDES; i++) {
-        enum npc_status status = session_begin(&sessions[i], call);
-        if (status == NPC_OK) {
-            status = session_load_paths(&sessions[i], &call->operands[i], 1);
-        }
-        worst = status > worst ? status : worst;
-    }
-    return worst;
+    struct stat st;
+    return stat(path, &st) == 0 &&
+           (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size >= LARGE));
 }
+
+static bool are_large(const struct call *call)
+{
+    bool any = false;
+    for (size_t i = 0; i < call->nwith; i++) {
+        any |= is_large(call->with[i]);
+    }
+    return any || (is_large(call->operands[OLD]) && is_large(call->operands[NEW]));
+}
+
+/* Standard input, a pipe: one side would leave nothing to the other. */
+static bool is_read_once(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
+/* One more INPUT for both sides. */
+static enum npc_status add_with(struct session sessions[SIDES], const char *path)
+{
+    const bool once = is_read_once(path);
+    const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
+    const char *text = NULL;
+    size_t size = 0;
+    enum npc_status status = once ? npc_read_input(sessions[OLD].npc, path, &text, &size) : NPC_OK;
+    for (size_t i = 0; i < SIDES && status == NPC_OK; i++) {
+        status = once ? npc_add_text(sessions[i].npc, name, text, size)
+                      : npc_add_path(sessions[i].npc, path);
+    }
+    return status;
+}
+
+static enum npc_status add_inputs(struct session sessions[SIDES], const struct call *call)
+{
+    enum npc_status status = NPC_OK;
+    for (size_t i = 0; i < SIDES && status == NPC_OK; i++) {
+        status = npc_add_path(sessions[i].npc, call->operands[i]);
+    }
+    for (size_t i = 0; i < call->nwith && status == NPC_OK; i++) {
+        status = add_with(sessions, call->with[i]);
+    }
+    return status;
+}
+
+static bool check_inputs(const struct call *call)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SIDES; i++) {
+        n += strcmp(call->operands[i], "-") == 0;
+    }
+    for (size_t i = 0; i < call->nwith; i++) {
+        n += strcmp(call->with[i], "-") == 0;
+    }
+    if (n > 1) {
+        usage_error(call->command,
+                    "standard input can be read only once: there is more than one -");
+    }
+    return n <= 1;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct npc *npc;
+    enum npc_status status;
+};
+
+static void *read_side(void *arg)
+{
+    struct reading *r = arg;
+    r->status = npc_load(r->npc);
+    return NULL;
+}
+
+/* Loads both sides, so that what is wrong with either is told; large ones at the same time, while
+ * the progress shown is that of the new one. */
+static enum npc_status load(struct session sessions[SIDES], bool at_once)
+{
+    struct reading old = {.npc = sessions[OLD].npc}, new = {.npc = sessions[NEW].npc};
+    pthread_t thread;
+    at_once = at_once && pthread_create(&thread, NULL, read_side, &old) == 0;
+    if (!at_once) {
+        session_show_progress(&sessions[OLD]);
+        read_side(&old);
+    }
+    session_show_progress(&sessions[NEW]);
+    read_side(&new);
+    if (at_once) {
+        pthread_join(thread, NULL);
+        session_show_progress(&sessions[OLD]);
+    }
+    return old.status > new.status ? old.status : new.status;
+}
+
+/* ---- the command ---- */
 
 static bool fails(const struct call *call, bool gained, bool lost)
 {
@@ -45,30 +141,48 @@ static bool fails(const struct call *call, bool gained, bool lost)
     return strcmp(on, "gained") == 0 ? gained : lost;
 }
 
-static int run(const struct call *call)
+static enum npc_status answer(struct session s[SIDES], const struct call *call, bool *failed)
 {
     const char *format = call->values[OPT_OUTPUT];
-    struct session s[SIDES];
     const char *text;
     size_t size;
     bool gained = false, lost = false;
-    enum npc_status status = load(s, call);
-    if (status == NPC_OK) {
-        status = npc_diff(s[OLD].npc, s[NEW].npc, format != NULL ? format : "text", &text, &size,
-                          &gained, &lost);
-        status = status == NPC_NO ? NPC_OK : status;
-    }
+    enum npc_status status = npc_diff(s[OLD].npc, s[NEW].npc, format != NULL ? format : "text",
+                                      &text, &size, &gained, &lost);
+    status = status == NPC_NO ? NPC_OK : status;
     for (size_t i = 0; i < SIDES && status == NPC_OK; i++) {
         status = session_rehearse(&s[i]);
     }
-    if (status == NPC_OK) {
-        status = print_text(text, size);
+    *failed = fails(call, gained, lost);
+    return status == NPC_OK ? print_text(text, size) : status;
+}
+
+static int run(const struct call *call)
+{
+    if (!check_inputs(call)) {
+        return NPC_BAD;
     }
-    for (size_t i = 0; i < SIDES; i++) {
+    struct session s[SIDES];
+    size_t begun = 0;
+    bool failed = false;
+    enum npc_status status = NPC_OK;
+    while (begun < SIDES && status == NPC_OK) {
+        status = session_begin(&s[begun++], call);
+    }
+    if (status == NPC_OK) {
+        status = add_inputs(s, call);
+    }
+    if (status == NPC_OK) {
+        status = load(s, are_large(call));
+    }
+    if (status == NPC_OK) {
+        status = answer(s, call, &failed);
+    }
+    for (size_t i = 0; i < begun; i++) {
         enum npc_status ended = (enum npc_status)session_end(&s[i], status);
         status = ended > status ? ended : status;
     }
-    return status == NPC_OK && fails(call, gained, lost) ? NPC_NO : (int)status;
+    return status == NPC_OK && failed ? NPC_NO : (int)status;
 }
 
 const struct command command_diff = {

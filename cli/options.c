@@ -140,6 +140,8 @@ static void keep(struct call *call, const struct option *o, const char *value)
 {
     if (o->key == OPT_LIBRARY || o->key == OPT_BINDING) {
         call->library[call->nlibrary++] = (struct library_option){o, value};
+    } else if (o->key == OPT_WITH) {
+        call->with[call->nwith++] = value;
     }
     call->values[o->key] = value != NULL ? value : "";
 }
@@ -226,8 +228,9 @@ static bool check_operands(const struct call *call)
 enum npc_status call_parse(struct call *call, int argc, char **argv)
 {
     call->library = calloc((size_t)argc + 1, sizeof *call->library);
+    call->with = calloc((size_t)argc + 1, sizeof *call->with);
     call->operands = calloc((size_t)argc + 1, sizeof *call->operands);
-    if (call->library == NULL || call->operands == NULL) {
+    if (call->library == NULL || call->with == NULL || call->operands == NULL) {
         fputs("npc: error: out of memory\n", stderr);
         return NPC_FAULT;
     }
@@ -254,6 +257,7 @@ enum npc_status call_parse(struct call *call, int argc, char **argv)
 void call_free(struct call *call)
 {
     free(call->library);
+    free(call->with);
     free(call->operands);
 }
 

@@ -13,6 +13,7 @@
 enum option_key {
     OPT_LIBRARY, /* passed on to npc_set() by its name */
     OPT_BINDING, /* likewise, and only for backends that bind to the inventory */
+    OPT_WITH,    /* one more INPUT; any number */
     OPT_HELP,
     OPT_DIAG,
     OPT_COLOR,
@@ -87,6 +88,8 @@ struct call { /* a parsed command line */
     const char *values[OPT_KEYS]; /* by key: the last value given, "" for a flag, NULL: not given */
     struct library_option *library; /* in order */
     size_t nlibrary;
+    const char **with;
+    size_t nwith;
     const char **operands;
     size_t noperands;
 };

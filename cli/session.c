@@ -32,6 +32,13 @@ static bool progress_wanted(const struct call *call)
     return when == NULL || strcmp(when, "never") != 0;
 }
 
+void session_show_progress(struct session *s)
+{
+    if (progress_wanted(s->call)) {
+        npc_set_progress(s->npc, progress_begin(&s->progress), &s->progress);
+    }
+}
+
 enum npc_status session_load_paths(struct session *s, const char *const *paths, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -40,9 +47,7 @@ enum npc_status session_load_paths(struct session *s, const char *const *paths, 
             return status;
         }
     }
-    if (progress_wanted(s->call)) {
-        npc_set_progress(s->npc, progress_begin(&s->progress), &s->progress);
-    }
+    session_show_progress(s);
     return npc_load(s->npc);
 }
 

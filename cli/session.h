@@ -22,6 +22,8 @@ enum npc_status session_begin(struct session *s, const struct call *call);
 enum npc_status session_load(struct session *s);
 /* The same with other INPUTs than the call's operands. */
 enum npc_status session_load_paths(struct session *s, const char *const *paths, size_t n);
+/* Shows what is done from now on, if progress is wanted and there is a terminal. */
+void session_show_progress(struct session *s);
 /* Makes the text of the diagnostics ahead, so that nothing that needs memory is left to do once an
  * output is written: a run that ends with status 3 has written nothing. */
 enum npc_status session_rehearse(struct session *s);

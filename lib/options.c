@@ -63,16 +63,6 @@ static bool set_skip_kind(struct npc *n, struct str option, struct str value)
     return true;
 }
 
-/* One more INPUT. */
-static bool set_with(struct npc *n, struct str option, struct str value)
-{
-    if (value.n == 0) {
-        return bad_value(n, option, value, "it must name a file or directory");
-    }
-    vec_push(&n->ctx.arena, &n->inputs, (struct input){.path = value});
-    return true;
-}
-
 static bool set_expect_count(struct npc *n, struct str option, struct str value)
 {
     uint32_t count;
@@ -244,7 +234,6 @@ static const struct option {
     {STR_INIT("allow-aliases"), true, set_allow_aliases},
     {STR_INIT("lenient"), true, set_lenient},
     {STR_INIT("skip-kind"), false, set_skip_kind},
-    {STR_INIT("with"), false, set_with},
     {STR_INIT("expect-count"), false, set_expect_count},
     {STR_INIT("max-age"), false, set_max_age},
     {STR_INIT("node"), false, set_node},

@@ -46,9 +46,9 @@ NPC_API void npc_free(struct npc *n);
 NPC_API const char *npc_version(void);
 
 /* Sets an option by its command-line name without dashes: "namespace", "root", "allow-raw",
- * "allow-aliases", "lenient", "skip-kind" and "with" (an INPUT; both repeatable), "expect-count",
- * "max-age", "node", "host", "ipblock", "failsafe", "max-elements", "from", "log", "log-rate".
- * `value` is NULL for flags. NPC_BAD: no such option or a bad value. */
+ * "allow-aliases", "lenient", "skip-kind" (repeatable), "expect-count", "max-age", "node", "host",
+ * "ipblock", "failsafe", "max-elements", "from", "log", "log-rate". `value` is NULL for flags.
+ * NPC_BAD: no such option or a bad value. */
 NPC_API enum npc_status npc_set(struct npc *n, const char *option, const char *value);
 
 /* Adds an INPUT: a file, a directory, or "-" for standard input. */
@@ -158,6 +158,11 @@ NPC_API enum npc_status npc_check(struct npc *n, const struct npc_check_options 
 /* Reads one file ("-": standard input) that npc_format() will take: at most the size it allows. */
 NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const char **text,
                                       size_t *size);
+
+/* Reads what can be read only once ("-": standard input, a pipe), for npc_add_text() to several
+ * contexts: at most 1 GiB. */
+NPC_API enum npc_status npc_read_input(struct npc *n, const char *path, const char **text,
+                                       size_t *size);
 
 /* Formats one npc source text. On NPC_OK *out_text, *out_size are set. */
 NPC_API enum npc_status npc_format(struct npc *n, const char *name, const char *text, size_t size,

@@ -130,6 +130,22 @@ cat >want <<'END'
 2 connections gained, 1 lost
 END
 check diff-text cmp -s "$TMP/out" want
+# What can be read only once is for both sides as well.
+run "$NPC" diff --with - old new <pods.yaml
+check diff-with-stdin cmp -s "$TMP/out" want
+run "$NPC" diff --with <(cat pods.yaml) old new
+check diff-with-pipe cmp -s "$TMP/out" want
+run "$NPC" diff --with - old new < <(printf 'kind: [')
+check_err diff-with-bad-stdin 2 '<stdin>:2:1'
+run "$NPC" diff --with nowhere.yaml old new
+check_err diff-with-nothing 2 'nowhere.yaml'
+run "$NPC" diff --with pods.yaml - new <old/db.yaml
+check diff-stdin-old grep -qxF '2 connections gained, 1 lost' "$TMP/out"
+for twice in '- -' '--with - - new' '--with - --with - old new'; do
+    # shellcheck disable=SC2086
+    run "$NPC" diff $twice <pods.yaml
+    check_err "diff-stdin-twice: $twice" 2 'standard input can be read only once'
+done
 run "$NPC" diff --with pods.yaml --fail-on lost old new
 check diff-fail-on-lost test "$status" = 1
 sed '/ports:/d' old/db.yaml >wider.yaml
@@ -144,6 +160,12 @@ run "$NPC" diff --with pods.yaml old bad.npc
 check_err diff-bad-new 2 'bad.npc:'
 run "$NPC" diff --with pods.yaml bad.npc old
 check_err diff-bad-old 2 'bad.npc:'
+mkdir bad-old bad-new
+echo 'policy' >bad-old/one.npc
+echo 'namespace' >bad-new/two.npc
+run "$NPC" diff --with pods.yaml bad-old bad-new
+check_err diff-bad-both 2 'bad-new/two.npc:'
+check diff-bad-old-first test "$(grep -o '^bad-[a-z]*' "$TMP/err" | uniq | tr '\n' ' ')" = 'bad-old bad-new '
 run "$NPC" diff old
 check_err diff-needs-two 2 'OLD and NEW'
 

@@ -197,11 +197,12 @@ bool calls_watch(void)
 #define JUMP(test, value, yes, no) BPF_JUMP(BPF_JMP | (test) | BPF_K, (uint32_t)(value), yes, no)
     struct sock_filter code[] = {
         LOAD(arch),
-        JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 0, 10),
+        JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 0, 11),
         LOAD(nr),
-        JUMP(BPF_JEQ, SYS_rt_sigreturn, 8, 0), /* how a handler ends */
-        JUMP(BPF_JEQ, SYS_clone, 7, 0),        /* see fork() */
-        JUMP(BPF_JEQ, SYS_clone3, 6, 0),       /* threads: there are none */
+        JUMP(BPF_JEQ, SYS_rt_sigreturn, 9, 0), /* how a handler ends */
+        JUMP(BPF_JEQ, SYS_clone, 8, 0),        /* see fork() */
+        JUMP(BPF_JEQ, SYS_clone3, 7, 0),       /* threads: their stacks can fail */
+        JUMP(BPF_JEQ, SYS_exit, 6, 0),         /* of a thread, again and again until it does */
         LOAD(instruction_pointer) /* low half; the machine is little endian */,
         JUMP(BPF_JGE, libc.low, 0, 4),
         JUMP(BPF_JGE, libc.high, 3, 0),

@@ -74,6 +74,8 @@ RUNS = [
     Run("diff-text", "diff --with machines.npc world.npc doubtful.npc"),
     Run("diff-json", "diff -o json --with vms/machines.npc vms/policies.npc vms/operate.npc"),
     Run("diff-md", "diff -o md --fail-on gained cluster.npc dump.json"),
+    Run("diff-stdin", "diff --with - world.npc doubtful.npc", stdin="machines.npc"),
+    Run("diff-at-once", "diff -o json tree vms"),
     Run("check", "check cluster.npc doubtful.npc"),
     Run("check-json", "check -o json --strict -v --color always vms"),
     Run("check-sarif", "check -o sarif --require-desc -t nft --cni calico doubtful.npc dump.json"),

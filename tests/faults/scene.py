@@ -4,7 +4,7 @@ import pathlib
 import shutil
 import subprocess
 
-from judge import Fault, Judge, difference, is_temporary, tree
+from judge import Fault, Judge, can_fail, difference, is_temporary, tree
 from runs import make_inputs
 from server import ALLOC, CALL, Server
 
@@ -73,9 +73,15 @@ class Scene:
         flags = "l" if fault.kind == ALLOC and not fault.lasts else ""
         got = self.server.run(fault.kind, fault.first, fault.last, fault.step, fault.action, flags)
         after = self.look()
-        if fault.kind == CALL and got.call != fault.call:
-            fault = Fault(CALL, fault.first, fault.last, fault.step, fault.word.rstrip("+"), got.call)  # the heap moved
-        problem = self.killed(got, after) if fault.word == "KILL" else self.judged(fault, got, after)
+        can_be = True
+        if fault.kind == CALL and got.call != fault.call:  # the heap moved, or another thread was quicker
+            can_be = can_fail(got.call, fault.word)
+            fault = Fault(CALL, fault.first, fault.last, fault.step, fault.word, got.call)
+        problem = ""
+        if fault.word == "KILL":
+            problem = self.killed(got, after)
+        elif can_be:
+            problem = self.judged(fault, got, after)
         if after != self.before or fault.word == "KILL":
             self.reset()
         return f"{fault}: {problem}" if problem else ""

@@ -172,7 +172,7 @@ static void read_lines(struct str text)
 /* No file is opened for the sake of a fuzzer. */
 static bool opens_files(const char *option)
 {
-    return strcmp(option, "from") == 0 || strcmp(option, "with") == 0;
+    return strcmp(option, "from") == 0;
 }
 
 static void read_options(struct str text)

@@ -370,6 +370,40 @@ static void open_by_network_policies(void)
 }
 
 /* What it takes to decide about a target is given back before the next one. */
+/* What is equal is one grant, although a target without tiers, whose ports have another key, was
+ * bound between the two. */
+static void equal_grants_are_one(void)
+{
+    static const char policies[] =
+        "cluster policy deny in tier admin priority 9 for pods app in {web, monitor} in all "
+        "namespaces"
+        " { deny from anywhere on all ports }\n"
+        "cluster policy both in tier admin priority 1 for pods app in {web, monitor} in all "
+        "namespaces"
+        " { allow from pods app=other in all namespaces on tcp/80 }\n"
+        "cluster policy one in tier admin priority 2 for pods app=web in all namespaces"
+        " { allow from pods app=other in all namespaces on udp/53 }\n"
+        "namespace shop { policy db for pods app=db { allow from anywhere on udp/53 } }\n";
+    struct arena scratch;
+    arena_init(&scratch, unit_oom, NULL);
+    struct buf *text = buf_new(&scratch);
+    buf_printf(text, "npc 1\n%s%s", inventory, policies);
+    struct compiled c;
+    compile_load(&c, "t.npc", buf_text(text));
+    CU_ASSERT_FATAL(c.loaded);
+    static const struct bind_options options = {.scope = BIND_ALL};
+    const struct bound *b = bind_program(&c.ctx, &c.program, &options);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+    const struct bound_side *side = &b->side[FAM_IP4][DIR_INGRESS];
+    CU_ASSERT_EQUAL_FATAL(side->ntargets, 3);
+    const struct target_class *web = &side->targets[0], *monitor = &side->targets[2];
+    CU_ASSERT_EQUAL_FATAL(web->ngrants, 2);
+    CU_ASSERT_EQUAL_FATAL(monitor->ngrants, 1);
+    CU_ASSERT(web->grants[0] == monitor->grants[0] || web->grants[1] == monitor->grants[0]);
+    compile_free(&c);
+    arena_free(&scratch);
+}
+
 static void targets_one_by_one(void)
 {
     enum { TARGETS = 40 };
@@ -407,4 +441,4 @@ UNIT_MAIN("bind tiers", TEST(deny_leaves_a_hole), TEST(deny_of_ports),
           TEST(declared_tiers), TEST(allowances_overlap), TEST(open_pods_are_no_targets),
           TEST(T45_npc605_cells), TEST(npc603_says_what_is_not_done), TEST(holes_in_networks),
           TEST(allowed_before_joins), TEST(asked_in_its_directions), TEST(open_by_network_policies),
-          TEST(targets_one_by_one), TEST(names_that_are_none))
+          TEST(equal_grants_are_one), TEST(targets_one_by_one), TEST(names_that_are_none))

@@ -47,7 +47,8 @@ static void go_home(void *resource)
     if (*home < 0) {
         return;
     }
-    if (setns(*home, CLONE_NEWNET) != 0) {
+    /* Once more, for at boot this is between rules and none at all. */
+    if (setns(*home, CLONE_NEWNET) != 0 && setns(*home, CLONE_NEWNET) != 0) {
         dprintf(STDERR_FILENO, "npc: error: the rehearsal cannot be left: %s\n", strerror(errno));
         _exit(3); /* anything that is loaded from here would be loaded nowhere */
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A few runs under valgrind: no invalid access, no leak, no use of bytes that were never written.
+# A few runs under valgrind: no invalid access, no leak, no use of bytes that were never written; and
+# no race where diff reads both sides at the same time.
 # test: once
 . "$(dirname "$0")/lib.sh"
 test_begin valgrind
@@ -34,6 +35,8 @@ clean calico 0 compile -t calico "$SRC/examples/shop"
 clean list 0 list "$SRC/examples/shop"
 clean html 0 list -o html "$SRC/examples/shop"
 clean diff 0 diff "$SRC/examples/shop" "$SRC/examples/shop"
+run valgrind -q --tool=helgrind --error-exitcode=99 "$NPC" diff "$SRC/examples/shop" "$SRC/examples/vms"
+check diff-races test "$status" = 1
 clean check 0 check "$SRC/examples/shop"
 clean query 0 query --explain --from shop/web-1 --to shop/api-1 --port tcp/8080 "$SRC/examples/shop"
 clean fmt 0 fmt "$SRC/examples/shop/shop.npc"

@@ -365,6 +365,9 @@ static void explain_side(const struct world *w, struct arena *a, enum direction 
     struct asking x = {.world = w, .arena = a, .side = out, .named = named};
     for (size_t f = 0; f < FAMILIES; f++) {
         x.open.of[f] = out->allowed.of[f] == TRAFFIC_ABSENT ? TRAFFIC_ABSENT : TRAFFIC_ALL;
+        if (p->keeps_failsafe) {
+            out->failsafe.of[f] = traffic_id(w->traffic, (enum family)f, w->options.failsafe);
+        }
     }
     ask_cluster(&x, p, false);
     ask_namespaced(&x, p);

@@ -32,6 +32,7 @@ struct explained_side {
     size_t npolicies;
     struct explained_rule *rules; /* all of theirs, in the order in which they are asked */
     size_t nrules;
+    struct traffic failsafe; /* to a host, whatever its policies say */
     struct traffic allowed;
 };
 

@@ -243,6 +243,16 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
     out->nothing += none ? pairs : 0;
 }
 
+/* Whether policies decide about the pair, and about the host if that is asked. */
+static bool is_meant(const struct world *w, uint32_t from, uint32_t to)
+{
+    const struct class_facts *facts = w->parts->facts.v;
+    if (w->options.host != NULL && !facts[from].host && !facts[to].host) {
+        return false;
+    }
+    return w->classes[from].kind == EP_WORKLOAD || w->classes[to].kind == EP_WORKLOAD;
+}
+
 const struct query_answer *query_ask(const struct world *w, const struct query *q)
 {
     struct asking x = {.w = w, .arena = &w->ctx->arena};
@@ -254,10 +264,9 @@ const struct query_answer *query_ask(const struct world *w, const struct query *
     }
     for (size_t i = 0; i < x.from.classes.n; i++) {
         for (size_t k = 0; k < x.to.classes.n; k++) {
-            bool workload = w->classes[x.from.classes.v[i].class_id].kind == EP_WORKLOAD ||
-                            w->classes[x.to.classes.v[k].class_id].kind == EP_WORKLOAD;
-            if (workload) {
-                ask_pair(&x, &x.from.classes.v[i], &x.to.classes.v[k]);
+            const struct asked *from = &x.from.classes.v[i], *to = &x.to.classes.v[k];
+            if (is_meant(w, from->class_id, to->class_id)) {
+                ask_pair(&x, from, to);
             }
         }
     }
@@ -267,8 +276,12 @@ const struct query_answer *query_ask(const struct world *w, const struct query *
             diag_error(&w->ctx->diags, NPC902, (struct span){0},
                        "no policy decides about traffic from '" STR_FMT "' to '" STR_FMT "'",
                        STR_ARG(q->from), STR_ARG(q->to));
-        diag_hint(&w->ctx->diags, d,
-                  "one end must be a workload, and both must have a family of addresses in common");
+        diag_hint(
+            &w->ctx->diags, d,
+            w->options.host != NULL
+                ? "one end must be the host, and both must have a family of addresses in common"
+                : "one end must be a workload, and both must have a family of addresses in "
+                  "common");
         return NULL;
     }
     out->verdict = out->whole == out->pairs     ? QUERY_YES

@@ -38,8 +38,8 @@ struct query_answer {
     struct query_pair *counter;         /* a pair that has not, the one that misses most; or NULL */
 };
 
-/* Answers. NULL if an error was reported: an end that is not there (NPC902) or is no end (NPC901).
- * Memory is the context's of the world. */
+/* Answers; in a world with a host only about pairs with it. NULL if an error was reported: an end
+ * that is not there (NPC902) or is no end (NPC901). Memory is the context's of the world. */
 const struct query_answer *query_ask(const struct world *w, const struct query *q);
 
 /* Prints the answer in a sentence, and with `explain` the reason as a chain: the policies that

@@ -153,6 +153,18 @@ static size_t put_deciding(struct telling *t, const struct explained_side *s,
     return found;
 }
 
+static bool put_failsafe(struct telling *t, const struct explained_side *s,
+                         const struct query_pair *p)
+{
+    if (!concerns(t, p, s->failsafe)) {
+        return false;
+    }
+    buf_puts(t->out, "    failsafe ports stay open: ");
+    traffic_print(&t->lister, of_family(p->family, s->failsafe.of[p->family]), t->out);
+    buf_putc(t->out, '\n');
+    return true;
+}
+
 static int miss_order(const void *pa, const void *pb)
 {
     const struct explained_rule *a = *(const struct explained_rule *const *)pa,
@@ -207,7 +219,11 @@ static void put_side(struct telling *t, const struct explained_side *s, const st
                      struct str name)
 {
     put_heading(t, s, name);
-    if (s->npolicies == 0 || put_deciding(t, s, p) > 0) {
+    if (s->npolicies == 0) {
+        return;
+    }
+    const size_t deciding = put_deciding(t, s, p);
+    if (put_failsafe(t, s, p) || deciding > 0) {
         return;
     }
     if (isolates(s)) {
@@ -301,7 +317,12 @@ static void json_side(struct telling *t, const struct explained_side *s, const s
         json_place(t, s->policies[i]->origin->at);
         buf_putc(t->out, '}');
     }
-    buf_puts(t->out, "], \"rules\": [");
+    buf_putc(t->out, ']');
+    if (s->failsafe.of[p->family] != TRAFFIC_NONE) {
+        buf_puts(t->out, ", \"failsafe\": ");
+        json_ports(t, p->family, s->failsafe.of[p->family]);
+    }
+    buf_puts(t->out, ", \"rules\": [");
     for (size_t i = 0; i < s->nrules; i++) {
         buf_puts(t->out, i > 0 ? ", " : "");
         json_rule(t, &s->rules[i], p);

@@ -19,15 +19,17 @@ static const struct option focus[] = {
     {OPT_FROM, "from", 0, "END", "only connections from there: see npc(1)"},
     {OPT_TO, "to", 0, "END", "only connections to there"},
     {OPT_PORT, "port", 0, "PORT", "only this traffic: tcp/80, udp/8000-8080, icmp/8"},
-    {OPT_LIBRARY, "host", 0, "NS/NAME",
-     "only connections of this machine, with its failsafe ports"},
-    {OPT_LIBRARY, "failsafe", 0, "PORTS", "kept open to a --host, or none (tcp/22)"},
     {0},
 };
 static const struct option_group options_focus = {"Focus", focus};
 
-static const struct option_group *const groups[] = {
-    &options_output, &options_focus, &options_meaning, &options_input, &options_common, NULL};
+static const struct option_group *const groups[] = {&options_output,
+                                                    &options_focus,
+                                                    &options_machine,
+                                                    &options_meaning,
+                                                    &options_input,
+                                                    &options_common,
+                                                    NULL};
 
 /* The value of --namespace, which is for the library, too: where policies are that name none. */
 static const char *namespace_of(const struct call *call)

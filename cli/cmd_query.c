@@ -21,8 +21,13 @@ static const struct option output[] = {
 };
 static const struct option_group options_output = {"Answer", output};
 
-static const struct option_group *const groups[] = {
-    &options_question, &options_output, &options_meaning, &options_input, &options_common, NULL};
+static const struct option_group *const groups[] = {&options_question,
+                                                    &options_output,
+                                                    &options_machine,
+                                                    &options_meaning,
+                                                    &options_input,
+                                                    &options_common,
+                                                    NULL};
 
 static enum npc_status ask(struct npc *n, const void *options, const char **text, size_t *size)
 {

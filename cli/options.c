@@ -33,6 +33,14 @@ static const struct option input[] = {
 };
 const struct option_group options_input = {"Input", input};
 
+static const struct option machine[] = {
+    {OPT_LIBRARY, "host", 0, "NS/NAME",
+     "only connections of this machine, with its failsafe ports"},
+    {OPT_LIBRARY, "failsafe", 0, "PORTS", "kept open to a --host, or none (tcp/22)"},
+    {0},
+};
+const struct option_group options_machine = {"Machine", machine};
+
 static const struct option binding[] = {
     {OPT_BINDING, "node", 0, "NAME", "rules for the pods of this node"},
     {OPT_BINDING, "host", 0, "NS/NAME", "rules for the machine that is this workload"},

@@ -94,7 +94,8 @@ struct call { /* a parsed command line */
     size_t noperands;
 };
 
-extern const struct option_group options_common, options_input, options_binding, options_meaning;
+extern const struct option_group options_common, options_input, options_binding, options_meaning,
+    options_machine;
 
 /* Parses what follows the name of the command into *call, whose command is set. Unless it returns
  * NPC_OK it has printed why; call_free() either way. */

@@ -84,6 +84,18 @@ static struct portset failsafe_ports(struct npc *n)
     return out;
 }
 
+bool answer_world_options(struct npc *n, struct world_options *out)
+{
+    const struct bind_options *bind = &n->emit.bind;
+    *out = (struct world_options){.ipblock_external = bind->ipblock_external};
+    if (bind->scope == BIND_HOST) {
+        out->host = bind_find_host(&n->ctx, &n->program.inv, bind->host_ns, bind->host);
+        out->failsafe = failsafe_ports(n);
+        return out->host != NULL;
+    }
+    return true;
+}
+
 static bool list(struct npc *n, const struct npc_list_options *o, const char **text, size_t *size)
 {
     static const enum list_level levels[] = {[NPC_LIST_WORKLOADS] = LIST_WORKLOADS,
@@ -107,18 +119,11 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
                           format->name)
                    .p);
     }
-    const struct bind_options *bind = &n->emit.bind;
-    const struct workload *host = NULL;
-    if (bind->scope == BIND_HOST) {
-        host = bind_find_host(&n->ctx, &n->program.inv, bind->host_ns, bind->host);
-        if (host == NULL) {
-            return false;
-        }
+    struct world_options world_options;
+    if (!answer_world_options(n, &world_options)) {
+        return false;
     }
-    const struct world_options world_options = {.ipblock_external = bind->ipblock_external,
-                                                .open = o->exposure,
-                                                .host = host,
-                                                .failsafe = failsafe_ports(n)};
+    world_options.open = o->exposure;
     const struct list_options options = {.level =
                                              format->classes_only ? LIST_CLASSES : levels[o->level],
                                          .nodes = o->nodes,
@@ -126,7 +131,7 @@ static bool list(struct npc *n, const struct npc_list_options *o, const char **t
                                          .from = str_of(o->from),
                                          .to = str_of(o->to),
                                          .ns = str_of(o->ns),
-                                         .host = host,
+                                         .host = world_options.host,
                                          .port = str_of(o->port)};
     const struct world *w = world_new(&n->ctx, &n->program, &world_options, NULL);
     const struct listing *l = w != NULL ? listing_new(w, &options) : NULL;

@@ -38,6 +38,11 @@ struct npc {
 /* NPC_FAULT if one of the diagnostics from number `first` on is an I/O error, else NPC_BAD. */
 enum npc_status failure_status(const struct npc *n, size_t first);
 
+/* What the options say about a world: whose answers, and how ipBlock is read; false if the
+ * diagnostic has been reported. answers.c */
+struct world_options;
+bool answer_world_options(struct npc *n, struct world_options *out);
+
 /* Reads a file ("-": standard input) of at most so many bytes; false if the diagnostic has been
  * reported. output.c */
 bool file_read(struct npc *n, const char *path, size_t most, struct str *text);

@@ -9,7 +9,10 @@ static const struct query_answer *ask(struct npc *n, const struct npc_query_opti
         diag_error(&n->ctx.diags, NPC901, (struct span){0}, "there is no loaded program to ask");
         return NULL;
     }
-    const struct world_options options = {.ipblock_external = n->emit.bind.ipblock_external};
+    struct world_options options;
+    if (!answer_world_options(n, &options)) {
+        return NULL;
+    }
     const struct query q = {.from = str_of(o->from), .to = str_of(o->to), .port = str_of(o->port)};
     const struct world *w = world_new(&n->ctx, &n->program, &options, NULL);
     return w != NULL ? query_ask(w, &q) : NULL;

@@ -67,6 +67,27 @@ check_err query-needs-both 2 '--from and --to'
 run "$NPC" query --from 192.0.2.1 --to 192.0.2.2 old pods.yaml
 check_err query-nobody 2 'NPC902'
 
+# A machine with rules of its own.
+run "$NPC" query --from lab --to shop/db --port tcp/22 old pods.yaml
+check query-no-machine test "$status" = 1
+run "$NPC" query --host shop/db --from lab --to shop/db --port tcp/22 --explain old pods.yaml
+check query-host test "$status" = 0
+check query-host-explain grep -qxF '    failsafe ports stay open: tcp/22' "$TMP/out"
+run "$NPC" query --host shop/db --from shop/web --to shop/db --port tcp/5432 --explain old pods.yaml
+check query-host-other-port test "$status" = 0 -a "$(grep -c failsafe "$TMP/out")" = 0
+run "$NPC" query --host shop/db --failsafe none --from lab --to shop/db --port tcp/22 --explain old pods.yaml
+check query-host-failsafe-none test "$status" = 1 -a "$(grep -c failsafe "$TMP/out")" = 0
+run "$NPC" query -o json --host shop/db --failsafe udp/161 --from lab --to shop/db --explain old pods.yaml
+check query-host-json python3 -c '
+import json, sys
+sides = json.load(open(sys.argv[1]))["example"]
+assert sides["ingress"]["failsafe"] == [{"protocol": "UDP", "port": 161}], sides
+assert "failsafe" not in sides["egress"], sides' "$TMP/out"
+run "$NPC" query --host shop/db --from lab --to shop/web old pods.yaml
+check_err query-host-not-meant 2 'one end must be the host'
+run "$NPC" query --host shop/nobody --from lab --to shop/web old pods.yaml
+check_err query-no-such-host 2 'no workload shop/nobody'
+
 # A pod that only one family tells apart.
 cat >six.npc <<'END'
 namespace shop { policy six for pods app=web { allow from cidr fd00::2/128 on tcp/80 } }

@@ -246,18 +246,23 @@ class Trial:
         self.compare("classes", table)
         self.compare_nodes("classes", table, free=None)
 
-    def check_host(self):
-        """The pod is a machine with rules of its own, to which some ports are open in any case."""
+    def choose_host(self):
+        """A pod is a machine with rules of its own, to which some ports are open in any case. The arguments that say so."""
         hosts = [p for p in self.pods if p.addresses]
         probes = self.verdicts.probes
         if not hosts:
-            return
+            return []
         self.host = self.rng.choice(hosts)
         ports = self.rng.sample(sorted({(p.protocol, p.dport) for p in probes if p.dport}), self.rng.randint(1, 3))
         self.failsafe = sum(1 << i for i, p in enumerate(probes) if (p.protocol, p.dport) in ports)
         text = ",".join(f"{protocol.lower()}/{port}" for protocol, port in ports)
-        document = self.list("--pods", "--host", self.host, "--failsafe", text)
-        self.compare("host", listing.Table(document, probes, self.addresses, self.world._inventory))
+        return ["--host", str(self.host), "--failsafe", text]
+
+    def check_host(self):
+        arguments = self.choose_host()
+        if arguments:
+            document = self.list("--pods", *arguments)
+            self.compare("host", listing.Table(document, self.verdicts.probes, self.addresses, self.world._inventory))
 
     def run(self):
         """Empty, or what is wrong."""

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Random clusters and questions: the answer of `npc query`, and the pairs that it shows for it, are what
-the naive evaluator says.
+the naive evaluator says; of some, with --host, those of one machine with its failsafe ports.
 
     random_queries.py [--seed N] [--count N]
 """
@@ -31,9 +31,17 @@ class Questions(Trial):
         super().__init__(suite, seed, 30 * number)  # a small world each time
         self.rng = random.Random(f"{seed}/query/{number}")
         self.level = "pods"
+        self.machine = self.choose_host() if self.rng.random() < 0.3 else []
+
+    def end_of_pod(self, pod):
+        same = [p for p in self.pods if p.namespace == pod.namespace
+                and (p.name == pod.name or self.owners.get(str(p), ("", ""))[1] == pod.name)]
+        return End(str(pod), [a for p in same for a in self.verdicts.addresses(p)])
 
     def some_end(self):
         pods = self.pods
+        if self.host and self.rng.random() < 0.4:
+            return self.end_of_pod(self.host)
         kind = self.rng.choice(["pod", "pod", "namespace", "address", "outside"])
         if not pods or kind == "outside":
             outside = [a for a in worlds.interesting_addresses(self.objs) if a not in self.world._inventory]
@@ -41,9 +49,7 @@ class Questions(Trial):
             return End(str(address), [address])
         pod = self.rng.choice(pods)
         if kind == "pod":
-            same = [p for p in pods if p.namespace == pod.namespace
-                    and (p.name == pod.name or self.owners.get(str(p), ("", ""))[1] == pod.name)]
-            return End(str(pod), [a for p in same for a in self.verdicts.addresses(p)])
+            return self.end_of_pod(pod)
         if kind == "namespace":
             return End(pod.namespace, [a for p in pods if p.namespace == pod.namespace
                                        for a in self.verdicts.addresses(p)])
@@ -56,13 +62,13 @@ class Questions(Trial):
         for a in source.addresses:
             for b in target.addresses:
                 p, q = self.world.pod_at(a), self.world.pod_at(b)
-                if a.version == b.version and (p or q) and p is not q:
-                    yield a, b, self.verdicts.allowed(a, b) & asked
+                if a.version == b.version and (p or q) and p is not q and self.host in (None, p, q):
+                    yield a, b, self.wanted(a, b) & asked
 
     def check_pair(self, pair, asked, whole):
         """A pair that is shown has, or has not, what it is shown for."""
         version = {"IPv4": 4, "IPv6": 6}[pair["family"]]
-        found = [self.verdicts.allowed(a, b) & asked for a in self.addresses_of(pair["from"], version)
+        found = [self.wanted(a, b) & asked for a in self.addresses_of(pair["from"], version)
                  for b in self.addresses_of(pair["to"], version)]
         listing.demand(found, f"{pair['from']} to {pair['to']}: nobody")
         for mask in found:
@@ -82,7 +88,7 @@ class Questions(Trial):
         ported = [i for i, p in enumerate(self.verdicts.probes) if p.protocol in PORTED]
         i = self.rng.choice(ported + [None] * (len(ported) // 3))
         arguments = ["query", "-o", "json", "--from", source.text, "--to", target.text,
-                     "--ipblock", "external" if self.external else "any"]
+                     "--ipblock", "external" if self.external else "any", *self.machine]
         asked = self.verdicts.all
         if i is not None:
             probe = self.verdicts.probes[i]

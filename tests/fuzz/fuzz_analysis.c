@@ -132,21 +132,6 @@ static const char *name_of(struct npc *n, const struct workload *w)
     return str_path(&n->ctx.arena, w->ns, w->name).p;
 }
 
-/* The first workloads of the inventory, as machines with rules of their own. */
-static void list_hosts(struct npc *n)
-{
-    enum { MOST = 2 };
-    const struct inventory *inv = &n->program.inv;
-    for (size_t i = 0; i < inv->workloads.n && i < MOST; i++) {
-        n->emit.bind.scope = BIND_HOST;
-        n->emit.bind.host_ns = inv->workloads.v[i]->ns;
-        n->emit.bind.host = inv->workloads.v[i]->name;
-        list_once(n, &(struct npc_list_options){.format = "text", .level = NPC_LIST_WORKLOADS});
-        list_once(n, &(struct npc_list_options){.format = "json", .level = NPC_LIST_CLASSES});
-    }
-    n->emit.bind.scope = BIND_ALL;
-}
-
 /* The first workloads of the inventory, of each other. */
 static void query_some(struct npc *n)
 {
@@ -157,6 +142,22 @@ static void query_some(struct npc *n)
         const struct workload *a = inv->workloads.v[i / count], *b = inv->workloads.v[i % count];
         query_once(n, name_of(n, a), name_of(n, b), i % 2 == 0 ? "tcp/80" : NULL);
     }
+}
+
+/* The first workloads of the inventory, as machines with rules of their own. */
+static void ask_hosts(struct npc *n)
+{
+    enum { MOST = 2 };
+    const struct inventory *inv = &n->program.inv;
+    for (size_t i = 0; i < inv->workloads.n && i < MOST; i++) {
+        n->emit.bind.scope = BIND_HOST;
+        n->emit.bind.host_ns = inv->workloads.v[i]->ns;
+        n->emit.bind.host = inv->workloads.v[i]->name;
+        list_once(n, &(struct npc_list_options){.format = "text", .level = NPC_LIST_WORKLOADS});
+        list_once(n, &(struct npc_list_options){.format = "json", .level = NPC_LIST_CLASSES});
+        query_some(n);
+    }
+    n->emit.bind.scope = BIND_ALL;
 }
 
 static void why(struct npc *n, const char *line)
@@ -255,7 +256,7 @@ static void answer(struct script *s)
     struct npc *now = s->program[NOW], *old = s->program[OLD];
     if (now != NULL) {
         list(now);
-        list_hosts(now);
+        ask_hosts(now);
         query_some(now);
         for (size_t i = 0; i < s->ncommands; i++) {
             run_command(now, s->commands[i]);

@@ -157,6 +157,18 @@ static enum npc_status answer(struct session s[SIDES], const struct call *call, 
     return status == NPC_OK ? print_text(text, size) : status;
 }
 
+/* Whether all there is to say is about what was read with both. */
+static bool say_the_same(struct session s[SIDES])
+{
+    for (size_t i = 0; i < SIDES; i++) {
+        if (session_rehearse(&s[i]) != NPC_OK) {
+            return false;
+        }
+    }
+    return s[OLD].said_size > 0 && s[OLD].said_size == s[NEW].said_size &&
+           memcmp(s[OLD].said, s[NEW].said, s[OLD].said_size) == 0;
+}
+
 static int run(const struct call *call)
 {
     if (!check_inputs(call)) {
@@ -177,6 +189,9 @@ static int run(const struct call *call)
     }
     if (status == NPC_OK) {
         status = answer(s, call, &failed);
+    }
+    if (begun == SIDES && s[NEW].npc != NULL && say_the_same(s)) {
+        s[NEW].answered = true;
     }
     for (size_t i = 0; i < begun; i++) {
         enum npc_status ended = (enum npc_status)session_end(&s[i], status);

@@ -158,6 +158,11 @@ run "$NPC" diff --with <(cat pods.yaml) old new
 check diff-with-pipe cmp -s "$TMP/out" want
 run "$NPC" diff --with - old new < <(printf 'kind: [')
 check_err diff-with-bad-stdin 2 '<stdin>:2:1'
+check diff-with-bad-once test "$(grep -c '\[NPC050\]' "$TMP/err")" = 1
+touch -d '2 days ago' pods.yaml
+run "$NPC" diff --max-age 1h --with pods.yaml old new
+check diff-with-old cmp -s "$TMP/out" want
+check diff-with-old-once test "$(grep -c '\[NPC607\]' "$TMP/err")" = 1
 run "$NPC" diff --with nowhere.yaml old new
 check_err diff-with-nothing 2 'nowhere.yaml'
 run "$NPC" diff --with pods.yaml - new <old/db.yaml

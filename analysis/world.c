@@ -82,7 +82,7 @@ static uint32_t node_selector(struct world *w, const struct selector *s)
     return (uint32_t)parts->node_selectors.n - 1;
 }
 
-/* False: a rule names a domain, and who that is nobody here knows. */
+/* False: a rule names a domain, and who that is nobody here knows, and it matters. */
 static bool collect_rules(struct world *w, enum direction d)
 {
     struct world_parts *parts = w->parts;
@@ -98,7 +98,7 @@ static bool collect_rules(struct world *w, enum direction d)
             const struct nclause *c = &r->clauses[k];
             if (c->kind == PEER_NODES) {
                 vec_push(a, &nodes, node_selector(w, c->nodes));
-            } else if (c->kind == PEER_DOMAIN) {
+            } else if (c->kind == PEER_DOMAIN && !w->options.without_domains) {
                 diag_error(&w->ctx->diags, NPC406, c->origin->at,
                            "who reaches whom cannot be told: the addresses of " STR_FMT
                            " are not known",

@@ -30,6 +30,9 @@
 struct world_options {
     bool ipblock_external; /* ipBlock never matches an address of the inventory */
     bool open;             /* also pods that are not there but that some selector names */
+    /* Rules about domains are about nobody of the inventory, and are left out: good for questions
+     * about workloads, and for no others. Else they are an error (NPC406). */
+    bool without_domains;
     /* A machine with rules of its own, or NULL: a class by itself, to which some ports are open
      * whatever its policies say. */
     const struct workload *host;

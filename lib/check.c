@@ -114,7 +114,9 @@ static bool check(struct npc *n, const struct npc_check_options *o, const char *
     if (format == NULL || !find_target(n, o->target, &options.target)) {
         return false;
     }
-    const struct world_options world_options = {.ipblock_external = n->emit.bind.ipblock_external};
+    /* No finding is about who has an address outside; a test may be. */
+    const struct world_options world_options = {.ipblock_external = n->emit.bind.ipblock_external,
+                                                .without_domains = n->program.tests.n == 0};
     const struct world *w = world_new(&n->ctx, &n->program, &world_options, NULL);
     if (w == NULL) {
         return false;

@@ -107,6 +107,13 @@ cluster policy p in tier admin priority 1 for all pods in all namespaces {
   deny to domain "*.example.com" on tcp/443
 }
 END
+run "$NPC" check domain.npc old pods.yaml
+check check-domain test "$status" = 0 -a "$(grep -c NPC406 "$TMP/err")" = 0
+cat >expects.npc <<'END'
+test "who can tell" { expect deny anywhere -> pods app=web in namespace shop on tcp/443 }
+END
+run "$NPC" check domain.npc expects.npc pods.yaml
+check_err check-test-of-domain 2 'NPC406'
 run "$NPC" query --from shop/web --to shop/db domain.npc pods.yaml
 check_err query-unknown-domain 2 'domain.npc:2:11: error: who reaches whom cannot be told'
 run "$NPC" list domain.npc pods.yaml

@@ -217,6 +217,28 @@ static void refused(void)
     }
 }
 
+/* Where they are left out, a domain is nobody that is there: neither what is allowed to it nor what
+ * is denied to it is about another pod. */
+static void domains_left_out(void)
+{
+    static const struct world_options options = {.without_domains = true};
+    static const char text[] =
+        "namespace a { workload x { addr 10.0.0.1 } workload y { addr 10.0.0.2 } }\n"
+        "cluster policy c in tier admin priority 1 for all namespaces {\n"
+        "allow to domain \"a.example\" on tcp/443\n"
+        "deny to domain \"b.example\" on tcp/80\n"
+        "deny to all namespaces on tcp/443 }\n";
+    struct compiled c;
+    const struct world *w = world_of(&c, "t.npc", text, &options);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    struct traffic t = world_traffic(w, class_at(w, "10.0.0.1"), class_at(w, "10.0.0.2"));
+    struct portset ports = traffic_ports(w->traffic, FAM_IP4, t.of[FAM_IP4]);
+    CU_ASSERT(!portset_has(ports, PROTO_TCP, 443));
+    CU_ASSERT(portset_has(ports, PROTO_TCP, 80));
+    CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), 0);
+    compile_free(&c);
+}
+
 /* ---- what is never filtered ---- */
 
 static void free_with_itself_and_its_node(void)
@@ -235,4 +257,4 @@ static void free_with_itself_and_its_node(void)
 
 UNIT_MAIN("world_places", TEST(templates), TEST(addresses_told_apart), TEST(nodes_have_places),
           TEST(addresses_told_apart_by_networks), TEST(ranges_are_of_strangers), TEST(refused),
-          TEST(free_with_itself_and_its_node))
+          TEST(domains_left_out), TEST(free_with_itself_and_its_node))

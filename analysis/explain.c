@@ -214,7 +214,7 @@ static void explain_miss(const struct world *w, struct arena *a, struct explain_
             break;
         case PEER_CIDR:
         case PEER_DOMAIN:
-            break; /* the one is below, the other stops the analysis */
+            break; /* the one is below, of the other nothing is known */
         }
     }
     for (size_t i = 0; i < out->rule->origin->npeers; i++) {

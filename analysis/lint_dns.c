@@ -138,7 +138,10 @@ unsigned lint_dns_of(struct lint *l, const struct lint_at *at)
     }
     for (size_t i = 0; i < r->nclauses; i++) {
         const struct nclause *c = &r->clauses[i];
-        if (c->kind != PEER_PODS || clause_reaches(l, c) || (named && peers_can_be_dns(at, c))) {
+        bool can_be = c->kind == PEER_PODS
+                          ? clause_reaches(l, c) || (named && peers_can_be_dns(at, c))
+                          : c->kind != PEER_DOMAIN || named; /* nodes may be the DNS */
+        if (can_be) {
             return ways;
         }
     }

@@ -48,7 +48,7 @@ struct item { /* one peer of one rule */
 struct items {
     struct lint *l;
     VEC(struct item) all;
-    struct id_vec anywhere;
+    struct id_vec anywhere, others; /* others: nodes and domains */
     struct demands clauses;
     struct strmap by_prefix;
 };
@@ -82,6 +82,8 @@ static void index_item(struct items *s, uint32_t id)
         push_at(s, &s->by_prefix, prefix_key(s, it->peer->cidr), id);
     } else if (it->peer->kind == PEER_PODS) {
         demands_add(s->l, &s->clauses, it->clause.ns, it->clause.pods, id);
+    } else {
+        vec_push(s->l->a, &s->others, id);
     }
 }
 
@@ -117,8 +119,9 @@ static bool peer_covers(const struct item *outer, const struct item *inner)
         return outer->peer->cidr.family == inner->peer->cidr.family &&
                ipset_covers(outer->net, inner->net);
     case PEER_NODES:
+        return selector_covers(outer->peer->nodes, inner->peer->nodes);
     case PEER_DOMAIN:
-        return false; /* of cluster policies only */
+        return str_eq(outer->peer->domain, inner->peer->domain);
     }
     return false;
 }
@@ -177,12 +180,18 @@ static uint32_t find_killer(struct items *s, uint32_t inner)
     if (by != ID_NONE || it->peer == NULL) {
         return by;
     }
-    if (it->peer->kind == PEER_CIDR) {
-        return killer_by_prefix(s, inner);
-    }
     struct killing k = {.s = s, .inner = inner, .by = ID_NONE};
-    demands_visit(s->l, &s->clauses, it->clause.ns, it->clause.pods, try_clause, &k);
-    return k.by;
+    switch (it->peer->kind) {
+    case PEER_PODS:
+        demands_visit(s->l, &s->clauses, it->clause.ns, it->clause.pods, try_clause, &k);
+        return k.by;
+    case PEER_CIDR:
+        return killer_by_prefix(s, inner);
+    case PEER_NODES:
+    case PEER_DOMAIN:
+        return killer_among(s, &s->others, inner);
+    }
+    return ID_NONE;
 }
 
 static struct str item_phrase(struct lint *l, const struct item *it)

@@ -7,7 +7,6 @@ const struct limits limits_default = {
     .word = (size_t)4 << 10,
     .string = (size_t)256 << 10,
     .depth = 64,
-    .copied = (size_t)1 << 30,
     .object_bytes = (size_t)4 << 20,
     .object_nodes = 200000,
     .include_depth = 16,

@@ -11,7 +11,6 @@ struct limits {
     size_t dsl_file, dsl_total; /* bytes: 4 MiB, 64 MiB */
     size_t word, string;        /* bytes: 4 KiB, 256 KiB */
     size_t depth;               /* YAML and JSON nesting: 64 */
-    size_t copied;              /* bytes of an INPUT that can be read only once: 1 GiB */
     size_t object_bytes;        /* one YAML or JSON object: 4 MiB */
     size_t object_nodes;        /* 200,000 */
     size_t include_depth;       /* 16 */

@@ -1,8 +1,11 @@
 /* npc diff: connections gained and lost between two inputs, on standard output. */
 #include "cli/commands.h"
+#include "cli/once.h"
 #include "cli/session.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -45,55 +48,52 @@ static bool are_large(const struct call *call)
     return any || (is_large(call->operands[OLD]) && is_large(call->operands[NEW]));
 }
 
-/* Standard input, a pipe: one side would leave nothing to the other. */
-static bool is_read_once(const char *path)
-{
-    struct stat st;
-    return strcmp(path, "-") == 0 ||
-           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
-}
-
-/* One more INPUT for both sides. */
-static enum npc_status add_with(struct session sessions[SIDES], const char *path)
+/* One more INPUT for both sides; *kept is what lives until both are freed. */
+static enum npc_status add_with(struct session sessions[SIDES], const char *path, struct once *kept)
 {
     const bool once = is_read_once(path);
-    const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
-    const char *text = NULL;
-    size_t size = 0;
-    enum npc_status status = once ? npc_read_input(sessions[OLD].npc, path, &text, &size) : NPC_OK;
+    enum npc_status status = once ? once_read(kept, path) : NPC_OK;
     for (size_t i = 0; i < SIDES && status == NPC_OK; i++) {
-        status = once ? npc_add_text(sessions[i].npc, name, text, size)
+        status = once ? npc_lend_text(sessions[i].npc, kept->name, kept->text, kept->size)
                       : npc_add_path(sessions[i].npc, path);
     }
     return status;
 }
 
-static enum npc_status add_inputs(struct session sessions[SIDES], const struct call *call)
+static enum npc_status add_inputs(struct session sessions[SIDES], const struct call *call,
+                                  struct once *kept)
 {
     enum npc_status status = NPC_OK;
     for (size_t i = 0; i < SIDES && status == NPC_OK; i++) {
         status = npc_add_path(sessions[i].npc, call->operands[i]);
     }
     for (size_t i = 0; i < call->nwith && status == NPC_OK; i++) {
-        status = add_with(sessions, call->with[i]);
+        status = add_with(sessions, call->with[i], &kept[i]);
     }
     return status;
 }
 
+static const char *input(const struct call *call, size_t i)
+{
+    return i < SIDES ? call->operands[i] : call->with[i - SIDES];
+}
+
 static bool check_inputs(const struct call *call)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < SIDES; i++) {
-        n += strcmp(call->operands[i], "-") == 0;
+    for (size_t i = 0; i < SIDES + call->nwith; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (are_one_stream(input(call, k), input(call, i))) {
+                usage_error(call->command, "'%s' can be read only once, and is given twice",
+                            input(call, i));
+                return false;
+            }
+        }
+        if (input(call, i)[0] == '\0') {
+            usage_error(call->command, "an INPUT cannot be ''");
+            return false;
+        }
     }
-    for (size_t i = 0; i < call->nwith; i++) {
-        n += strcmp(call->with[i], "-") == 0;
-    }
-    if (n > 1) {
-        usage_error(call->command,
-                    "standard input can be read only once: there is more than one -");
-    }
-    return n <= 1;
+    return true;
 }
 
 /* ---- reading ---- */
@@ -157,7 +157,7 @@ static enum npc_status answer(struct session s[SIDES], const struct call *call, 
     return status == NPC_OK ? print_text(text, size) : status;
 }
 
-/* Whether all there is to say is about what was read with both. */
+/* Whether both sides have the same to say, as about what was read with both. */
 static bool say_the_same(struct session s[SIDES])
 {
     for (size_t i = 0; i < SIDES; i++) {
@@ -169,27 +169,36 @@ static bool say_the_same(struct session s[SIDES])
            memcmp(s[OLD].said, s[NEW].said, s[OLD].said_size) == 0;
 }
 
+static enum npc_status compare(struct session s[SIDES], size_t *begun, const struct call *call,
+                               struct once *kept, bool *failed)
+{
+    enum npc_status status = NPC_OK;
+    while (*begun < SIDES && status == NPC_OK) {
+        status = session_begin(&s[(*begun)++], call);
+    }
+    if (status == NPC_OK) {
+        status = add_inputs(s, call, kept);
+    }
+    if (status == NPC_OK) {
+        status = load(s, are_large(call));
+    }
+    return status == NPC_OK ? answer(s, call, failed) : status;
+}
+
 static int run(const struct call *call)
 {
     if (!check_inputs(call)) {
         return NPC_BAD;
     }
+    struct once *kept = calloc(call->nwith + 1, sizeof *kept);
+    if (kept == NULL) {
+        fputs("npc: error: out of memory\n", stderr);
+        return NPC_FAULT;
+    }
     struct session s[SIDES];
     size_t begun = 0;
     bool failed = false;
-    enum npc_status status = NPC_OK;
-    while (begun < SIDES && status == NPC_OK) {
-        status = session_begin(&s[begun++], call);
-    }
-    if (status == NPC_OK) {
-        status = add_inputs(s, call);
-    }
-    if (status == NPC_OK) {
-        status = load(s, are_large(call));
-    }
-    if (status == NPC_OK) {
-        status = answer(s, call, &failed);
-    }
+    enum npc_status status = compare(s, &begun, call, kept, &failed);
     if (begun == SIDES && s[NEW].npc != NULL && say_the_same(s)) {
         s[NEW].answered = true;
     }
@@ -197,6 +206,10 @@ static int run(const struct call *call)
         enum npc_status ended = (enum npc_status)session_end(&s[i], status);
         status = ended > status ? ended : status;
     }
+    for (size_t i = 0; i < call->nwith; i++) {
+        free(kept[i].text);
+    }
+    free(kept);
     return status == NPC_OK && failed ? NPC_NO : (int)status;
 }
 

@@ -10,8 +10,7 @@
 
 void feed_init(struct feed *f, struct arena *a, int fd, struct str text)
 {
-    *f = (struct feed){.fd = fd, .head = buf_new(a)};
-    buf_str(f->head, text);
+    *f = (struct feed){.fd = fd, .head = text, .sniffed = buf_new(a)};
 }
 
 static long read_descriptor(struct feed *f, void *buf, size_t n)
@@ -39,12 +38,11 @@ static void keep(struct feed *f, const void *bytes, size_t n)
 
 long feed_read(struct feed *f, void *buf, size_t n)
 {
-    struct str head = buf_text(f->head);
     long got;
-    if (f->used < head.n) {
-        size_t left = head.n - f->used;
+    if (f->used < f->head.n) {
+        size_t left = f->head.n - f->used;
         got = (long)(left < n ? left : n);
-        memcpy(buf, head.p + f->used, (size_t)got);
+        memcpy(buf, f->head.p + f->used, (size_t)got);
         f->used += (size_t)got;
     } else {
         got = read_descriptor(f, buf, n);
@@ -152,14 +150,15 @@ enum syntax feed_sniff(struct feed *f)
 {
     char chunk[4096];
     for (;;) {
-        enum syntax syntax = sniff_text(buf_text(f->head));
+        enum syntax syntax = sniff_text(f->head);
         if (syntax != SYNTAX_UNKNOWN) {
             return syntax;
         }
-        long got = f->head->n < SNIFF_MOST ? read_descriptor(f, chunk, sizeof chunk) : 0;
+        long got = f->head.n < SNIFF_MOST ? read_descriptor(f, chunk, sizeof chunk) : 0;
         if (got <= 0) {
             return SYNTAX_YAML; /* a failed read fails again where it is reported */
         }
-        buf_put(f->head, chunk, (size_t)got);
+        buf_put(f->sniffed, chunk, (size_t)got);
+        f->head = buf_text(f->sniffed);
     }
 }

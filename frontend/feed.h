@@ -7,12 +7,13 @@
 enum syntax { SYNTAX_NPC, SYNTAX_YAML, SYNTAX_JSON, SYNTAX_UNKNOWN };
 
 struct feed {
-    int fd;           /* -1: memory only */
-    struct buf *head; /* bytes already taken from the descriptor, or the text in memory */
-    size_t used;      /* of head */
-    struct buf *kept; /* a copy of the first bytes handed out, for source lines; or NULL */
-    uint64_t total;   /* bytes handed out */
-    int error;        /* errno of the read that failed, or 0 */
+    int fd;              /* -1: memory only */
+    struct str head;     /* bytes already taken from the descriptor, or the text in memory */
+    size_t used;         /* of head */
+    struct buf *sniffed; /* where head is, if it was taken from the descriptor */
+    struct buf *kept;    /* a copy of the first bytes handed out, for source lines; or NULL */
+    uint64_t total;      /* bytes handed out */
+    int error;           /* errno of the read that failed, or 0 */
     void (*progress)(void *arg, const struct feed *f); /* now and then; may be NULL */
     void *progress_arg;
     uint64_t told; /* value of total at the last progress */
@@ -20,7 +21,7 @@ struct feed {
 
 #define FEED_KEPT ((size_t)1 << 20) /* most bytes copied to `kept` */
 
-/* A feed of a descriptor, or of text if fd is -1. */
+/* A feed of a descriptor, or of text if fd is -1, which must live as long. */
 void feed_init(struct feed *f, struct arena *a, int fd, struct str text);
 /* Hands out up to n bytes; 0 at the end, -1 and errno on failure. */
 long feed_read(struct feed *f, void *buf, size_t n);

@@ -84,14 +84,19 @@ enum npc_status npc_add_path(struct npc *n, const char *path)
     return NPC_OK;
 }
 
+enum npc_status npc_lend_text(struct npc *n, const char *name, const char *text, size_t size)
+{
+    GUARD(n);
+    const struct input in = {
+        .path = str_dup(&n->ctx.arena, str_of(name)), .in_memory = true, .text = {text, size}};
+    vec_push(&n->ctx.arena, &n->inputs, in);
+    return NPC_OK;
+}
+
 enum npc_status npc_add_text(struct npc *n, const char *name, const char *text, size_t size)
 {
     GUARD(n);
-    const struct input in = {.path = str_dup(&n->ctx.arena, str_of(name)),
-                             .in_memory = true,
-                             .text = {arena_copy(&n->ctx.arena, text, size), size}};
-    vec_push(&n->ctx.arena, &n->inputs, in);
-    return NPC_OK;
+    return npc_lend_text(n, name, arena_copy(&n->ctx.arena, text, size), size);
 }
 
 static void tell_progress(void *arg, const struct progress *p)

@@ -64,29 +64,17 @@ bool file_read(struct npc *n, const char *path, size_t most, struct str *text)
     return true;
 }
 
-static enum npc_status read_whole(struct npc *n, const char *path, size_t most, const char **text,
-                                  size_t *size)
+enum npc_status npc_read_file(struct npc *n, const char *path, const char **text, size_t *size)
 {
+    GUARD(n);
     size_t first = n->ctx.diags.list.n;
     struct str s;
-    if (!file_read(n, path, most, &s)) {
+    if (!file_read(n, path, n->ctx.limits.dsl_file, &s)) {
         return failure_status(n, first);
     }
     *text = s.p;
     *size = s.n;
     return NPC_OK;
-}
-
-enum npc_status npc_read_file(struct npc *n, const char *path, const char **text, size_t *size)
-{
-    GUARD(n);
-    return read_whole(n, path, n->ctx.limits.dsl_file, text, size);
-}
-
-enum npc_status npc_read_input(struct npc *n, const char *path, const char **text, size_t *size)
-{
-    GUARD(n);
-    return read_whole(n, path, n->ctx.limits.copied, text, size);
 }
 
 /* ---- out ---- */

@@ -57,6 +57,9 @@ NPC_API enum npc_status npc_add_path(struct npc *n, const char *path);
  * The text is copied. */
 NPC_API enum npc_status npc_add_text(struct npc *n, const char *name, const char *text,
                                      size_t size);
+/* The same without a copy: the text must stay as it is until npc_free(). */
+NPC_API enum npc_status npc_lend_text(struct npc *n, const char *name, const char *text,
+                                      size_t size);
 
 struct npc_progress {               /* how far the work has come */
     const char *phase;              /* "reading", "checking", "binding", "writing", … */
@@ -158,11 +161,6 @@ NPC_API enum npc_status npc_check(struct npc *n, const struct npc_check_options 
 /* Reads one file ("-": standard input) that npc_format() will take: at most the size it allows. */
 NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const char **text,
                                       size_t *size);
-
-/* Reads what can be read only once ("-": standard input, a pipe), for npc_add_text() to several
- * contexts: at most 1 GiB. */
-NPC_API enum npc_status npc_read_input(struct npc *n, const char *path, const char **text,
-                                       size_t *size);
 
 /* Formats one npc source text. On NPC_OK *out_text, *out_size are set. */
 NPC_API enum npc_status npc_format(struct npc *n, const char *name, const char *text, size_t size,

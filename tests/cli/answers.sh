@@ -177,8 +177,14 @@ check diff-stdin-old grep -qxF '2 connections gained, 1 lost' "$TMP/out"
 for twice in '- -' '--with - - new' '--with - --with - old new'; do
     # shellcheck disable=SC2086
     run "$NPC" diff $twice <pods.yaml
-    check_err "diff-stdin-twice: $twice" 2 'standard input can be read only once'
+    check_err "diff-stdin-twice: $twice" 2 "'-' can be read only once"
 done
+run "$NPC" diff --with pods.yaml - /dev/stdin < <(cat old/db.yaml)
+check_err diff-stdin-by-name-twice 2 "'/dev/stdin' can be read only once"
+run "$NPC" diff --with '' old new
+check_err diff-with-nothing-at-all 2 "cannot be ''"
+run "$NPC" diff --with - old new <&-
+check_err diff-with-closed-stdin 3 '<stdin>: cannot be read: Bad file descriptor'
 run "$NPC" diff --with pods.yaml --fail-on lost old new
 check diff-fail-on-lost test "$status" = 1
 sed '/ports:/d' old/db.yaml >wider.yaml

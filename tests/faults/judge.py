@@ -66,7 +66,7 @@ FAULTS = {
     "write": "EINTR+ SHORT+ EIO ENOSPC EPIPE",
 }
 # What cannot fail in a program that passes what it should; sigaltstack() is the sanitizer's.
-HARMLESS = {"exit_group", "futex", "getpid", "getppid", "rseq", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "shutdown", "sigaltstack"}
+HARMLESS = {"exit_group", "futex", "getpid", "getppid", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "shutdown", "sigaltstack"}
 
 # The sanitizer's runtime asks for the bounds of a new thread's stack, which takes memory, and ends if there is none. Without
 # the sanitizer there is no such exception.
@@ -136,8 +136,8 @@ class Judge:
 
     def problem(self, fault, got, after):
         """What is wrong with how the disturbed run ended; "" if nothing."""
-        if THREAD_BEGINS in got.err:
-            return ""
+        if self.run.threads and THREAD_BEGINS in got.err:
+            return self.difference(after)
         return self.died(got) or self.ending(fault, got, after)
 
     def difference(self, after):

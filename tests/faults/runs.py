@@ -18,10 +18,12 @@ class Run:
     of them whole; `kernel`: it works on the rules of the network namespace; `stdio`: it prints a
     text that means nothing to programs with printf(), of which a part may be lost, but not without
     a message; `prepare`: command lines that come before; `reboot`: and then a reboot; `beside`: a
-    command line that waits for a confirmation meanwhile."""
+    command line that waits for a confirmation meanwhile; `threads`: there are several."""
 
-    def __init__(self, name, line, stdin=None, pipe=None, kills=False, apart=False, kernel=False, stdio=False, prepare=(), reboot=False, beside=None):
+    def __init__(self, name, line, stdin=None, pipe=None, kills=False, apart=False, kernel=False, stdio=False, prepare=(), reboot=False,
+                 beside=None, threads=False):
         self.name = name
+        self.threads = threads
         self.args = [a.replace("~", " ") for a in line.split()]
         self.stdin = stdin
         self.pipe = pipe
@@ -75,7 +77,7 @@ RUNS = [
     Run("diff-json", "diff -o json --with vms/machines.npc vms/policies.npc vms/operate.npc"),
     Run("diff-md", "diff -o md --fail-on gained cluster.npc dump.json"),
     Run("diff-stdin", "diff --with - world.npc doubtful.npc", stdin="machines.npc"),
-    Run("diff-at-once", "diff -o json tree vms"),
+    Run("diff-at-once", "diff -o json tree vms", threads=True),
     Run("check", "check cluster.npc doubtful.npc"),
     Run("check-json", "check -o json --strict -v --color always vms"),
     Run("check-sarif", "check -o sarif --require-desc -t nft --cni calico doubtful.npc dump.json"),

@@ -77,11 +77,10 @@ class Scene:
         if fault.kind == CALL and got.call != fault.call:  # the heap moved, or another thread was quicker
             can_be = can_fail(got.call, fault.word)
             fault = Fault(CALL, fault.first, fault.last, fault.step, fault.word, got.call)
-        problem = ""
         if fault.word == "KILL":
             problem = self.killed(got, after)
-        elif can_be:
-            problem = self.judged(fault, got, after)
+        else:
+            problem = self.judged(fault, got, after) if can_be else self.judge.died(got)
         if after != self.before or fault.word == "KILL":
             self.reset()
         return f"{fault}: {problem}" if problem else ""

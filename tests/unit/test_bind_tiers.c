@@ -369,7 +369,6 @@ static void open_by_network_policies(void)
                 DIR_INGRESS, "");
 }
 
-/* What it takes to decide about a target is given back before the next one. */
 /* What is equal is one grant, although a target without tiers, whose ports have another key, was
  * bound between the two. */
 static void equal_grants_are_one(void)
@@ -404,6 +403,7 @@ static void equal_grants_are_one(void)
     arena_free(&scratch);
 }
 
+/* What it takes to decide about a target is given back before the next one. */
 static void targets_one_by_one(void)
 {
     enum { TARGETS = 40 };

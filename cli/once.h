@@ -1,4 +1,4 @@
-/* INPUTs that can be read only once: standard input and pipes, kept for those who read them again. */
+/* INPUTs that can be read only once, standard input and pipes, kept for those who read again. */
 #ifndef NPC_CLI_ONCE_H
 #define NPC_CLI_ONCE_H
 

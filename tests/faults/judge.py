@@ -66,7 +66,7 @@ FAULTS = {
     "write": "EINTR+ SHORT+ EIO ENOSPC EPIPE",
 }
 # What cannot fail in a program that passes what it should; sigaltstack() is the sanitizer's.
-HARMLESS = {"exit_group", "futex", "getpid", "getppid", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "shutdown", "sigaltstack"}
+HARMLESS = {"exit_group", "getpid", "getppid", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "shutdown", "sigaltstack"}
 
 # The sanitizer's runtime asks for the bounds of a new thread's stack, which takes memory, and ends if there is none. Without
 # the sanitizer there is no such exception.

@@ -44,8 +44,12 @@ static bool same_kind(const struct loaded *x, const struct loaded *y)
 enum npc_status job_find_old(struct job *j)
 {
     struct apply *a = j->a;
+    struct str bytes;
     struct bundle b;
-    if (store_read(a, a->run_dir, FILE_LOADED, &b) != STORE_OK || !loaded_of(a, &b, &j->old)) {
+    if (!store_get(a, a->run_dir, FILE_LOADED, &bytes)) {
+        return NPC_FAULT; /* another loader's rules would stay beside these */
+    }
+    if (!bundle_read(&a->arena, bytes, &b) || !loaded_of(a, &b, &j->old)) {
         return NPC_OK; /* none, or none that can be trusted: the kernel is asked */
     }
     j->has_old = true;

@@ -68,9 +68,9 @@ FAULTS = {
 # What cannot fail in a program that passes what it should; sigaltstack() is the sanitizer's.
 HARMLESS = {"exit_group", "getpid", "getppid", "rt_sigaction", "rt_sigprocmask", "set_robust_list", "shutdown", "sigaltstack"}
 
-# The sanitizer's runtime asks for the bounds of a new thread's stack, which takes memory, and ends if there is none. Without
+# The sanitizer's runtime ends where it cannot get what it wants of a new thread: its bounds, another stack. Without
 # the sanitizer there is no such exception.
-THREAD_BEGINS = b"AsanThread::SetThreadStackAndTls"
+THREAD_BEGINS = b"AsanThread::ThreadStart"
 STOPPED_BY_US = 99  # the exit status of the sanitizers
 PEAK = 64 * 1024    # KiB that a run may need beyond the undisturbed one
 
@@ -136,15 +136,20 @@ class Judge:
 
     def problem(self, fault, got, after):
         """What is wrong with how the disturbed run ended; "" if nothing."""
-        if self.run.threads and THREAD_BEGINS in got.err:
+        if self.no_thread(got):
             return self.difference(after)
         return self.died(got) or self.ending(fault, got, after)
 
     def difference(self, after):
         return difference(after, self.before)
 
+    def no_thread(self, got):
+        return self.run.threads and THREAD_BEGINS in got.err
+
     def died(self, got):
         text = got.err.decode(errors="replace")
+        if self.no_thread(got):
+            return ""
         if got.status < 0:
             return f"ended by signal {-got.status}\n{text}"
         if got.status == STOPPED_BY_US or "Sanitizer" in text or "runtime error" in text:

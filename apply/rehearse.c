@@ -47,8 +47,11 @@ static void go_home(void *resource)
     if (*home < 0) {
         return;
     }
-    /* Once more, for at boot this is between rules and none at all. */
-    if (setns(*home, CLONE_NEWNET) != 0 && setns(*home, CLONE_NEWNET) != 0) {
+    bool left = false;
+    for (int tries = 0; tries < 2 && !left; tries++) { /* at boot it is rules or none at all */
+        left = setns(*home, CLONE_NEWNET) == 0;
+    }
+    if (!left) {
         dprintf(STDERR_FILENO, "npc: error: the rehearsal cannot be left: %s\n", strerror(errno));
         _exit(3); /* anything that is loaded from here would be loaded nowhere */
     }

@@ -190,7 +190,7 @@ static int run(const struct call *call)
     if (!check_inputs(call)) {
         return NPC_BAD;
     }
-    struct once *kept = calloc(call->nwith + 1, sizeof *kept);
+    struct once *kept = calloc(call->nwith > 0 ? call->nwith : 1, sizeof *kept);
     if (kept == NULL) {
         fputs("npc: error: out of memory\n", stderr);
         return NPC_FAULT;

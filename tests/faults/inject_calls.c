@@ -111,8 +111,9 @@ static long call_injected(long number, const greg_t *regs, int action)
 {
     static const greg_t nothing[NGREG];
     switch (action) {
-    case ACTION_SHORT:
-        return transfer_one(number, regs);
+    case ACTION_SHORT: /* of another call, where threads take turns: nothing */
+        return number == SYS_read || number == SYS_write ? transfer_one(number, regs)
+                                                         : call_kernel(number, regs);
     case ACTION_KILL: {
         greg_t kill[NGREG] = {0};
         kill[REG_RDI] = call_kernel(SYS_getpid, nothing);

@@ -276,12 +276,9 @@ const struct query_answer *query_ask(const struct world *w, const struct query *
             diag_error(&w->ctx->diags, NPC902, (struct span){0},
                        "no policy decides about traffic from '" STR_FMT "' to '" STR_FMT "'",
                        STR_ARG(q->from), STR_ARG(q->to));
-        diag_hint(
-            &w->ctx->diags, d,
-            w->options.host != NULL
-                ? "one end must be the host, and both must have a family of addresses in common"
-                : "one end must be a workload, and both must have a family of addresses in "
-                  "common");
+        diag_hint(&w->ctx->diags, d,
+                  "one end must be %s, and both must have a family of addresses in common",
+                  w->options.host != NULL ? "the host" : "a workload");
         return NULL;
     }
     out->verdict = out->whole == out->pairs     ? QUERY_YES

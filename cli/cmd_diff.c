@@ -161,7 +161,7 @@ static enum npc_status answer(struct session s[SIDES], const struct call *call, 
 static bool say_the_same(struct session s[SIDES])
 {
     for (size_t i = 0; i < SIDES; i++) {
-        if (session_rehearse(&s[i]) != NPC_OK) {
+        if (s[i].said == NULL && session_rehearse(&s[i]) != NPC_OK) {
             return false;
         }
     }

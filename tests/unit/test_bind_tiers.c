@@ -84,17 +84,24 @@ static void put_target(struct buf *b, const struct bound_side *side, const struc
     }
 }
 
-/* Binds the policies to the inventory above and compares the IPv4 targets of one direction. */
-static void check_bound(const char *policies, enum direction d, const char *want)
+/* The policies, bound to the inventory above; NULL if they were refused. */
+static const struct bound *bind_text(struct compiled *c, struct arena *scratch,
+                                     const char *policies)
 {
     static const struct bind_options options = {.scope = BIND_ALL};
-    struct arena scratch;
-    arena_init(&scratch, unit_oom, NULL);
-    struct buf *text = buf_new(&scratch);
+    arena_init(scratch, unit_oom, NULL);
+    struct buf *text = buf_new(scratch);
     buf_printf(text, "npc 1\n%s%s", inventory, policies);
+    compile_load(c, "t.npc", buf_text(text));
+    return c->loaded ? bind_program(&c->ctx, &c->program, &options) : NULL;
+}
+
+/* Compares the IPv4 targets of one direction. */
+static void check_bound(const char *policies, enum direction d, const char *want)
+{
+    struct arena scratch;
     struct compiled c;
-    compile_load(&c, "t.npc", buf_text(text));
-    const struct bound *b = c.loaded ? bind_program(&c.ctx, &c.program, &options) : NULL;
+    const struct bound *b = bind_text(&c, &scratch, policies);
     CU_ASSERT_PTR_NOT_NULL(b);
     struct buf *got = buf_new(&c.ctx.arena);
     for (size_t i = 0; b != NULL && i < b->side[FAM_IP4][d].ntargets; i++) {
@@ -384,14 +391,9 @@ static void equal_grants_are_one(void)
         " { allow from pods app=other in all namespaces on udp/53 }\n"
         "namespace shop { policy db for pods app=db { allow from anywhere on udp/53 } }\n";
     struct arena scratch;
-    arena_init(&scratch, unit_oom, NULL);
-    struct buf *text = buf_new(&scratch);
-    buf_printf(text, "npc 1\n%s%s", inventory, policies);
     struct compiled c;
-    compile_load(&c, "t.npc", buf_text(text));
+    const struct bound *b = bind_text(&c, &scratch, policies);
     CU_ASSERT_FATAL(c.loaded);
-    static const struct bind_options options = {.scope = BIND_ALL};
-    const struct bound *b = bind_program(&c.ctx, &c.program, &options);
     CU_ASSERT_PTR_NOT_NULL_FATAL(b);
     const struct bound_side *side = &b->side[FAM_IP4][DIR_INGRESS];
     CU_ASSERT_EQUAL_FATAL(side->ntargets, 3);

@@ -61,9 +61,13 @@ fi
 install_packages "${build_packages[@]}" "${test_packages[@]}" llvm-14
 
 # The place of the counts is built in, since tests run npc with environments of their own. %m: one
-# file for each program, to which its processes add; %4: four, so that they need not wait for each other.
-flags="-fprofile-instr-generate=$pool/%4m.profraw -fcoverage-mapping"
-build "$dir" -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=$flags"
+# file for each program; %c: its processes count in the file itself, mapped into their memory, so that
+# nothing is lost with a process that is killed, or may write no more. Where it is mapped, one hidden symbol
+# says, so that the library must not hide its own (objcopy, cmake/install.cmake), and base/ is there twice.
+flags="-fprofile-instr-generate=$pool/%c%m.profraw -fprofile-update=atomic -fcoverage-mapping"
+flags="$flags -mllvm -runtime-counter-relocation"
+build "$dir" -DCMAKE_C_COMPILER=clang-14 -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DCMAKE_C_FLAGS=$flags" \
+    -DCMAKE_OBJCOPY=/bin/true -DCMAKE_EXE_LINKER_FLAGS=-Wl,-z,muldefs
 
 # Tests that do not run npc, or are about its speed or another build of it; the counters do not survive faults/.
 leave_out='^tests/(bench|faults|fuzz)/|/(docs|hardening|includes|grammar|install|mutants|package|style|valgrind|run_diag_coverage)\.'

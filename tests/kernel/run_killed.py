@@ -56,8 +56,8 @@ def processes():
 
 def remains(pids, namespaces, suspects):
     """What is left of a laboratory: a namespace lives as long as a process is in it or holds it, or
-    a mount does. The suspects are processes from before its end: the kernel gives the number of a
-    namespace that is gone to the next one, which may be another test's."""
+    a mount does. The suspects are the processes that did before its end: the kernel gives the number
+    of a namespace that is gone to the next one, which may be another test's."""
     left = [f"process {p}" for p in pids if os.path.exists(f"/proc/{p}")]
     for p in suspects:
         left += [f"{n} in {p}" for n in namespaces_of(p) & namespaces]
@@ -90,7 +90,7 @@ def check(name, kill):
         lab.stdin.close()
         print(f"SKIP killed-{name}: no network namespaces: {lab.stderr.read().strip()}")
         return lab.wait() == 3
-    suspects = processes()
+    suspects = {p for p in processes() if namespaces_of(p) & namespaces}
     seen = remains(pids, namespaces, suspects)
     if len(pids) != PROCESSES or len(namespaces) != NAMESPACES or len(seen) < PROCESSES + NAMESPACES:
         kill(lab, pids)
@@ -100,9 +100,10 @@ def check(name, kill):
     lab.stdin.close()
     lab.wait()
     end = time.monotonic() + PATIENCE
-    while remains(pids, namespaces, suspects) and time.monotonic() < end:
-        time.sleep(0.02)
     left = remains(pids, namespaces, suspects)
+    while left and time.monotonic() < end:
+        time.sleep(0.02)
+        left = remains(pids, namespaces, suspects)
     print(f"FAIL killed-{name}: {'; '.join(left)}" if left else f"ok killed-{name}")
     return not left
 

@@ -7,6 +7,7 @@
 #include "base/fence.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,15 +167,22 @@ static inline char *try_room(struct arena *a, size_t rounded)
     return chunk_payload(chunk);
 }
 
-/* As arena_alloc(), but NULL if there is no memory. Behind each piece at least a byte is left that
- * may not be touched. */
+/* What a piece takes of a chunk: behind each at least a FENCE is left that may not be touched.
+ * Returns whether a size_t can say it. */
+static inline bool round_up(size_t size, size_t *rounded)
+{
+    if (__builtin_add_overflow(size, FENCE + ALIGNMENT - 1, rounded)) {
+        return false;
+    }
+    *rounded &= ~(ALIGNMENT - 1);
+    return true;
+}
+
+/* As arena_alloc(), but NULL if there is no memory. */
 static inline void *try_alloc(struct arena *a, size_t size)
 {
     size_t rounded;
-    if (__builtin_add_overflow(size, FENCE + ALIGNMENT - 1, &rounded)) {
-        return NULL;
-    }
-    char *p = try_room(a, rounded & ~(ALIGNMENT - 1));
+    char *p = round_up(size, &rounded) ? try_room(a, rounded) : NULL;
     if (p) {
         LET_IN(p, size);
     }
@@ -197,6 +205,47 @@ void *arena_array(struct arena *a, size_t n, size_t size)
         arena_fail(a);
     }
     return arena_alloc(a, bytes);
+}
+
+/* Where the list of chunks names the one that a piece of `rounded` bytes has for itself; NULL if it
+ * has none, or in another arena. */
+static struct arena_chunk **find_own_chunk(struct arena *a, const void *piece, size_t rounded)
+{
+    if (rounded <= CHUNK_SIZE) {
+        return NULL;
+    }
+    struct arena_chunk **at = &a->chunks;
+    while (*at && chunk_payload(*at) != piece) {
+        at = &(*at)->older;
+    }
+    return *at ? at : NULL;
+}
+
+void *arena_extend(struct arena *a, void *piece, size_t size, size_t more)
+{
+    size_t old, rounded, whole;
+    if (!round_up(size, &old) || __builtin_add_overflow(size, more, &whole) ||
+        !round_up(whole, &rounded) ||
+        __builtin_add_overflow(rounded, sizeof(struct arena_chunk), &whole)) {
+        arena_fail(a);
+    }
+    struct arena_chunk **own = find_own_chunk(a, piece, old);
+    if (!own) {
+        void *copy = arena_alloc(a, size + more);
+        if (size > 0) {
+            memcpy(copy, piece, size);
+        }
+        return copy;
+    }
+    struct arena_chunk *chunk = realloc(*own, whole);
+    if (!chunk) {
+        arena_fail(a);
+    }
+    *own = chunk;
+    a->total += rounded - old;
+    FENCE_OFF(chunk_payload(chunk), rounded);
+    LET_IN(chunk_payload(chunk), size + more);
+    return chunk_payload(chunk);
 }
 
 char *arena_copy(struct arena *a, const void *bytes, size_t n)

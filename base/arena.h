@@ -57,6 +57,11 @@ void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull))
 /* Zeroed array of n items; n * size is checked, an overflow is treated as memory exhausted. */
 void *arena_array(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
 
+/* A piece of `size` bytes with `more` behind them, which are not zeroed. It may have moved: the old
+ * piece (NULL if size is 0) is gone. A large one is not copied where the system can move pages. */
+void *arena_extend(struct arena *a, void *piece, size_t size, size_t more)
+    __attribute__((returns_nonnull));
+
 /* A copy of `n` bytes, followed by a NUL that is not counted. */
 char *arena_copy(struct arena *a, const void *bytes, size_t n) __attribute__((returns_nonnull));
 

@@ -4,22 +4,22 @@
 #include "base/fence.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define VEC_FIRST 8
 
-void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t item_size)
+void *vec_grow(struct arena *a, void *items, size_t *cap, size_t item_size)
 {
-    size_t want = VEC_FIRST;
+    size_t want = VEC_FIRST, bytes;
     if (FENCE != 0 && *cap < VEC_FIRST) { /* a short array is full: what reads beyond it is seen */
         want = *cap + 1;
     } else if (*cap > 0 && __builtin_mul_overflow(*cap, (size_t)2, &want)) {
         arena_fail(a);
     }
-    void *grown = arena_array(a, want, item_size);
-    if (n > 0) {
-        memcpy(grown, items, n * item_size);
+    if (__builtin_mul_overflow(want, item_size, &bytes)) {
+        arena_fail(a);
     }
+    size_t had = *cap * item_size;
+    void *grown = arena_extend(a, items, had, bytes - had);
     *cap = want;
     return grown;
 }

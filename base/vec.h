@@ -17,13 +17,13 @@
 #define vec_push(a, vec, ...)                                                                      \
     do {                                                                                           \
         if ((vec)->n == (vec)->cap) {                                                              \
-            (vec)->v = vec_grow((a), (vec)->v, (vec)->n, &(vec)->cap, sizeof *(vec)->v);           \
+            (vec)->v = vec_grow((a), (vec)->v, &(vec)->cap, sizeof *(vec)->v);                     \
         }                                                                                          \
         (vec)->v[(vec)->n++] = __VA_ARGS__;                                                        \
     } while (0)
 
-/* The doubled copy of an array of n items; sets *cap. The old array stays in the arena. */
-void *vec_grow(struct arena *a, const void *items, size_t n, size_t *cap, size_t item_size)
+/* An array of *cap items, made larger; sets *cap. The old array is gone (arena_extend()). */
+void *vec_grow(struct arena *a, void *items, size_t *cap, size_t item_size)
     __attribute__((returns_nonnull));
 
 /* Sorts n items, like qsort; an array of none may be NULL, which qsort may not be given (C17,

@@ -209,7 +209,15 @@ static void ask_copy(struct arena *a)
 static void ask_vec(struct arena *a)
 {
     size_t cap = huge / 2 + 1;
-    vec_grow(a, NULL, 0, &cap, 1);
+    vec_grow(a, NULL, &cap, 1);
+}
+static void ask_extend(struct arena *a)
+{
+    arena_extend(a, arena_alloc(a, 100000), 100000, huge / 4);
+}
+static void ask_extend_sum(struct arena *a)
+{
+    arena_extend(a, arena_alloc(a, 100000), 100000, huge);
 }
 static void ask_fail(struct arena *a)
 {
@@ -229,8 +237,9 @@ static void ask_buf_text(struct arena *a)
 static void T40_exhausted_memory_jumps(void)
 {
     void (*const asks[])(struct arena *) = {
-        ask_alloc, ask_alloc_max, ask_alloc_header, ask_array, ask_array_small_product,
-        ask_copy,  ask_vec,       ask_fail,         ask_text,  ask_buf_text,
+        ask_alloc, ask_alloc_max, ask_alloc_header, ask_array,      ask_array_small_product,
+        ask_copy,  ask_vec,       ask_extend,       ask_extend_sum, ask_fail,
+        ask_text,  ask_buf_text,
     };
     for (volatile size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         char log[8] = "";
@@ -282,7 +291,87 @@ static void vec_keeps_items(void)
     arena_free(&a);
 }
 
+static bool is_all(const unsigned char *p, size_t n, unsigned char byte)
+{
+    size_t same = 0;
+    while (same < n && p[same] == byte) {
+        same++;
+    }
+    return same == n;
+}
+
+/* Pieces of all sizes grow in turns, beside each other and beside small ones. */
+static void extend_keeps_pieces_apart(void)
+{
+    enum { PIECES = 5, ROUNDS = 8 };
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    unsigned char *pieces[PIECES] = {NULL};
+    size_t sizes[PIECES] = {0};
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < PIECES; i++) {
+            size_t more = sizes[i] > 0 ? sizes[i] : (size_t)1000 << 2 * i;
+            pieces[i] = arena_extend(&a, pieces[i], sizes[i], more);
+            memset(pieces[i] + sizes[i], (int)i + 1, more);
+            sizes[i] += more;
+            memset(arena_alloc(&a, 100), 0xff, 100);
+        }
+    }
+    for (size_t i = 0; i < PIECES; i++) {
+        CU_ASSERT_EQUAL(sizes[i], ((size_t)1000 << 2 * i) << (ROUNDS - 1));
+        CU_ASSERT(is_all(pieces[i], sizes[i], (unsigned char)(i + 1)));
+    }
+    arena_reset(&a);
+    CU_ASSERT(is_all(arena_alloc(&a, 50000), 50000, 0));
+    arena_free(&a);
+}
+
+/* The first piece of a chunk that others share is larger than most, and no chunk of its own. */
+static void extend_leaves_shared_chunks(void)
+{
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    arena_alloc(&a, 10);
+    arena_reset(&a);
+    unsigned char *first = memset(arena_alloc(&a, 50000), 1, 50000);
+    unsigned char *second = memset(arena_alloc(&a, 1000), 2, 1000);
+    first = arena_extend(&a, first, 50000, 1000000);
+    memset(first + 50000, 1, 1000000);
+    CU_ASSERT(is_all(first, 1050000, 1));
+    CU_ASSERT(is_all(second, 1000, 2));
+    arena_free(&a);
+}
+
+/* A piece of another arena, whatever its size, is copied, and stays where it is. */
+static void extend_knows_its_own(void)
+{
+    struct arena a, b;
+    arena_init(&a, unit_oom, NULL);
+    arena_init(&b, unit_oom, NULL);
+    unsigned char *there = memset(arena_alloc(&a, 1000000), 1, 1000000);
+    unsigned char *here = arena_extend(&b, there, 1000000, 1);
+    CU_ASSERT_PTR_NOT_EQUAL(here, there);
+    arena_free(&b);
+    CU_ASSERT(is_all(there, 1000000, 1));
+    arena_free(&a);
+}
+
+/* What grows to megabytes does not leave its halves behind. */
+static void extend_gives_back(void)
+{
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    VEC(uint64_t) v = {0};
+    for (uint64_t i = 0; i < 1000000; i++) {
+        vec_push(&a, &v, i);
+    }
+    CU_ASSERT(a.total < v.cap * sizeof *v.v + 300000);
+    arena_free(&a);
+}
+
 UNIT_MAIN("arena", TEST(alloc_keeps_pieces_apart), TEST(large_piece_leaves_chunk_in_use),
           TEST(copy_ends_in_nul), TEST(defers_run_newest_first), TEST(reset_is_like_new),
           TEST(scratch_goes_with_its_parent), TEST(T40_exhausted_memory_jumps),
-          TEST(T40_scratch_shares_the_handler), TEST(vec_keeps_items))
+          TEST(T40_scratch_shares_the_handler), TEST(vec_keeps_items),
+          TEST(extend_keeps_pieces_apart), TEST(extend_leaves_shared_chunks),
+          TEST(extend_knows_its_own), TEST(extend_gives_back))

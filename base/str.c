@@ -51,13 +51,23 @@ bool str_ends(struct str s, const char *suffix)
     return p.n == 0 || (s.n >= p.n && str_eq((struct str){s.p + (s.n - p.n), p.n}, p));
 }
 
+/* Multiplication by 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4),
+ * eight bytes at a time. It mixes upwards only, so the upper half is folded into the lower one. */
 uint64_t str_hash(struct str s)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < s.n; i++) {
-        h = (h ^ (unsigned char)s.p[i]) * UINT64_C(1099511628211);
+    static const uint64_t golden = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = golden ^ s.n, word;
+    size_t i = 0;
+    for (; s.n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, s.p + i, sizeof word);
+        h = (h ^ word) * golden;
+        h ^= h >> 32;
     }
-    return h;
+    for (; i < s.n; i++) {
+        h = (h ^ (unsigned char)s.p[i]) * golden;
+    }
+    h *= golden;
+    return h ^ h >> 32;
 }
 
 bool ch_is_digit(unsigned char c)

@@ -40,7 +40,7 @@ int str_cmp(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b);
 bool str_starts(struct str s, const char *prefix);
 bool str_ends(struct str s, const char *suffix);
-/* FNV-1a, 64 bits: for hash tables only, never for output. */
+/* For hash tables, which take the low bits: never for output, since it depends on the machine. */
 uint64_t str_hash(struct str s);
 
 /* ASCII character classes, independent of the locale. */

@@ -8,16 +8,10 @@ void intern_init(struct intern *t, struct arena *a)
     *t = (struct intern){.arena = a};
 }
 
-/* FNV-1a keeps its low bits poor for short keys: fold the high ones in. */
-static size_t slot_of(uint64_t hash, size_t nslots)
-{
-    return (size_t)((hash ^ hash >> 32) & (nslots - 1));
-}
-
 /* The slot that holds the bytes, or the free slot where they belong. */
 static size_t find_slot(const struct intern *t, struct str bytes, uint64_t hash)
 {
-    size_t i = slot_of(hash, t->nslots);
+    size_t i = hash & (t->nslots - 1);
     while (t->slots[i] != 0) {
         const struct intern_key *k = &t->keys.v[t->slots[i] - 1];
         if (k->hash == hash && str_eq((struct str){k->p, k->n}, bytes)) {
@@ -33,7 +27,7 @@ static void grow(struct intern *t)
     t->nslots = t->nslots == 0 ? 64 : t->nslots * 2;
     t->slots = ARENA_NEW_ARRAY(t->arena, t->nslots, uint32_t);
     for (size_t id = 0; id < t->keys.n; id++) {
-        size_t i = slot_of(t->keys.v[id].hash, t->nslots);
+        size_t i = t->keys.v[id].hash & (t->nslots - 1);
         while (t->slots[i] != 0) {
             i = (i + 1) & (t->nslots - 1);
         }

@@ -3,6 +3,7 @@
 #include "tests/unit/rng.h"
 #include "tests/unit/unit.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -260,12 +261,67 @@ static struct str random_word(struct rng *r, char word[8])
     return (struct str){word, n};
 }
 
-/* The published test vectors of FNV-1a. */
-static void hash_is_fnv(void)
+/* Nothing but the bytes counts, wherever they lie, and each of them does, as does their number. */
+static void hash_is_of_all_bytes(void)
 {
-    CU_ASSERT_EQUAL(str_hash(STR("")), UINT64_C(0xcbf29ce484222325));
-    CU_ASSERT_EQUAL(str_hash(STR("a")), UINT64_C(0xaf63dc4c8601ec8c));
-    CU_ASSERT_EQUAL(str_hash(STR("foobar")), UINT64_C(0x85944171f73967e8));
+    for (uint32_t id = 0; id < 20; id++) {
+        uint32_t ids[2] = {id};
+        uint64_t one = str_hash((struct str){(const char *)ids, sizeof ids[0]});
+        CU_ASSERT_NOT_EQUAL(one, str_hash((struct str){NULL, 0}));
+        CU_ASSERT_NOT_EQUAL(one, str_hash((struct str){(const char *)ids, sizeof ids}));
+    }
+    char bytes[80], moved[81];
+    for (size_t n = 0; n < sizeof bytes; n++) {
+        memset(bytes, 'x', sizeof bytes);
+        memset(moved, 'y', sizeof moved);
+        memcpy(moved + 1, bytes, n);
+        uint64_t whole = str_hash((struct str){bytes, n});
+        CU_ASSERT_EQUAL(whole, str_hash((struct str){moved + 1, n}));
+        CU_ASSERT_NOT_EQUAL(whole, str_hash((struct str){bytes, n + 1}));
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            moved[1 + bit / 8] ^= (char)(1 << bit % 8);
+            CU_ASSERT_NOT_EQUAL(whole, str_hash((struct str){moved + 1, n}));
+            moved[1 + bit / 8] ^= (char)(1 << bit % 8);
+        }
+    }
+}
+
+/* The nth key of the sorts that tables hold: names, addresses, words, lists of numbers. */
+static struct str nth_key(size_t sort, uint32_t n)
+{
+    switch (sort) {
+    case 0:
+        return str_printf(&arena, "%" PRIu32, n);
+    case 1:
+        return str_printf(&arena, "app%" PRIu32 "-5d4f8c7b9-x", n);
+    case 2:
+        return str_printf(&arena, "10.%" PRIu32 ".%" PRIu32 ".1", n >> 8, n & 255);
+    case 3:
+        return str_dup(&arena, (struct str){(const char *)&n, sizeof n});
+    default: {
+        uint32_t ids[4] = {0};
+        ids[sort - 4] = n;
+        return str_dup(&arena, (struct str){(const char *)ids, sizeof ids});
+    }
+    }
+}
+
+/* As many keys as half of the slots are spread as by chance, which is to say over 39.3 % of them
+ * (1 - e^-1/2), within three hundredths. */
+static void hash_spreads_keys(void)
+{
+    enum { SORTS = 8, SLOTS = 65536 };
+    for (size_t sort = 0; sort < SORTS; sort++) {
+        static bool taken[SLOTS];
+        size_t count = 0;
+        memset(taken, 0, sizeof taken);
+        for (uint32_t n = 0; n < SLOTS / 2; n++) {
+            bool *slot = &taken[str_hash(nth_key(sort, n)) % SLOTS];
+            count += !*slot;
+            *slot = true;
+        }
+        CU_ASSERT(count > SLOTS / 100 * 36);
+    }
 }
 
 static void strtab_shares_equal_strings(void)
@@ -428,7 +484,8 @@ int main(void)
                            TEST(printf_any_length),
                            TEST(nearest_table),
                            TEST(nearest_finds_edited_words),
-                           TEST(hash_is_fnv),
+                           TEST(hash_is_of_all_bytes),
+                           TEST(hash_spreads_keys),
                            TEST(strtab_shares_equal_strings),
                            TEST(strmap_is_a_map),
                            TEST(buf_grows),

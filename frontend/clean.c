@@ -241,7 +241,6 @@ long clean_read(struct clean *s, unsigned char *buf, size_t n)
         size_t mark = mark_length(s, buf, (size_t)good);
         s->begun = true;
         memmove(buf, buf + mark, (size_t)good - mark);
-        clean_advance(&s->line, &s->col, buf, (size_t)good - mark);
         if ((size_t)good > mark) {
             return good - (long)mark;
         }

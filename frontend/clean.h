@@ -14,7 +14,7 @@ struct clean {
     struct byte_stream in;
     uint32_t file;
     enum k8s_syntax syntax;
-    uint32_t line, col;    /* of the first byte that was not handed out yet */
+    uint32_t line, col;    /* of the first byte that was not handed out yet: kept by who reads */
     unsigned char held[4]; /* the beginning of a character whose rest is not read yet */
     size_t nheld;
     bool ascii;  /* the bytes handed out last are: each is a column, but for line ends */
@@ -24,8 +24,9 @@ struct clean {
 
 void clean_init(struct clean *s, struct ctx *c, uint32_t file, enum k8s_syntax syntax,
                 struct byte_stream in);
-/* Gives 1 to n bytes (n is at least 8) that end with a whole character; 0 at the end of the input;
- * -1 if reading failed or the bytes are not clean, which has been reported. */
+/* Gives 1 to n bytes (n is at least 8) that end with a whole character, over which the caller then
+ * moves line and col; 0 at the end of the input; -1 if reading failed or the bytes are not clean,
+ * which has been reported. */
 long clean_read(struct clean *s, unsigned char *buf, size_t n);
 
 /* Code points in n bytes of clean text. */

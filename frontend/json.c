@@ -467,6 +467,8 @@ static void end_chunk(struct json_reader *r)
         r->token_col = r->shown.col;
     }
     move(r, &r->shown, r->nchunk);
+    r->bytes.line = r->shown.line;
+    r->bytes.col = r->shown.col;
     r->shown.at = r->shown.passed = r->token_end = 0;
     r->consumed += r->nread;
     r->nread = r->nchunk = r->lines.n = 0;

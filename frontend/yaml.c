@@ -45,6 +45,7 @@ static int read_bytes(void *arg, unsigned char *buf, size_t n, size_t *got)
         return 0;
     }
     *got = (size_t)result;
+    clean_advance(&r->bytes.line, &r->bytes.col, buf, *got);
     remark_scan(&r->remarks, buf, *got);
     r->since_event += *got;
     return 1;

@@ -98,6 +98,7 @@ static uint32_t refused_at(enum k8s_syntax syntax, const char *text, size_t n, s
     long got;
     while ((got = clean_read(&s, buf, sizeof buf)) > 0) {
         CU_ASSERT(memcmp(buf, text + given, (size_t)got) == 0);
+        clean_advance(&s.line, &s.col, buf, (size_t)got);
         given += (size_t)got;
     }
     CU_ASSERT_EQUAL(c.diags.errors, got < 0 ? 1 : 0);

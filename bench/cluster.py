@@ -157,24 +157,29 @@ def template(make, item, arity):
 
 
 def items(pods, item):
-    """The text of each object."""
+    """The text of each object; those of a kind in the order of their namespaces' and their own names, as the
+    API server lists them."""
     def fill(make, *values):
         return template(make, item, len(values)).format(*values)
 
     rng = random.Random(pods)
     namespaces, nodes = counts(pods)
-    for n in range(namespaces):
-        yield fill(namespace, f"ns{n}", f"team{n % 7}")
-    for n in range(nodes):
-        yield fill(node, f"node{n}", f"z{n % 3}", f"192.168.{n // 250}.{n % 250 + 1}")
-    for n in range(pods):
-        deployment = n // PER_DEPLOYMENT
-        app = f"app{deployment % DEPLOYMENTS}"
+    for name, n in sorted((f"ns{n}", n) for n in range(namespaces)):
+        yield fill(namespace, name, f"team{n % 7}")
+    for name, n in sorted((f"node{n}", n) for n in range(nodes)):
+        yield fill(node, name, f"z{n % 3}", f"192.168.{n // 250}.{n % 250 + 1}")
+    for ns, name, n, app in sorted(place_pod(n, namespaces) for n in range(pods)):
         host = n % nodes
-        yield fill(pod, f"{app}-5d4f8c7b9-{n}", f"ns{n // PER_NAMESPACE % namespaces}", n, app, tier(deployment), address(n),
-                   f"fd00::{n >> 16:x}:{n & 0xffff:x}", f"node{host}", f"192.168.{host // 250}.{host % 250 + 1}")
-    for n in range(namespaces):
+        yield fill(pod, name, ns, n, app, tier(n // PER_DEPLOYMENT), address(n), f"fd00::{n >> 16:x}:{n & 0xffff:x}",
+                   f"node{host}", f"192.168.{host // 250}.{host % 250 + 1}")
+    for _, n in sorted((f"ns{n}", n) for n in range(namespaces)):
         yield item(policy(rng, n, namespaces))
+
+
+def place_pod(n, namespaces):
+    """Namespace and name of the nth pod, n, and its app."""
+    app = f"app{n // PER_DEPLOYMENT % DEPLOYMENTS}"
+    return f"ns{n // PER_NAMESPACE % namespaces}", f"{app}-5d4f8c7b9-{n}", n, app
 
 
 def write(out, pods, syntax):

@@ -234,6 +234,7 @@ void *arena_extend(struct arena *a, void *piece, size_t size, size_t more)
         void *copy = arena_alloc(a, size + more);
         if (size > 0) {
             memcpy(copy, piece, size);
+            FENCE_OFF(piece, size);
         }
         return copy;
     }

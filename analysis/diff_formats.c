@@ -26,13 +26,26 @@ static const struct diff_end *end_at(const struct difference *d, uint32_t end)
     return &d->ends[end];
 }
 
+/* Whether the i-th name of an end has nothing to do with the change: the other end is one name
+ * only, and between the two nothing is filtered. */
+static bool is_idle(const struct difference *d, const struct diff_change *c, uint32_t end, size_t i)
+{
+    bool source = end == c->from;
+    const struct diff_end *other = end_at(d, source ? c->to : c->from);
+    return other->nnames == 1 && difference_is_free(d, c, source ? i : 0, source ? 0 : i);
+}
+
 static void print_end(struct teller *t, const struct diff_change *c, uint32_t end,
                       const char *comma, struct buf *out)
 {
     const struct diff_end *e = end_at(t->d, end);
+    const char *before = "";
     for (size_t i = 0; i < e->nnames; i++) {
-        buf_puts(out, i > 0 ? comma : "");
-        buf_str(out, e->names[i]);
+        if (!is_idle(t->d, c, end, i)) {
+            buf_puts(out, before);
+            buf_str(out, e->names[i]);
+            before = comma;
+        }
     }
     for (size_t i = 0; i < c->ranges.n && e->external; i++) {
         buf_puts(out, i > 0 ? comma : "");
@@ -55,22 +68,13 @@ static void print_reason(const struct difference *d, const struct diff_reason *r
 
 static const char *const ages[] = {[OLD] = "was", [NEW] = "now"};
 
-/* Pairs of names that a change is about: one workload, or one range, on each side. */
-static size_t pairs_of(const struct difference *d, const struct diff_change *c)
-{
-    const struct diff_end *a = end_at(d, c->from), *b = end_at(d, c->to);
-    size_t from = a->external ? c->ranges.n : a->nnames;
-    size_t to = b->external ? c->ranges.n : b->nnames;
-    return c->from == c->to ? from * (to - 1) : from * to;
-}
-
 static void print_counts(const struct difference *d, struct buf *out)
 {
     size_t gained = 0, lost = 0;
     for (size_t i = 0; i < d->nchanges; i++) {
         const struct diff_change *c = &d->changes[i];
-        gained += traffic_is_none(c->gained) ? 0 : pairs_of(d, c);
-        lost += traffic_is_none(c->lost) ? 0 : pairs_of(d, c);
+        gained += traffic_is_none(c->gained) ? 0 : difference_pairs(d, c);
+        lost += traffic_is_none(c->lost) ? 0 : difference_pairs(d, c);
     }
     buf_printf(out, "%zu connection%s gained, %zu lost", gained, gained == 1 ? "" : "s", lost);
 }
@@ -199,9 +203,10 @@ static void add_pairs(struct teller *t, const struct diff_change *c, struct pair
 {
     size_t nfrom, nto;
     struct str *from = names_of(t, c, c->from, &nfrom), *to = names_of(t, c, c->to, &nto);
+    bool range = end_at(t->d, c->from)->external || end_at(t->d, c->to)->external;
     for (size_t i = 0; i < nfrom; i++) {
         for (size_t k = 0; k < nto; k++) {
-            if (c->from != c->to || i != k) {
+            if (range || !difference_is_free(t->d, c, i, k)) {
                 vec_push(t->arena, &out->list, (struct pair){from[i], to[k], c});
             }
         }

@@ -2,315 +2,9 @@
  * Comparing two worlds: ends that are alike in both, every pair of them whose traffic differs, and
  * which policies made it so. Nothing here knows a format.
  */
-#include "analysis/difference.h"
-#include "analysis/naming.h"
-#include "analysis/world_priv.h"
+#include "analysis/difference_priv.h"
 
-#include <string.h>
-
-struct diffing {
-    struct difference *out;
-    struct arena *arena;
-    struct naming naming;  /* of both worlds */
-    struct intern end_ids; /* by classes */
-    VEC(struct diff_end) ends;
-    VEC(VEC(struct str)) names; /* by end */
-    VEC(VEC(struct ip_range)) ranges;
-    struct id_vec *of_class[AGES];     /* ends */
-    VEC(struct diff_change) changes;   /* of external ends; in the end, of all */
-    struct intern range_ids;           /* … by what they are alike in */
-    VEC(VEC(struct ip_range)) changed; /* … and their addresses */
-    VEC(struct diff_change) others;    /* of ends that all are in the inventory */
-    struct strmap policies[AGES];      /* by policy_key() */
-};
-
-/* ---- ends ---- */
-
-static uint32_t end_of(struct diffing *x, uint32_t old, uint32_t now)
-{
-    uint32_t key[AGES] = {old, now};
-    uint32_t id = intern_ids(&x->end_ids, key, AGES);
-    if (id == x->ends.n) {
-        vec_push(x->arena, &x->ends, (struct diff_end){.class_of = {old, now}});
-        vec_push(x->arena, &x->names, (__typeof__(*x->names.v)){0});
-        vec_push(x->arena, &x->ranges, (__typeof__(*x->ranges.v)){0});
-    }
-    return id;
-}
-
-struct unit { /* an owner, or a workload that has none, in one world */
-    VEC(struct place) places;
-    bool alike; /* all whole, in one class */
-};
-
-struct twin { /* what the two worlds have by one name */
-    struct str name;
-    struct unit unit[AGES];
-};
-
-struct twins {
-    struct strmap by_name;
-    VEC(struct twin *) list;
-};
-
-static struct twin *twin_of(struct diffing *x, struct twins *t, struct str name)
-{
-    struct twin *twin = strmap_get(&t->by_name, name);
-    if (twin == NULL) {
-        twin = ARENA_NEW(x->arena, struct twin);
-        twin->name = name;
-        strmap_put(&t->by_name, name, twin);
-        vec_push(x->arena, &t->list, twin);
-    }
-    return twin;
-}
-
-struct called { /* what a workload is listed as */
-    struct str name, kind;
-};
-
-static struct called itself(struct arena *a, const struct workload *w)
-{
-    return (struct called){str_path(a, w->ns, w->name), workload_type(w)};
-}
-
-static struct str called_name(const struct diffing *x, struct called c, struct str name)
-{
-    return naming_unique(&x->naming, c.name, name, c.kind);
-}
-
-/* What the owner of a workload, or itself if it has none, is in both worlds. If several objects of
- * one world have a name, it is told apart by kind; else an owner and a workload of one name are the
- * same thing, whatever their kinds. */
-static struct twin *listed_as(struct diffing *x, struct twins *t, const struct workload *w,
-                              struct str owner)
-{
-    struct called as = owner.n == 0 ? itself(x->arena, w)
-                                    : (struct called){str_path(x->arena, w->ns, owner_name(owner)),
-                                                      owner_kind(owner)};
-    return twin_of(x, t, called_name(x, as, as.name));
-}
-
-static void fill_class(struct diffing *x, struct twins *t, enum world_age age,
-                       const struct endpoint_class *c)
-{
-    struct twin *twin = NULL;
-    struct str ns = STR(""), owner = STR("");
-    for (uint32_t i = 0; i < c->nmembers; i++) {
-        const struct endpoint_member *m = &c->members[i];
-        struct str own = naming_owner(&x->naming, m->workload);
-        bool sibling = own.n > 0 && str_eq(own, owner) && str_eq(m->workload->ns, ns);
-        twin = sibling ? twin : listed_as(x, t, m->workload, own);
-        ns = m->workload->ns;
-        owner = own;
-        struct unit *u = &twin->unit[age];
-        bool like_first = u->places.n == 0 || (u->alike && u->places.v[0].class_id == c->id);
-        u->alike = like_first && m->naddrs == 0;
-        vec_push(x->arena, &u->places, (struct place){c->id, i});
-    }
-}
-
-static void add_end(struct diffing *x, struct str name, const uint32_t class_of[AGES])
-{
-    uint32_t end = end_of(x, class_of[OLD], class_of[NEW]);
-    vec_push(x->arena, &x->names.v[end], name);
-}
-
-struct pod { /* one workload in both worlds */
-    struct called called;
-    const struct workload *workload[AGES];
-    struct id_vec places[AGES]; /* classes */
-};
-
-struct pods {
-    struct strmap by_name;
-    VEC(struct pod *) list;
-};
-
-static struct pod *pod_named(struct diffing *x, struct pods *pods, struct called c)
-{
-    struct str key = str_path(x->arena, c.kind, c.name);
-    struct pod *p = strmap_get(&pods->by_name, key);
-    if (p == NULL) {
-        p = ARENA_NEW(x->arena, struct pod);
-        p->called = c;
-        strmap_put(&pods->by_name, key, p);
-        vec_push(x->arena, &pods->list, p);
-    }
-    return p;
-}
-
-/* The class of one address of a pod; ID_NONE: it has no such address. */
-static uint32_t class_of_address(const struct diffing *x, enum world_age age, const struct pod *p,
-                                 struct address at)
-{
-    const struct workload *w = p->workload[age];
-    for (size_t i = 0; w != NULL && i < w->naddrs; i++) {
-        if (w->addrs[i].family == at.family && ip_cmp(w->addrs[i].ip, at.ip) == 0) {
-            return world_find_address(x->out->world[age], at.family, at.ip);
-        }
-    }
-    return ID_NONE;
-}
-
-struct part { /* addresses of a pod that are alike in both worlds */
-    uint32_t class_of[AGES];
-    VEC(struct address) addrs;
-};
-
-struct parts {
-    VEC(struct part) list;
-};
-
-static void add_to_part(struct diffing *x, struct parts *parts, const struct pod *p,
-                        struct address at)
-{
-    uint32_t old = class_of_address(x, OLD, p, at), now = class_of_address(x, NEW, p, at);
-    for (size_t i = 0; i < parts->list.n; i++) {
-        struct part *part = &parts->list.v[i];
-        if (part->class_of[OLD] == old && part->class_of[NEW] == now) {
-            for (size_t k = 0; k < part->addrs.n; k++) {
-                if (part->addrs.v[k].family == at.family &&
-                    ip_cmp(part->addrs.v[k].ip, at.ip) == 0) {
-                    return; /* both worlds have it */
-                }
-            }
-            vec_push(x->arena, &part->addrs, at);
-            return;
-        }
-    }
-    struct part part = {.class_of = {old, now}};
-    vec_push(x->arena, &part.addrs, at);
-    vec_push(x->arena, &parts->list, part);
-}
-
-/* A pod whose addresses policies tell apart, in one of the worlds. */
-static void add_parts(struct diffing *x, const struct pod *p)
-{
-    struct parts parts = {0};
-    for (size_t age = 0; age < AGES; age++) {
-        const struct workload *w = p->workload[age];
-        for (size_t i = 0; w != NULL && i < w->naddrs; i++) {
-            add_to_part(x, &parts, p, w->addrs[i]);
-        }
-    }
-    for (size_t i = 0; i < parts.list.n; i++) {
-        const struct part *part = &parts.list.v[i];
-        struct endpoint_member m = {.workload = p->workload[p->workload[NEW] != NULL ? NEW : OLD],
-                                    .addrs = part->addrs.v,
-                                    .naddrs = part->addrs.n};
-        add_end(x, called_name(x, p->called, member_name(x->arena, &m)), part->class_of);
-    }
-}
-
-static void add_pod(struct diffing *x, const struct pod *p)
-{
-    if (p->places[OLD].n > 1 || p->places[NEW].n > 1) {
-        add_parts(x, p);
-        return;
-    }
-    uint32_t class_of[AGES];
-    for (size_t age = 0; age < AGES; age++) {
-        class_of[age] = p->places[age].n > 0 ? p->places[age].v[0] : ID_NONE;
-    }
-    add_end(x, called_name(x, p->called, p->called.name), class_of);
-}
-
-/* Pods one by one: their owner is not the same thing to all of them. */
-static void add_pods(struct diffing *x, const struct twin *t)
-{
-    struct pods pods = {0};
-    strmap_init(&pods.by_name, x->arena);
-    for (size_t age = 0; age < AGES; age++) {
-        for (size_t i = 0; i < t->unit[age].places.n; i++) {
-            struct place at = t->unit[age].places.v[i];
-            const struct workload *w =
-                x->out->world[age]->classes[at.class_id].members[at.member].workload;
-            struct pod *p = pod_named(x, &pods, itself(x->arena, w));
-            p->workload[age] = w;
-            vec_push(x->arena, &p->places[age], at.class_id);
-        }
-    }
-    for (size_t i = 0; i < pods.list.n; i++) {
-        add_pod(x, pods.list.v[i]);
-    }
-}
-
-static void add_workloads(struct diffing *x)
-{
-    struct twins twins = {0};
-    strmap_init(&twins.by_name, x->arena);
-    for (size_t age = 0; age < AGES; age++) {
-        const struct world *w = x->out->world[age];
-        for (size_t i = 0; i < w->nclasses; i++) {
-            if (w->classes[i].kind == EP_WORKLOAD) {
-                fill_class(x, &twins, (enum world_age)age, &w->classes[i]);
-            }
-        }
-    }
-    for (size_t i = 0; i < twins.list.n; i++) {
-        const struct twin *t = twins.list.v[i];
-        uint32_t class_of[AGES];
-        bool alike = true;
-        for (size_t age = 0; age < AGES; age++) {
-            const struct unit *u = &t->unit[age];
-            alike = alike && (u->places.n == 0 || u->alike);
-            class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
-        }
-        if (alike) {
-            add_end(x, t->name, class_of);
-        } else {
-            add_pods(x, t);
-        }
-    }
-}
-
-/* Addresses that are external in both worlds, cut where either cuts. */
-static void add_ranges(struct diffing *x, enum family f)
-{
-    const struct world_parts *old = x->out->world[OLD]->parts, *now = x->out->world[NEW]->parts;
-    const struct nets *a = &old->nets[f], *b = &now->nets[f];
-    size_t i = 0, k = 0;
-    while (i < a->atoms.n && k < b->atoms.n) {
-        struct ip_range r = a->atoms.v[i].range, s = b->atoms.v[k].range;
-        struct ip_range both = {ip_cmp(r.first, s.first) > 0 ? r.first : s.first,
-                                ip_cmp(r.last, s.last) < 0 ? r.last : s.last};
-        if (nets_has_external(a, both) && nets_has_external(b, both)) {
-            uint32_t end = end_of(x, old->range_class[f].v[a->atoms.v[i].list],
-                                  now->range_class[f].v[b->atoms.v[k].list]);
-            x->ends.v[end].external = true;
-            x->ends.v[end].family = f;
-            vec_push(x->arena, &x->ranges.v[end], both);
-        }
-        int order = ip_cmp(r.last, s.last);
-        i += order <= 0;
-        k += order >= 0;
-    }
-}
-
-static int name_order(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static void finish_ends(struct diffing *x)
-{
-    for (size_t age = 0; age < AGES; age++) {
-        x->of_class[age] = ARENA_NEW_ARRAY(x->arena, x->out->world[age]->nclasses, struct id_vec);
-    }
-    for (uint32_t i = 0; i < x->ends.n; i++) {
-        struct diff_end *e = &x->ends.v[i];
-        e->names = x->names.v[i].v;
-        e->nnames = x->names.v[i].n;
-        array_sort(e->names, e->nnames, sizeof *e->names, name_order);
-        e->ranges = ipset_of_ranges(x->arena, x->ranges.v[i].v, x->ranges.v[i].n);
-        for (size_t age = 0; age < AGES; age++) {
-            if (e->class_of[age] != ID_NONE) {
-                vec_push(x->arena, &x->of_class[age][e->class_of[age]], i);
-            }
-        }
-    }
-}
+#include <stdlib.h>
 
 /* ---- changes ---- */
 
@@ -360,12 +54,30 @@ static void push_range_change(struct diffing *x, struct diff_change c)
     }
 }
 
+static int str_order(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static size_t count_at_home(const struct diff_end *a, const struct diff_end *nodes)
+{
+    size_t n = 0;
+    for (size_t i = 0; nodes->nodes && i < a->nnames; i++) {
+        n += a->homes[i].n > 0 && bsearch(&a->homes[i], nodes->names, nodes->nnames,
+                                          sizeof *nodes->names, str_order) != NULL;
+    }
+    return n;
+}
+
+/* Pairs of names between which nothing is filtered. */
+static size_t count_free(const struct diff_end *a, const struct diff_end *b)
+{
+    return a == b ? a->nnames : count_at_home(a, b) + count_at_home(b, a);
+}
+
 static void compare(struct diffing *x, uint32_t from, uint32_t to)
 {
     const struct diff_end *a = &x->ends.v[from], *b = &x->ends.v[to];
-    if (from == to && a->nnames <= 1) { /* nobody else is like it */
-        return;
-    }
     struct traffic old = traffic_at(x, OLD, from, to), now = traffic_at(x, NEW, from, to);
     struct diff_change c = {.from = from,
                             .to = to,
@@ -376,7 +88,7 @@ static void compare(struct diffing *x, uint32_t from, uint32_t to)
     }
     if (a->external || b->external) {
         push_range_change(x, c);
-    } else {
+    } else if (count_free(a, b) < a->nnames * b->nnames) {
         vec_push(x->arena, &x->others, c);
     }
 }
@@ -619,18 +331,10 @@ const struct difference *difference_new(const struct world *old, const struct wo
     x->arena = a;
     x->out = ARENA_NEW(a, struct difference);
     *x->out = (struct difference){.world = {old, now}, .traffic = now->traffic};
-    naming_init(&x->naming, a);
-    naming_add(&x->naming, &old->program->inv, true);
-    naming_add(&x->naming, &now->program->inv, true);
-    intern_init(&x->end_ids, a);
     intern_init(&x->range_ids, a);
     index_policies(x, OLD);
     index_policies(x, NEW);
-    add_workloads(x);
-    for (size_t f = 0; f < FAMILIES; f++) {
-        add_ranges(x, (enum family)f);
-    }
-    finish_ends(x);
+    difference_ends(x);
     compare_all(x);
     sort_changes(x);
     for (size_t i = 0; i < x->changes.n; i++) {
@@ -641,6 +345,22 @@ const struct difference *difference_new(const struct world *old, const struct wo
     x->out->changes = x->changes.v;
     x->out->nchanges = x->changes.n;
     return x->out;
+}
+
+size_t difference_pairs(const struct difference *d, const struct diff_change *c)
+{
+    const struct diff_end *a = &d->ends[c->from], *b = &d->ends[c->to];
+    size_t from = a->external ? c->ranges.n : a->nnames;
+    size_t to = b->external ? c->ranges.n : b->nnames;
+    return from * to - (a->external || b->external ? 0 : count_free(a, b));
+}
+
+bool difference_is_free(const struct difference *d, const struct diff_change *c, size_t i, size_t k)
+{
+    const struct diff_end *a = &d->ends[c->from], *b = &d->ends[c->to];
+    return a == b ? i == k
+                  : (b->nodes && str_eq(a->homes[i], b->names[k])) ||
+                        (a->nodes && str_eq(b->homes[k], a->names[i]));
 }
 
 bool difference_gains(const struct difference *d)

@@ -1,12 +1,12 @@
 /*
- * What is gained and lost between two worlds: connections by workload, and the policy lines that
+ * What is gained and lost between two worlds: connections of workloads, and the policy lines that
  * made the difference.
  *
  * Ends are matched by name, at the level of `list`: the pods of one owner are one end if they are
  * alike in both worlds, else each pod is one. An owner and a workload of the same namespace and
  * name are the same end whatever their kinds (a Deployment that became a machine), unless the name
- * is ambiguous. External addresses are those that are external in both. An end that is in one world
- * only gains, or loses, all its connections.
+ * is ambiguous. A node is an end by itself. External addresses are those that are external in both.
+ * An end that is in one world only gains, or loses, all its connections.
  */
 #ifndef NPC_ANALYSIS_DIFFERENCE_H
 #define NPC_ANALYSIS_DIFFERENCE_H
@@ -18,9 +18,10 @@ enum world_age { OLD, NEW };
 
 /* Ends that are alike in both worlds. */
 struct diff_end {
-    bool external;
+    bool external, nodes;
     uint32_t class_of[AGES]; /* class, or ID_NONE: it is not there */
-    struct str *names;       /* workloads, sorted */
+    struct str *names;       /* workloads or nodes ("node:NAME"), sorted */
+    struct str *homes; /* of each: the node that all of a workload run on, in both worlds, or "" */
     size_t nnames;
     struct ipset ranges; /* external */
     enum family family;
@@ -32,7 +33,8 @@ struct diff_reason {
     const struct nrule *rule; /* NULL: that the policy isolates at all */
 };
 
-/* One change: everybody of `from` to everybody of `to`, but nobody to itself. */
+/* One change: everybody of `from` to everybody of `to`, but nobody to itself, nor to the node that
+ * it runs on, nor that node to it. */
 struct diff_change {
     uint32_t from, to; /* ends */
     /* External addresses whose traffic with the other end changes alike: the union of the ranges of
@@ -54,6 +56,13 @@ struct difference {
 
 /* Compares. Both worlds have the same traffic table; memory is the context's of the new one. */
 const struct difference *difference_new(const struct world *old, const struct world *now);
+
+/* How many pairs of names, or of a name and a range of addresses, a change is about. */
+size_t difference_pairs(const struct difference *d, const struct diff_change *c);
+/* Whether it is not about the i-th name of `from` and the k-th of `to`, since nothing between them
+ * is ever filtered (world_is_free()). Neither end is external. */
+bool difference_is_free(const struct difference *d, const struct diff_change *c, size_t i,
+                        size_t k);
 
 /* ---- formats ---- */
 

@@ -17,9 +17,28 @@ static uint32_t add_set(struct world *w, struct nets *n, struct ipset s, bool ou
     return id;
 }
 
+/* The addresses of pods on a host's network: their traffic is their node's, and where no Node
+ * object has such an address, it is an external one, but for ipBlock. */
+static struct ipset host_addresses(const struct world *w, enum family f)
+{
+    struct arena *a = w->parts->match.scratch;
+    const struct inventory *inv = &w->program->inv;
+    VEC(struct ip_range) found = {0};
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *wl = inv->workloads.v[i];
+        for (size_t k = 0; wl->host_network && !wl->finished && k < wl->naddrs; k++) {
+            if (wl->addrs[k].family == f) {
+                vec_push(a, &found, (struct ip_range){wl->addrs[k].ip, wl->addrs[k].ip});
+            }
+        }
+    }
+    return ipset_of_ranges(a, found.v, found.n);
+}
+
 static void collect_sets(struct world *w, enum family f)
 {
     struct world_parts *parts = w->parts;
+    struct ipset hosts = host_addresses(w, f);
     for (size_t d = 0; d < DIRECTIONS; d++) {
         for (size_t i = 0; i < parts->match.rules[d].n; i++) {
             const struct brule *r = &parts->match.rules[d].v[i];
@@ -27,6 +46,9 @@ static void collect_sets(struct world *w, enum family f)
             /* `networks` of a cluster policy match pods whatever ipBlock does. */
             bool outside = w->options.ipblock_external &&
                            !policy_is_cluster(parts->match.policies[r->policy].policy->origin);
+            if (outside) {
+                s = ipset_subtract(parts->match.scratch, s, hosts);
+            }
             parts->rules[d][i].net[f] =
                 s.n == 0 ? ID_NONE : add_set(w, &parts->nets[f], s, outside);
         }
@@ -76,7 +98,7 @@ static int compare_owners(const void *x, const void *y)
 {
     const struct owner *a = x, *b = y;
     int order = ip_cmp(a->ip, b->ip);
-    /* A node's address is also that of the pods on its network: the node stands first. */
+    /* If a pod has a node's address, the node stands first. */
     return order != 0 ? order : (a->node == NULL) - (b->node == NULL);
 }
 
@@ -87,7 +109,7 @@ static void collect_owners(struct world *w, enum family f)
     VEC(struct owner) all = {0};
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *wl = inv->workloads.v[i];
-        for (size_t k = 0; !wl->finished && k < wl->naddrs; k++) {
+        for (size_t k = 0; !wl->finished && !wl->host_network && k < wl->naddrs; k++) {
             if (wl->addrs[k].family == f) {
                 vec_push(a, &all, (struct owner){wl->addrs[k].ip, NULL});
             }

@@ -22,7 +22,7 @@ struct atom { /* addresses that the same CIDR sets hold */
 
 struct owner { /* of an address of the inventory */
     struct ip ip;
-    const struct node_object *node; /* NULL: a workload, or one on the host's network */
+    const struct node_object *node; /* NULL: a workload */
 };
 
 struct nets { /* of one family */

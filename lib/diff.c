@@ -35,6 +35,16 @@ static const struct difference *compare(struct npc *old, struct npc *now)
     return a != NULL && b != NULL ? difference_new(a, b) : NULL;
 }
 
+/* Then there is no difference, whatever the policies say. */
+static void warn_of_nobody(struct npc *old, struct npc *now)
+{
+    if (old->program.inv.workloads.n == 0 && now->program.inv.workloads.n == 0) {
+        diag_warning(&now->ctx.diags, NPC004, (struct span){0},
+                     "neither input holds a pod or a workload: there is nobody whose connections "
+                     "could differ");
+    }
+}
+
 static enum npc_status diff(struct npc *old, struct npc *now, const char *format_name,
                             const char **text, size_t *size, bool *gained, bool *lost)
 {
@@ -44,6 +54,7 @@ static enum npc_status diff(struct npc *old, struct npc *now, const char *format
     if (d == NULL) {
         return failure_status(now, first);
     }
+    warn_of_nobody(old, now);
     struct buf *out = buf_new(&now->ctx.arena);
     format->emit(d, out);
     *text = buf_text(out).p;

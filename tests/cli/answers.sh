@@ -170,6 +170,33 @@ touch -d '2 days ago' pods.yaml
 run "$NPC" diff --max-age 1h --with pods.yaml old new
 check diff-with-old cmp -s "$TMP/out" want
 check diff-with-old-once test "$(grep -c '\[NPC607\]' "$TMP/err")" = 1
+cat >nodes.yaml <<'EOF'
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, address: 192.168.0.1}]}}
+- {apiVersion: v1, kind: Node, metadata: {name: n2}, status: {addresses: [{type: InternalIP, address: 192.168.0.2}]}}
+- {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: a},
+   spec: {nodeName: n1, containers: [{name: c}]}, status: {phase: Running, podIP: 10.0.0.1}}
+- {apiVersion: v1, kind: Pod, metadata: {name: api, namespace: k},
+   spec: {nodeName: n3, hostNetwork: true, containers: [{name: c}]}, status: {phase: Running, podIP: 192.168.0.3}}
+EOF
+echo 'policy q for all pods { default deny egress }' >closed.npc
+echo 'policy q for all pods { default deny egress allow to cidr 192.168.0.0/30 on tcp/443 }' >opened.npc
+run "$NPC" diff --namespace a --with nodes.yaml closed.npc opened.npc
+cat >want <<'EOF'
++ a/web -> node:n2: tcp/443
+    now: a/q egress[0] opened.npc:1
++ a/web -> 192.168.0.0/30: tcp/443
+    now: a/q egress[0] opened.npc:1
+2 connections gained, 0 lost
+EOF
+check diff-nodes cmp "$TMP/out" want
+run "$NPC" query --namespace a --from a/web --to 192.168.0.3 --port tcp/443 nodes.yaml opened.npc
+check query-host-without-node test "$status" = 0
+run "$NPC" diff --namespace a closed.npc opened.npc
+check diff-nobody grep -q '^npc: warning: neither input holds a pod .*NPC004' "$TMP/err"
+
 run "$NPC" diff --with nowhere.yaml old new
 check_err diff-with-nothing 2 'nowhere.yaml'
 run "$NPC" diff --with pods.yaml - new <old/db.yaml

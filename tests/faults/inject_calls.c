@@ -198,12 +198,13 @@ bool calls_watch(void)
 #define JUMP(test, value, yes, no) BPF_JUMP(BPF_JMP | (test) | BPF_K, (uint32_t)(value), yes, no)
     struct sock_filter code[] = {
         LOAD(arch),
-        JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 0, 13),
+        JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 0, 14),
         LOAD(nr),
-        JUMP(BPF_JEQ, SYS_rt_sigreturn, 11, 0), /* how a handler ends */
-        JUMP(BPF_JEQ, SYS_clone, 10, 0),        /* see fork() */
-        JUMP(BPF_JEQ, SYS_clone3, 9, 0),        /* threads: their stacks can fail */
-        JUMP(BPF_JEQ, SYS_exit, 8, 0),          /* of a thread, again and again until it does */
+        JUMP(BPF_JEQ, SYS_rt_sigreturn, 12, 0), /* how a handler ends */
+        JUMP(BPF_JEQ, SYS_clone, 11, 0),        /* see fork() */
+        JUMP(BPF_JEQ, SYS_clone3, 10, 0),       /* threads: their stacks can fail */
+        JUMP(BPF_JEQ, SYS_exit, 9, 0),          /* of a thread, again and again until it does */
+        JUMP(BPF_JEQ, SYS_sigaltstack, 8, 0),   /* AddressSanitizer's, at the end of a thread */
         JUMP(BPF_JEQ, SYS_rseq, 7, 0),          /* where these two fail, the C library gives up */
         JUMP(BPF_JEQ, SYS_futex, 6, 0),
         LOAD(instruction_pointer) /* low half; the machine is little endian */,

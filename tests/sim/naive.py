@@ -152,6 +152,11 @@ class World:
         for addresses in self.nodes.values():
             self._inventory.update(addresses)
 
+    @property
+    def owned(self):
+        """The addresses of pods and nodes: a pod on a host's network has its node's, or an external one."""
+        return set(self._by_address).union(*self.nodes.values())
+
     def pod_at(self, address):
         return self._by_address.get(address)
 

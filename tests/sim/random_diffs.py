@@ -55,6 +55,13 @@ def change(rng, objs):
     if pods and rng.random() < 0.5:
         pod = rng.choice(pods)["metadata"]
         pod["labels"] = worlds.labels(rng) | {k: v for k, v in pod["labels"].items() if k == "pod-template-hash"}
+    nodes = [o for o in new if o["kind"] == "Node"]
+    if nodes and rng.random() < 0.3:
+        node = rng.choice(nodes)
+        if rng.random() < 0.5:
+            new.remove(node)
+        else:
+            node["metadata"]["labels"] = rng.choice(nodes)["metadata"]["labels"]
     namespaces = [o for o in new if o["kind"] == "Namespace"]
     if namespaces and rng.random() < 0.2:
         rng.choice(namespaces)["metadata"]["labels"] = worlds.labels(rng)
@@ -85,6 +92,8 @@ class Comparison:
 
     def addresses(self, end):
         """Those that somebody knows: what stands in for others is not the same pod's in both."""
+        if end.name.startswith("node:"):
+            return list(dict.fromkeys(a for s in (self.old, self.new) for a in s.world.nodes.get(end.name[5:], [])))
         return list(dict.fromkeys(a for s in (self.old, self.new) for p in s.members(end) for a in p.addresses))
 
     def table(self, changes, what):
@@ -92,7 +101,7 @@ class Comparison:
                        for c in changes if c[what]]
         for c in connections:
             listing.check_ports(c["ports"])
-        inventory = self.old.world._inventory | self.new.world._inventory
+        inventory = self.old.world.owned | self.new.world.owned
         return listing.Table({"connections": connections}, self.old.verdicts.probes, self.addresses, inventory)
 
     def comparable(self, name):
@@ -127,9 +136,32 @@ class Comparison:
                 self.new.differ("gained", gained.allowed(a, b), a, b, new & ~old)
                 self.new.differ("lost", lost.allowed(a, b), a, b, old & ~new)
 
+    def check_nodes(self, gained, lost):
+        nodes = {(name, a): None for s in (self.old, self.new) for name, addresses in s.world.nodes.items() for a in addresses}
+        runs = {str(p): p.node for s in (self.old, self.new) for p in s.pods}
+        for p, a in self.pods():
+            for node, b in nodes:
+                if a.version != b.version or runs[p] == node:  # what is free was so before
+                    continue
+                for x, y in ((a, b), (b, a)):
+                    old, new = (0 if self.missing(s, p) or b not in s.world.nodes.get(node, []) else s.wanted(x, y)
+                                for s in (self.old, self.new))
+                    self.new.differ("gained", gained.allowed(x, y), x, y, new & ~old)
+                    self.new.differ("lost", lost.allowed(x, y), x, y, old & ~new)
+
+    def check_free(self, changes):
+        """Nothing is said of a pod and the node that it runs on."""
+        runs = {(str(p), None): p.node for s in (self.old, self.new) for p in s.pods if self.comparable(str(p))}
+        for c in changes:
+            ends = [listing.end_of(c[k]) for k in ("from", "to")]
+            for pod, node in (ends, ends[::-1]):
+                if isinstance(pod, listing.Named) and isinstance(node, listing.Named):
+                    home = runs.get((pod.name, pod.type))
+                    listing.demand(not home or node.name != f"node:{home}", f"{c['from']} and {c['to']}: never filtered")
+
     def check_outside(self, gained, lost):
         outside = set(worlds.interesting_addresses(self.old.objs)) | gained.range_ends() | lost.range_ends()
-        outside -= self.old.world._inventory | self.new.world._inventory
+        outside -= self.old.world.owned | self.new.world.owned
         for p, a in self.pods():
             for b in (b for b in outside if b.version == a.version):
                 for x, y in ((a, b), (b, a)):
@@ -150,6 +182,8 @@ class Comparison:
             changes = self.diff(self.old, self.new)
             gained, lost = self.table(changes, "gained"), self.table(changes, "lost")
             self.check_pods(gained, lost)
+            self.check_nodes(gained, lost)
+            self.check_free(changes)
             self.check_outside(gained, lost)
             self.check_mirror(changes)
         except listing.Bad as error:

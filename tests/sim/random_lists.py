@@ -84,6 +84,15 @@ def is_template(rng, obj):
             and not obj["metadata"].get("ownerReferences") and rng.random() < 0.5)
 
 
+def forget_nodes(rng, objs):
+    """Of some nodes no object is there, or without an address that its pods have."""
+    for node in [o for o in objs if o["kind"] == "Node"]:
+        if rng.random() < 0.5:
+            objs.remove(node)
+        else:
+            node["status"]["addresses"].pop(rng.randrange(len(node["status"]["addresses"])))
+
+
 def unique_addresses(objs):
     seen = [a["ip"] for o in objs if o["kind"] == "Pod" and o["status"]["phase"] == "Running"
             and not o["spec"].get("hostNetwork") for a in o["status"]["podIPs"]]
@@ -97,6 +106,8 @@ def make_world(rng, number):
         replicas(rng, objs)
         if rng.random() < 0.3:
             more_addresses(rng, objs)
+        if rng.random() < 0.2:
+            forget_nodes(rng, objs)
         if unique_addresses(objs):
             return objs, [template_of(o) if is_template(rng, o) else o for o in objs]
 
@@ -184,7 +195,7 @@ class Trial:
 
     def outside(self, table):
         found = set(worlds.interesting_addresses(self.objs)) | table.range_ends()
-        found = sorted((a for a in found if a not in self.world._inventory), key=lambda a: (a.version, int(a)))
+        found = sorted((a for a in found if a not in self.world.owned), key=lambda a: (a.version, int(a)))
         return found if len(self.pods) <= MOST_ENDS else self.rng.sample(found, min(len(found), 2 * MOST_ENDS))
 
     def compare(self, level, table, skip=lambda a, b: False):
@@ -210,18 +221,18 @@ class Trial:
     def check_merged(self, table):
         """Neighbouring ranges with the same traffic are one, whatever the inventory has between them, and
         their ends are external."""
-        listing.demand(not table.range_ends() & self.world._inventory, "a range ends with an address of the inventory")
+        listing.demand(not table.range_ends() & self.world.owned, "a range ends with an address of the inventory")
         for (address, side), found in table.ranges.items():
             found = sorted(found, key=lambda rm: int(rm[0].first))
             for (r, m), (s, n) in zip(found, found[1:]):
                 listing.demand(r.last < s.first, f"ranges of {address} overlap: {r.last} {s.first}")
                 first, last = int(r.last) + 1, int(s.first) - 1
-                between = last - first < 64 and all(type(r.last)(i) in self.world._inventory
+                between = last - first < 64 and all(type(r.last)(i) in self.world.owned
                                                     for i in range(first, last + 1))
                 listing.demand(m != n or not between, f"ranges of {address} ({side}) are not merged at {r.last}")
 
     def check_pods(self):
-        table = listing.Table(self.list(*LEVELS["pods"]), self.verdicts.probes, self.addresses, self.world._inventory)
+        table = listing.Table(self.list(*LEVELS["pods"]), self.verdicts.probes, self.addresses, self.world.owned)
         self.compare("pods", table)
         self.compare_nodes("pods", table, free=True)
         self.check_merged(table)
@@ -236,7 +247,7 @@ class Trial:
             kind, owner = self.owners.get(str(pod), (None, None))
             alone = {(str(pod), None), (str(pod), "Pod")} & names
             ends[pod] = str(pod) if alone or not owner else (pod.namespace, kind, owner)
-        table = listing.Table(document, self.verdicts.probes, self.addresses, self.world._inventory)
+        table = listing.Table(document, self.verdicts.probes, self.addresses, self.world.owned)
         self.compare("workloads", table, skip=lambda p, q: ends[p] == ends[q])
         self.check_merged(table)
 
@@ -262,7 +273,7 @@ class Trial:
         arguments = self.choose_host()
         if arguments:
             document = self.list("--pods", *arguments)
-            self.compare("host", listing.Table(document, self.verdicts.probes, self.addresses, self.world._inventory))
+            self.compare("host", listing.Table(document, self.verdicts.probes, self.addresses, self.world.owned))
 
     def run(self):
         """Empty, or what is wrong."""

@@ -5,6 +5,11 @@
 #include "unit.h"
 
 #include <malloc.h>
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#endif
+#endif
 
 enum { MEMORY_CHUNK = 65536 }; /* that an arena takes at least */
 
@@ -15,7 +20,12 @@ struct memory {
 /* Bytes that malloc has given out; of a sanitizer's malloc nothing is known, and this stays. */
 static inline size_t memory_held(void)
 {
-    const struct mallinfo2 m = mallinfo2();
+    struct mallinfo2 m = mallinfo2();
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+    __msan_unpoison(&m, sizeof m); /* which knows the older mallinfo() only */
+#endif
+#endif
     return m.uordblks + m.hblkhd;
 }
 

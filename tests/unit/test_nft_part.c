@@ -118,6 +118,7 @@ static void commands_are_cut(void)
     buf_puts(nft_set_element(other), "10.0.0.1");
     nft_set_named(&p, other, STR("short"));
     nft_part_chunks(&p, got);
+    buf_putc(want, '\0');
     check_text(buf_text(got), buf_text(want).p);
     compile_free(&c);
 }

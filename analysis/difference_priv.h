@@ -1,0 +1,34 @@
+/*
+ * What the files of a comparison share. For difference*.c only.
+ */
+#ifndef NPC_ANALYSIS_DIFFERENCE_PRIV_H
+#define NPC_ANALYSIS_DIFFERENCE_PRIV_H
+
+#include "analysis/difference.h"
+#include "analysis/naming.h"
+#include "analysis/world_priv.h"
+
+struct named {
+    struct str name, home; /* as in struct diff_end */
+};
+
+struct diffing {
+    struct difference *out;
+    struct arena *arena;
+    struct naming naming;  /* of both worlds */
+    struct intern end_ids; /* by classes */
+    VEC(struct diff_end) ends;
+    VEC(VEC(struct named)) names; /* by end */
+    VEC(VEC(struct ip_range)) ranges;
+    struct id_vec *of_class[AGES];     /* ends */
+    VEC(struct diff_change) changes;   /* of external ends; in the end, of all */
+    struct intern range_ids;           /* … by what they are alike in */
+    VEC(VEC(struct ip_range)) changed; /* … and their addresses */
+    VEC(struct diff_change) others;    /* of ends that all are in the inventory */
+    struct strmap policies[AGES];      /* by policy_key() */
+};
+
+/* difference_ends.c: finds the ends of both worlds, and which are alike. */
+void difference_ends(struct diffing *x);
+
+#endif

@@ -7,6 +7,7 @@
 
 #include "analysis/explain.h"
 #include "analysis/phrase.h"
+#include "analysis/world_priv.h"
 
 struct end_class { /* a class of which some members are at an end */
     uint32_t class_id;
@@ -133,9 +134,11 @@ static void add_class(const struct run *r, const struct test_end *e, const struc
     struct end_class end = {.class_id = c->id};
     if (c->kind == EP_RANGE) {
         struct ipset meant = range_at(r, e, c);
-        if (meant.n > 0) {
-            end.has[c->family] = true;
-            end.example = meant.v[0];
+        for (size_t i = 0; i < meant.n && !end.has[c->family]; i++) {
+            end.has[c->family] =
+                nets_external_part(&r->w->parts->nets[c->family], meant.v[i], &end.example);
+        }
+        if (end.has[c->family]) {
             vec_push(r->a, &out->classes, end);
         }
         return;

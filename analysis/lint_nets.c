@@ -58,7 +58,8 @@ static void sort_inside(struct lint *l)
     const struct inventory *inv = &l->p->inv;
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *w = inv->workloads.v[i];
-        for (size_t k = 0; w->kind == WL_POD && !w->host_network && k < w->naddrs; k++) {
+        bool is_pod = w->kind == WL_POD && !w->host_network && !w->finished;
+        for (size_t k = 0; is_pod && k < w->naddrs; k++) {
             const struct lint_inside in = {.ip = w->addrs[k].ip, .pod = w};
             vec_push(l->keep, &l->inside[w->addrs[k].family], in);
         }

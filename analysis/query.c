@@ -42,22 +42,6 @@ static void mean_families(const struct asking *x, const struct focus_end *f, str
     }
 }
 
-/* Addresses of a range that are nobody's of the inventory: all of it, or the first; false if there
- * is none. */
-static bool external_part(const struct nets *n, struct ip_range r, struct ip_range *out)
-{
-    if (!nets_has_external(n, r)) {
-        return false;
-    }
-    *out = r;
-    bool owned = nets_has_owner(n, r);
-    while (owned && nets_owner(n, out->first) != NULL) {
-        out->first = ip_next(out->first);
-    }
-    out->last = owned ? out->first : r.last;
-    return true;
-}
-
 static void add_range(struct asking *x, const struct focus_end *f, const struct endpoint_class *c,
                       struct asked_end *out)
 {
@@ -68,7 +52,7 @@ static void add_range(struct asking *x, const struct focus_end *f, const struct 
         }
         r.first = ip_cmp(r.first, f->range.first) > 0 ? r.first : f->range.first;
         r.last = ip_cmp(r.last, f->range.last) < 0 ? r.last : f->range.last;
-        if (external_part(&x->w->parts->nets[c->family], r, &example)) {
+        if (nets_external_part(&x->w->parts->nets[c->family], r, &example)) {
             struct asked *a = asked_class(x, out, c->id);
             a->example = example;
             mean_families(x, f, a);

@@ -202,3 +202,17 @@ bool nets_has_external(const struct nets *n, struct ip_range r)
     uint64_t high = r.last.hi - r.first.hi - (r.last.lo < r.first.lo);
     return high != 0 || owned == 0 || low != owned - 1;
 }
+
+bool nets_external_part(const struct nets *n, struct ip_range r, struct ip_range *out)
+{
+    if (!nets_has_external(n, r)) {
+        return false;
+    }
+    *out = r;
+    bool owned = nets_has_owner(n, r);
+    while (owned && nets_owner(n, out->first) != NULL) {
+        out->first = ip_next(out->first);
+    }
+    out->last = owned ? out->first : r.last;
+    return true;
+}

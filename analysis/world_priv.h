@@ -48,6 +48,9 @@ const struct atom *nets_atom(const struct nets *n, struct ip ip);
 bool nets_has_external(const struct nets *n, struct ip_range r);
 /* Whether some address of a range is somebody's. */
 bool nets_has_owner(const struct nets *n, struct ip_range r);
+/* Addresses of a range that are nobody's of the inventory: all of it, or the first; false if there
+ * is none. */
+bool nets_external_part(const struct nets *n, struct ip_range r, struct ip_range *out);
 const struct owner *nets_owner(const struct nets *n, struct ip ip);
 
 /* ---- rules and targets ---- */

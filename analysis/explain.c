@@ -2,26 +2,32 @@
 #include "analysis/explain.h"
 #include "analysis/world_priv.h"
 
+struct asking {
+    const struct world *world;
+    struct arena *arena;
+    struct explained_side *side;
+    const struct explain_end *named; /* say why a rule is not about it; NULL: do not */
+    struct traffic open;             /* not decided by a cluster policy yet */
+    struct traffic passed;           /* sent on to the next tier */
+};
+
 /* ---- why a peer is not the other end ---- */
 
 struct missing { /* while the peers of one rule are tried */
     const struct world *world;
     struct arena *arena;
     struct explain_end peer;
-    struct str text;
-    struct span at;
-    unsigned misses;
+    enum family family;
+    struct explained_miss best;
 };
 
 /* What no number of labels can mend: an address that is no pod, and the like. */
 enum { WRONG_KIND = 1000 };
 
-static void better(struct missing *m, unsigned misses, struct str text, struct span at)
+static void better(struct missing *m, unsigned count, struct str text)
 {
-    if (m->misses == 0 || misses < m->misses) {
-        m->misses = misses;
-        m->text = text;
-        m->at = at;
+    if (m->best.count == 0 || count < m->best.count) {
+        m->best = (struct explained_miss){text, count};
     }
 }
 
@@ -114,8 +120,7 @@ static void try_pods(struct missing *m, const struct nclause *c)
 {
     struct str who = end_name(m->arena, m->world, m->peer);
     if (world_pod_of(m->world, m->peer.class_id) == NULL) {
-        better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no pod", STR_ARG(who)),
-               c->origin->at);
+        better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no pod", STR_ARG(who)));
         return;
     }
     const struct group *g =
@@ -125,7 +130,7 @@ static void try_pods(struct missing *m, const struct nclause *c)
     struct str ns = str_printf(m->arena, "namespace " STR_FMT, STR_ARG(pod->ns));
     unsigned misses = misses_of(b, ns, c->ns, g->ns, 0);
     misses = misses_of(b, who, c->pods, &pod->labels, misses);
-    better(m, misses, buf_text(b), c->origin->at);
+    better(m, misses, buf_text(b));
 }
 
 static void try_nodes(struct missing *m, const struct nclause *c)
@@ -133,13 +138,12 @@ static void try_nodes(struct missing *m, const struct nclause *c)
     const struct endpoint_class *class = &m->world->classes[m->peer.class_id];
     struct str who = end_name(m->arena, m->world, m->peer);
     if (class->kind != EP_NODE) {
-        better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no node", STR_ARG(who)),
-               c->origin->at);
+        better(m, WRONG_KIND, str_printf(m->arena, STR_FMT " is no node", STR_ARG(who)));
         return;
     }
     struct buf *b = buf_new(m->arena);
     unsigned misses = misses_of(b, who, c->nodes, &member_at(m->world, m->peer)->node->labels, 0);
-    better(m, misses, buf_text(b), c->origin->at);
+    better(m, misses, buf_text(b));
 }
 
 /* Some address of the other end, of the family of a CIDR; false if it has none that is known. */
@@ -167,44 +171,52 @@ static bool some_address(const struct world *w, struct explain_end end, enum fam
     return false;
 }
 
+static const char *family_name(enum family f)
+{
+    return f == FAM_IP4 ? "IPv4" : "IPv6";
+}
+
 static void try_cidr(struct missing *m, const struct peer *p)
 {
     const struct world *w = m->world;
-    struct str who = end_name(m->arena, w, m->peer);
     struct str cidr = cidr_text(m->arena, p->cidr);
     struct ip ip;
-    if (!some_address(w, m->peer, p->cidr.family, &ip)) {
+    if (p->cidr.family != m->family) {
         better(m, WRONG_KIND,
-               str_printf(m->arena, STR_FMT " has no known %s address", STR_ARG(who),
-                          p->cidr.family == FAM_IP4 ? "IPv4" : "IPv6"),
-               p->at);
+               str_printf(m->arena, STR_FMT " holds no %s address", STR_ARG(cidr),
+                          family_name(m->family)));
         return;
     }
-    struct str text = ip_text(m->arena, p->cidr.family, ip);
+    if (!some_address(w, m->peer, m->family, &ip)) {
+        struct str who = end_name(m->arena, w, m->peer);
+        better(m, WRONG_KIND,
+               str_printf(m->arena, STR_FMT " has no known %s address", STR_ARG(who),
+                          family_name(m->family)));
+        return;
+    }
+    struct str text = ip_text(m->arena, m->family, ip);
     for (size_t i = 0; i < p->nexcept; i++) {
-        if (cidr_has(p->except[i], p->cidr.family, ip)) {
+        if (cidr_has(p->except[i], m->family, ip)) {
             better(m, 1,
                    str_printf(m->arena, STR_FMT " is excepted from " STR_FMT, STR_ARG(text),
-                              STR_ARG(cidr)),
-                   p->at);
+                              STR_ARG(cidr)));
             return;
         }
     }
-    bool inside = cidr_has(p->cidr, p->cidr.family, ip); /* and so of the inventory */
+    bool inside = cidr_has(p->cidr, m->family, ip); /* and so of the inventory */
     better(m, 2,
            str_printf(m->arena,
                       inside ? STR_FMT " is in " STR_FMT ", which is read as external addresses"
                              : STR_FMT " is not in " STR_FMT,
-                      STR_ARG(text), STR_ARG(cidr)),
-           p->at);
+                      STR_ARG(text), STR_ARG(cidr)));
 }
 
-static void explain_miss(const struct world *w, struct arena *a, struct explain_end peer,
-                         struct explained_rule *out)
+static struct explained_miss explain_miss(const struct asking *x, enum family f,
+                                          const struct nrule *r)
 {
-    struct missing m = {.world = w, .arena = a, .peer = peer};
-    for (size_t i = 0; i < out->rule->nclauses; i++) {
-        const struct nclause *c = &out->rule->clauses[i];
+    struct missing m = {.world = x->world, .arena = x->arena, .peer = *x->named, .family = f};
+    for (size_t i = 0; i < r->nclauses; i++) {
+        const struct nclause *c = &r->clauses[i];
         switch (c->kind) {
         case PEER_PODS:
             try_pods(&m, c);
@@ -217,14 +229,12 @@ static void explain_miss(const struct world *w, struct arena *a, struct explain_
             break; /* the one is below, of the other nothing is known */
         }
     }
-    for (size_t i = 0; i < out->rule->origin->npeers; i++) {
-        if (out->rule->origin->peers[i].kind == PEER_CIDR) {
-            try_cidr(&m, &out->rule->origin->peers[i]);
+    for (size_t i = 0; i < r->origin->npeers; i++) {
+        if (r->origin->peers[i].kind == PEER_CIDR) {
+            try_cidr(&m, &r->origin->peers[i]);
         }
     }
-    out->miss = m.text;
-    out->miss_at = m.at;
-    out->misses = m.misses;
+    return m.best;
 }
 
 /* ---- one direction ---- */
@@ -243,15 +253,6 @@ static bool has_class(struct id_list l, uint32_t id)
     return low < l.n && l.v[low] == id;
 }
 
-struct asking {
-    const struct world *world;
-    struct arena *arena;
-    struct explained_side *side;
-    const struct explain_end *named; /* say why a rule is not about it; NULL: do not */
-    struct traffic open;             /* not decided by a cluster policy yet */
-    struct traffic passed;           /* sent on to the next tier */
-};
-
 static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
 {
     const struct world *w = x->world;
@@ -262,7 +263,6 @@ static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
     struct explained_rule *out = &x->side->rules[x->side->nrules++];
     *out = (struct explained_rule){.policy = bp->policy, .rule = r, .at = r->origin->at};
     uint32_t destination = s->direction == DIR_INGRESS ? s->target : s->peer;
-    bool matches = false;
     for (size_t f = 0; f < FAMILIES; f++) {
         if (x->open.of[f] == TRAFFIC_ABSENT) {
             out->decides.of[f] = TRAFFIC_ABSENT;
@@ -271,15 +271,13 @@ static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
         out->peer_matches[f] =
             r->any_peer ||
             has_class(world_rule_peers(w, (enum family)f, s->direction, rule), s->peer);
-        matches = matches || out->peer_matches[f];
         if (out->peer_matches[f]) {
             uint32_t ports = world_rule_ports(w, (enum family)f, s->direction, rule,
                                               world_pod_of(w, destination));
             out->decides.of[f] = traffic_intersect(w->traffic, x->open.of[f], ports);
+        } else if (x->named != NULL) {
+            out->miss[f] = explain_miss(x, (enum family)f, r);
         }
-    }
-    if (!matches && x->named != NULL) {
-        explain_miss(w, x->arena, *x->named, out);
     }
 }
 

@@ -7,6 +7,13 @@
 
 #include "analysis/world.h"
 
+/* Why a rule is not about the other end: "pod shop/web has app=web, not app=api". Of several peers
+ * the one that misses least. */
+struct explained_miss {
+    struct str text;
+    unsigned count; /* requirements that do not hold; 0 if the rule is about it */
+};
+
 /* One rule of a policy that decides about an end. */
 struct explained_rule {
     const struct npolicy *policy;
@@ -17,11 +24,7 @@ struct explained_rule {
      * TRAFFIC_NONE if its peers or ports do not match or an earlier rule of a cluster policy has
      * decided it all; TRAFFIC_ABSENT. */
     struct traffic decides;
-    /* Why the rule is not about the other end, if it is not: "pod shop/web has app=web, not
-     * app=api". Of several peers the one that misses least. */
-    struct str miss;
-    struct span miss_at;
-    unsigned misses; /* requirements that do not hold; 0 if the peer matches */
+    struct explained_miss miss[FAMILIES];
 };
 
 /* One direction: egress of the source, or ingress of the destination. */

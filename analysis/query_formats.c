@@ -165,14 +165,18 @@ static bool put_failsafe(struct telling *t, const struct explained_side *s,
     return true;
 }
 
+struct near { /* a rule that does not allow it */
+    const struct explained_rule *rule;
+    unsigned misses;
+};
+
 static int miss_order(const void *pa, const void *pb)
 {
-    const struct explained_rule *a = *(const struct explained_rule *const *)pa,
-                                *b = *(const struct explained_rule *const *)pb;
+    const struct near *a = pa, *b = pb;
     if (a->misses != b->misses) {
         return a->misses < b->misses ? -1 : 1;
     }
-    return a < b ? -1 : a > b;
+    return a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
 /* Why none of the rules that could allow it does: the nearest misses first. */
@@ -180,23 +184,23 @@ static void put_misses(struct telling *t, const struct explained_side *s,
                        const struct query_pair *p)
 {
     enum { MOST = 5 };
-    const struct explained_rule **v =
-        ARENA_NEW_ARRAY(t->arena, s->nrules, const struct explained_rule *);
+    struct near *v = ARENA_NEW_ARRAY(t->arena, s->nrules, struct near);
     size_t n = 0;
     for (size_t i = 0; i < s->nrules; i++) {
         if (s->rules[i].rule->action == ACT_ALLOW && !concerns(t, p, s->rules[i].decides)) {
-            v[n++] = &s->rules[i];
+            v[n++] = (struct near){&s->rules[i], s->rules[i].miss[p->family].count};
         }
     }
     array_sort(v, n, sizeof *v, miss_order);
     buf_puts(t->out, n == 0 ? "    no rule allows anything\n" : "    no rule allows it:\n");
     for (size_t i = 0; i < n && i < MOST; i++) {
-        put_rule(t, v[i]);
-        if (v[i]->peer_matches[p->family]) {
+        const struct explained_rule *r = v[i].rule;
+        put_rule(t, r);
+        if (r->peer_matches[p->family]) {
             buf_puts(t->out, "only on ");
-            traffic_print(&t->lister, of_family(p->family, v[i]->decides.of[p->family]), t->out);
+            traffic_print(&t->lister, of_family(p->family, r->decides.of[p->family]), t->out);
         } else {
-            buf_str(t->out, v[i]->miss);
+            buf_str(t->out, r->miss[p->family].text);
         }
         buf_putc(t->out, '\n');
     }
@@ -303,7 +307,7 @@ static void json_rule(struct telling *t, const struct explained_rule *r, const s
         json_ports(t, p->family, r->decides.of[p->family]);
     } else {
         buf_puts(t->out, ", \"misses\": ");
-        buf_json_string(t->out, r->miss);
+        buf_json_string(t->out, r->miss[p->family].text);
     }
     buf_putc(t->out, '}');
 }

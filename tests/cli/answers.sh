@@ -143,6 +143,16 @@ for bad in '' hello 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP' 'SRC=10.0.0.3 DST=10.0
     check_err "why-bad-$((n += 1))" 2 'NPC90'
 done
 
+cat >both.npc <<'EOF'
+namespace a {
+  workload web { addr {10.0.0.1, fd00::1} label app=web }
+  workload cli { addr {10.0.0.2, fd00::2} label app=cli }
+  policy p for pods app=web { allow from cidr fd00::/16 }
+}
+EOF
+run "$NPC" query --explain --from a/cli --to a/web both.npc
+check explain-one-family grep -q 'a/p ingress\[0\] both.npc:4: fd00::/16 holds no IPv4 address$' "$TMP/out"
+
 # ---- diff ----
 run "$NPC" diff --with pods.yaml old old
 check diff-same test "$status" = 0 -a "$(cat "$TMP/out")" = '0 connections gained, 0 lost'

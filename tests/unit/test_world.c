@@ -124,7 +124,7 @@ static bool side_adds_up(const struct world *w, const struct explained_side *s, 
     for (size_t i = 0; i < s->nrules; i++) {
         const struct explained_rule *r = &s->rules[i];
         uint32_t decides = r->decides.of[f];
-        if (r->peer_matches[f] != (r->misses == 0) && !r->peer_matches[!f]) {
+        if (decides != TRAFFIC_ABSENT && r->peer_matches[f] != (r->miss[f].count == 0)) {
             return false;
         }
         if (r->rule->action == ACT_ALLOW) {

@@ -147,7 +147,7 @@ cat >both.npc <<'EOF'
 namespace a {
   workload web { addr {10.0.0.1, fd00::1} label app=web }
   workload cli { addr {10.0.0.2, fd00::2} label app=cli }
-  policy p for pods app=web { allow from cidr fd00::/16 }
+  policy p for pods app=web { allow from cidr fd00::/16 on all ports }
 }
 EOF
 run "$NPC" query --explain --from a/cli --to a/web both.npc

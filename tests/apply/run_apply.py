@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def run_one(suite, name, user):
 
 
 def main():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
     if sys.argv[1:2] == ["--inside"]:
         return inside(sys.argv[2])
     from pylib.npctest import Suite  # pylint: disable=import-outside-toplevel

@@ -31,6 +31,16 @@ static void ranges_have_owners(void)
                 struct ip_range r = {address(i), address(k)};
                 CU_ASSERT_EQUAL(nets_has_owner(&n, r), inside != 0);
                 CU_ASSERT_EQUAL(nets_has_external(&n, r), inside != all);
+                struct ip_range part = {address(8), address(0)};
+                CU_ASSERT_EQUAL(nets_external_part(&n, r, &part), inside != all);
+                int first = i;
+                while (owned >> first & 1) {
+                    first++;
+                }
+                if (inside != all) {
+                    CU_ASSERT(ip_cmp(part.first, address(first)) == 0);
+                    CU_ASSERT(ip_cmp(part.last, address(inside == 0 ? k : first)) == 0);
+                }
             }
         }
         free(owners);
@@ -187,6 +197,51 @@ static void addresses_of_nodes(void)
     compile_free(&c);
 }
 
+#define HOST_POD(phase, name, ip)                                                                  \
+    "---\n{apiVersion: v1, kind: Pod, metadata: {name: " name ", namespace: a}, spec: "            \
+    "{hostNetwork: true, containers: [{name: c}]}, status: {phase: " phase ", podIPs: [{ip: " ip   \
+    "}, {ip: 'fd00::9'}]}}\n"
+
+/* Of a host's network, without a Node object: an external address, but none of an ipBlock that
+ * means the outside. A finished one has none. If a pod has a node's address, it is the node's. */
+static void addresses_of_host_pods(void)
+{
+    static const char text[] =
+        HOST_POD("Running", "p", "192.168.0.1") HOST_POD("Running", "q", "192.168.0.5")
+            HOST_POD("Failed", "r",
+                     "192.168.0.9") "---\n"
+                                    "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: "
+                                    "a}, spec: {containers: "
+                                    "[{name: c}]}, status: {phase: Running, podIP: " WEB "}}\n"
+                                    "---\n{apiVersion: v1, kind: Pod, metadata: {name: x, "
+                                    "namespace: a}, spec: {containers: "
+                                    "[{name: c}]}, status: {phase: Running, podIP: 192.168.0.3}}\n"
+                                    "---\n{apiVersion: v1, kind: Node, metadata: {name: n1}, "
+                                    "status: {addresses: [{type: "
+                                    "InternalIP, address: 192.168.0.3}]}}\n"
+                                    "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, "
+                                    "metadata: {name: d, "
+                                    "namespace: a}, spec: {podSelector: {}, ingress: [{from: "
+                                    "[{ipBlock: {cidr: "
+                                    "192.168.0.0/24}}]}]}}\n";
+    for (int outside = 0; outside < 2; outside++) {
+        struct compiled c;
+        const struct world *w = world_of_text(&c, "t.yaml", text, outside == 1);
+        static const char *const hosts[] = {"192.168.0.1", "192.168.0.5"};
+        for (size_t i = 0; i < 2; i++) {
+            uint32_t id = class_at(w, hosts[i]);
+            CU_ASSERT_FATAL(id < w->nclasses);
+            CU_ASSERT_EQUAL(w->classes[id].kind, EP_RANGE);
+            CU_ASSERT_EQUAL(passes(w, id, WEB, 80), outside == 0);
+        }
+        CU_ASSERT(passes(w, class_at(w, "192.168.0.9"), WEB, 80));
+        CU_ASSERT(passes(w, class_at(w, "192.168.0.10"), WEB, 80));
+        CU_ASSERT_EQUAL(w->classes[class_at(w, "192.168.0.3")].kind, EP_NODE);
+        compile_free(&c);
+    }
+}
+
 UNIT_MAIN("world_nets", TEST(ranges_have_owners), TEST(wide_ranges_have_strangers),
           TEST(atoms_hold_their_addresses), TEST(networks_hold_pods_where_blocks_do_not),
-          TEST(sets_that_begin_alike), TEST(unknown_addresses), TEST(addresses_of_nodes))
+          TEST(sets_that_begin_alike), TEST(unknown_addresses), TEST(addresses_of_nodes),
+          TEST(addresses_of_host_pods))

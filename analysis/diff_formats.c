@@ -203,10 +203,9 @@ static void add_pairs(struct teller *t, const struct diff_change *c, struct pair
 {
     size_t nfrom, nto;
     struct str *from = names_of(t, c, c->from, &nfrom), *to = names_of(t, c, c->to, &nto);
-    bool range = end_at(t->d, c->from)->external || end_at(t->d, c->to)->external;
     for (size_t i = 0; i < nfrom; i++) {
         for (size_t k = 0; k < nto; k++) {
-            if (range || !difference_is_free(t->d, c, i, k)) {
+            if (!difference_is_free(t->d, c, i, k)) {
                 vec_push(t->arena, &out->list, (struct pair){from[i], to[k], c});
             }
         }

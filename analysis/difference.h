@@ -60,7 +60,7 @@ const struct difference *difference_new(const struct world *old, const struct wo
 /* How many pairs of names, or of a name and a range of addresses, a change is about. */
 size_t difference_pairs(const struct difference *d, const struct diff_change *c);
 /* Whether it is not about the i-th name of `from` and the k-th of `to`, since nothing between them
- * is ever filtered (world_is_free()). Neither end is external. */
+ * is ever filtered (world_is_free()). */
 bool difference_is_free(const struct difference *d, const struct diff_change *c, size_t i,
                         size_t k);
 

@@ -131,23 +131,11 @@ static struct single *single_named(struct diffing *x, struct singles *all, struc
     return s;
 }
 
-struct addresses {
-    const struct address *v;
-    size_t n;
-};
-
-static struct addresses addresses_of(const struct endpoint_member *m)
-{
-    return m->workload != NULL ? (struct addresses){m->workload->addrs, m->workload->naddrs}
-           : m->node != NULL   ? (struct addresses){m->node->addrs, m->node->naddrs}
-                               : (struct addresses){NULL, 0};
-}
-
 /* The class of one address; ID_NONE: it has no such address. */
 static uint32_t class_of_address(const struct diffing *x, enum world_age age,
                                  const struct single *s, struct address at)
 {
-    struct addresses all = addresses_of(&s->who[age]);
+    struct addresses all = member_addresses(&s->who[age]);
     for (size_t i = 0; i < all.n; i++) {
         if (all.v[i].family == at.family && ip_cmp(all.v[i].ip, at.ip) == 0) {
             return world_find_address(x->out->world[age], at.family, at.ip);
@@ -200,7 +188,7 @@ static void add_parts(struct diffing *x, const struct single *s, struct str home
 {
     struct parts parts = {0};
     for (size_t age = 0; age < AGES; age++) {
-        struct addresses all = addresses_of(&s->who[age]);
+        struct addresses all = member_addresses(&s->who[age]);
         for (size_t i = 0; i < all.n; i++) {
             add_to_part(x, &parts, s, all.v[i]);
         }
@@ -273,19 +261,17 @@ static void add_nodes(struct diffing *x)
 /* The node that everybody of a name runs on, in both worlds. */
 static struct str home_of_all(struct diffing *x, const struct unit unit[AGES])
 {
-    struct str home = STR("");
-    bool first = true;
+    const struct workload *one = NULL;
     for (size_t age = 0; age < AGES; age++) {
         for (size_t i = 0; i < unit[age].places.n; i++) {
             const struct workload *w = workload_at(x, (enum world_age)age, unit[age].places.v[i]);
-            if (!first && !str_eq(w->node, home)) {
+            if (one != NULL && !str_eq(w->node, one->node)) {
                 return STR("");
             }
-            home = w->node;
-            first = false;
+            one = w;
         }
     }
-    return node_called(x, home);
+    return one != NULL ? node_called(x, one->node) : STR("");
 }
 
 static void add_workloads(struct diffing *x)

@@ -69,12 +69,9 @@ static bool address_in(const struct peer *p, const struct address *a)
 /* Whether some address of a member is one of the peer's. */
 static bool member_in_cidr(const struct endpoint_member *m, const struct peer *p)
 {
-    const struct address *v = m->naddrs > 0 ? m->addrs
-                              : m->workload ? m->workload->addrs
-                                            : m->node->addrs;
-    size_t n = m->naddrs > 0 ? m->naddrs : m->workload ? m->workload->naddrs : m->node->naddrs;
-    for (size_t i = 0; i < n; i++) {
-        if (address_in(p, &v[i])) {
+    struct addresses all = member_addresses(m);
+    for (size_t i = 0; i < all.n; i++) {
+        if (address_in(p, &all.v[i])) {
             return true;
         }
     }

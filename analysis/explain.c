@@ -155,16 +155,10 @@ static bool some_address(const struct world *w, struct explain_end end, enum fam
         *ip = range_at(w, end).first;
         return c->family == f;
     }
-    const struct endpoint_member *m = member_at(w, end);
-    const struct address *v = m->addrs;
-    size_t n = m->naddrs;
-    if (n == 0) {
-        v = m->workload != NULL ? m->workload->addrs : m->node->addrs;
-        n = m->workload != NULL ? m->workload->naddrs : m->node->naddrs;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].family == f) {
-            *ip = v[i].ip;
+    struct addresses all = member_addresses(member_at(w, end));
+    for (size_t i = 0; i < all.n; i++) {
+        if (all.v[i].family == f) {
+            *ip = all.v[i].ip;
             return true;
         }
     }

@@ -480,6 +480,14 @@ bool world_is_free(const struct endpoint_member *a, const struct endpoint_member
 
 /* ---- names ---- */
 
+struct addresses member_addresses(const struct endpoint_member *m)
+{
+    return m->naddrs > 0         ? (struct addresses){m->addrs, m->naddrs}
+           : m->workload != NULL ? (struct addresses){m->workload->addrs, m->workload->naddrs}
+           : m->node != NULL     ? (struct addresses){m->node->addrs, m->node->naddrs}
+                                 : (struct addresses){NULL, 0};
+}
+
 struct str member_name(struct arena *a, const struct endpoint_member *m)
 {
     if (m->workload == NULL && m->node == NULL) {

@@ -124,6 +124,12 @@ struct places world_find_node(const struct world *w, struct arena *a, const stru
 /* The class of an address: of the workload or node that has it, else of the range it is in. */
 uint32_t world_find_address(const struct world *w, enum family f, struct ip ip);
 
+struct addresses {
+    const struct address *v;
+    size_t n;
+};
+/* The addresses of a member that are in its class; none of nobody. */
+struct addresses member_addresses(const struct endpoint_member *m);
 /* "namespace/name" of a workload's member, with its addresses in brackets if only some of them are
  * in the class; "node:NAME"; see also range_text(). */
 struct str member_name(struct arena *a, const struct endpoint_member *m);

@@ -38,7 +38,8 @@ static struct ipset host_addresses(const struct world *w, enum family f)
 static void collect_sets(struct world *w, enum family f)
 {
     struct world_parts *parts = w->parts;
-    struct ipset hosts = host_addresses(w, f);
+    struct ipset hosts =
+        w->options.ipblock_external ? host_addresses(w, f) : (struct ipset){NULL, 0};
     for (size_t d = 0; d < DIRECTIONS; d++) {
         for (size_t i = 0; i < parts->match.rules[d].n; i++) {
             const struct brule *r = &parts->match.rules[d].v[i];

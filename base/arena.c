@@ -223,15 +223,15 @@ static struct arena_chunk **find_own_chunk(struct arena *a, const void *piece, s
 
 void *arena_extend(struct arena *a, void *piece, size_t size, size_t more)
 {
-    size_t old, rounded, whole;
-    if (!round_up(size, &old) || __builtin_add_overflow(size, more, &whole) ||
-        !round_up(whole, &rounded) ||
+    size_t old, larger, rounded, whole;
+    if (!round_up(size, &old) || __builtin_add_overflow(size, more, &larger) ||
+        !round_up(larger, &rounded) ||
         __builtin_add_overflow(rounded, sizeof(struct arena_chunk), &whole)) {
         arena_fail(a);
     }
     struct arena_chunk **own = find_own_chunk(a, piece, old);
     if (!own) {
-        void *copy = arena_alloc(a, size + more);
+        void *copy = arena_alloc(a, larger);
         if (size > 0) {
             memcpy(copy, piece, size);
             FENCE_OFF(piece, size);
@@ -245,7 +245,7 @@ void *arena_extend(struct arena *a, void *piece, size_t size, size_t more)
     *own = chunk;
     a->total += rounded - old;
     FENCE_OFF(chunk_payload(chunk), rounded);
-    LET_IN(chunk_payload(chunk), size + more);
+    LET_IN(chunk_payload(chunk), larger);
     return chunk_payload(chunk);
 }
 

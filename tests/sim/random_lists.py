@@ -195,7 +195,7 @@ class Trial:
 
     def outside(self, table):
         found = set(worlds.interesting_addresses(self.objs)) | table.range_ends()
-        found = sorted((a for a in found if a not in self.world.owned), key=lambda a: (a.version, int(a)))
+        found = sorted(found - self.world.owned, key=lambda a: (a.version, int(a)))
         return found if len(self.pods) <= MOST_ENDS else self.rng.sample(found, min(len(found), 2 * MOST_ENDS))
 
     def compare(self, level, table, skip=lambda a, b: False):
@@ -221,13 +221,14 @@ class Trial:
     def check_merged(self, table):
         """Neighbouring ranges with the same traffic are one, whatever the inventory has between them, and
         their ends are external."""
-        listing.demand(not table.range_ends() & self.world.owned, "a range ends with an address of the inventory")
+        owned = self.world.owned
+        listing.demand(not table.range_ends() & owned, "a range ends with an address of the inventory")
         for (address, side), found in table.ranges.items():
             found = sorted(found, key=lambda rm: int(rm[0].first))
             for (r, m), (s, n) in zip(found, found[1:]):
                 listing.demand(r.last < s.first, f"ranges of {address} overlap: {r.last} {s.first}")
                 first, last = int(r.last) + 1, int(s.first) - 1
-                between = last - first < 64 and all(type(r.last)(i) in self.world.owned
+                between = last - first < 64 and all(type(r.last)(i) in owned
                                                     for i in range(first, last + 1))
                 listing.demand(m != n or not between, f"ranges of {address} ({side}) are not merged at {r.last}")
 

@@ -44,7 +44,8 @@ class Questions(Trial):
             return self.end_of_pod(self.host)
         kind = self.rng.choice(["pod", "pod", "namespace", "address", "outside"])
         if not pods or kind == "outside":
-            outside = [a for a in worlds.interesting_addresses(self.objs) if a not in self.world.owned]
+            owned = self.world.owned
+            outside = [a for a in worlds.interesting_addresses(self.objs) if a not in owned]
             address = self.rng.choice(outside)
             return End(str(address), [address])
         pod = self.rng.choice(pods)

@@ -8,7 +8,11 @@
 #if defined(__has_feature)
 #if __has_feature(memory_sanitizer)
 #include <sanitizer/msan_interface.h>
+#define SEEN_WRITTEN(p, n) __msan_unpoison(p, n)
 #endif
+#endif
+#ifndef SEEN_WRITTEN
+#define SEEN_WRITTEN(p, n) ((void)(p), (void)(n))
 #endif
 
 enum { MEMORY_CHUNK = 65536 }; /* that an arena takes at least */
@@ -21,11 +25,7 @@ struct memory {
 static inline size_t memory_held(void)
 {
     struct mallinfo2 m = mallinfo2();
-#if defined(__has_feature)
-#if __has_feature(memory_sanitizer)
-    __msan_unpoison(&m, sizeof m); /* which knows the older mallinfo() only */
-#endif
-#endif
+    SEEN_WRITTEN(&m, sizeof m); /* MemorySanitizer knows the older mallinfo() only */
     return m.uordblks + m.hblkhd;
 }
 

@@ -3,23 +3,27 @@
  * disagree on: tags, directives, keys that are no scalars, and anchors unless they are allowed.
  * Knows nothing of Kubernetes.
  */
-#include "frontend/clean.h"
 #include "frontend/event.h"
 #include "frontend/remark.h"
+#include "frontend/yaml_bytes.h"
 
 #include <string.h>
 #include <yaml.h>
 
 struct yaml_reader {
     struct event_reader base;
-    struct clean bytes;
-    struct remark_scan remarks;
+    struct yaml_bytes bytes;
     yaml_parser_t parser;
     yaml_event_t event; /* the one handed out last */
     bool has_event;
     bool allow_aliases;
     size_t since_event; /* bytes read since the last event */
     bool too_long;
+    struct {
+        size_t bytes; /* that libyaml does not count, */
+        size_t more;  /* and those before … */
+        size_t line;  /* … this line, from 0 */
+    } left_out;
 };
 
 static void release(void *resource)
@@ -40,13 +44,11 @@ static int read_bytes(void *arg, unsigned char *buf, size_t n, size_t *got)
         r->too_long = true;
         return 0;
     }
-    long result = clean_read(&r->bytes, buf, n);
+    long result = yaml_bytes_read(&r->bytes, buf, n);
     if (result < 0) {
         return 0;
     }
     *got = (size_t)result;
-    clean_advance(&r->bytes.line, &r->bytes.col, buf, *got);
-    remark_scan(&r->remarks, buf, *got);
     r->since_event += *got;
     return 1;
 }
@@ -79,7 +81,7 @@ static bool report_syntax(struct yaml_reader *r)
 {
     const yaml_parser_t *p = &r->parser;
     struct diags *d = &r->base.ctx->diags;
-    if (r->bytes.failed) {
+    if (r->bytes.clean.failed) {
         return false;
     }
     struct span at = span_between(r, p->problem_mark, p->problem_mark);
@@ -162,8 +164,13 @@ static bool take_scalar(struct yaml_reader *r, struct event *ev)
 /* Turns libyaml's event into ours. *skip: there is nothing to hand out. */
 static bool translate(struct yaml_reader *r, struct event *ev, bool *skip)
 {
-    *ev = (struct event){
-        .at = event_span(r), .begin = r->event.start_mark.index, .end = r->event.end_mark.index};
+    if (r->event.start_mark.line >= r->left_out.line) {
+        r->left_out.bytes += r->left_out.more;
+        r->left_out.more = 0;
+    }
+    *ev = (struct event){.at = event_span(r),
+                         .begin = r->left_out.bytes + r->event.start_mark.index,
+                         .end = r->left_out.bytes + r->event.end_mark.index};
     switch (r->event.type) {
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
@@ -226,14 +233,38 @@ static bool yaml_read(struct event_reader *base, struct event *ev)
     return true;
 }
 
+/* Leaves out what it can of the block that has just begun: of a dump more than half. */
+static void yaml_hurry(struct event_reader *base, size_t depth)
+{
+    struct yaml_reader *r = (struct yaml_reader *)base;
+    const struct limits *most = &base->ctx->limits;
+    const yaml_event_t *ev = &r->event;
+    const bool is_list = ev->type == YAML_SEQUENCE_START_EVENT &&
+                         ev->data.sequence_start.style == YAML_BLOCK_SEQUENCE_STYLE;
+    const bool is_map = ev->type == YAML_MAPPING_START_EVENT &&
+                        ev->data.mapping_start.style == YAML_BLOCK_MAPPING_STYLE;
+    if ((!is_list && !is_map) || base->depth != depth || r->allow_aliases) {
+        return;
+    }
+    const struct yaml_block block = {ev->start_mark.column, is_list, most->depth - depth};
+    struct yaml_rest rest = yaml_bytes_rest(&r->bytes, ev->start_mark.line, &block);
+    if (base->values - base->before + rest.values > most->object_nodes ||
+        r->left_out.bytes + ev->start_mark.index + YAML_WINDOW - base->from > most->object_bytes) {
+        return; /* somewhere in it the object may be too long */
+    }
+    yaml_bytes_leave_out(&r->bytes, &rest);
+    base->values += rest.values;
+    r->left_out.more = rest.bytes - rest.lines;
+    r->left_out.line = r->bytes.line;
+}
+
 struct event_reader *yaml_reader_open(struct ctx *c, struct arena *a, uint32_t file,
                                       struct byte_stream in, bool allow_aliases)
 {
     struct yaml_reader *r = ARENA_NEW(a, struct yaml_reader);
-    r->base = (struct event_reader){.read = yaml_read, .ctx = c, .file = file};
+    r->base = (struct event_reader){.read = yaml_read, .hurry = yaml_hurry, .ctx = c, .file = file};
     r->allow_aliases = allow_aliases;
-    clean_init(&r->bytes, c, file, K8S_YAML, in);
-    remark_scan_init(&r->remarks, c, file);
+    yaml_bytes_init(&r->bytes, c, a, file, in);
     if (!yaml_parser_initialize(&r->parser)) {
         arena_fail(&c->arena);
     }

@@ -15,6 +15,7 @@ add_custom_command(
   COMMAND_EXPAND_LISTS VERBATIM
   COMMENT "Linking npc_whole.o")
 add_library(npc STATIC ${whole})
+add_dependencies(npc ${NPC_OBJECTS}) # make builds target by target, and knows no other's files
 set_source_files_properties(${whole} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
 set_target_properties(npc PROPERTIES LINKER_LANGUAGE C)
 target_include_directories(npc PUBLIC ${PROJECT_SOURCE_DIR}/include)

@@ -67,21 +67,45 @@ static uint32_t order_of(const struct program *p, struct str tier)
     return str_is(tier, "baseline") ? TIER_ORDER_BASELINE : TIER_ORDER_ADMIN;
 }
 
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+    return (a > b) - (a < b);
+}
+
 static int compare_tiers(const struct slot *a, const struct slot *b)
 {
-    int by_order = (a->order > b->order) - (a->order < b->order);
+    int by_order = compare_numbers(a->order, b->order);
     return by_order != 0 ? by_order : str_cmp(a->policy->origin->tier, b->policy->origin->tier);
+}
+
+/* Whether all rules of a policy do the same. */
+static bool does_only(const struct npolicy *p, enum action action)
+{
+    for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+        for (size_t i = 0; i < p->nrules[d]; i++) {
+            if (p->rules[d][i].action != action) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Among policies of one priority: those that only deny, those that only allow last. */
+static uint32_t leniency(const struct npolicy *p)
+{
+    return does_only(p, ACT_DENY) ? 0 : does_only(p, ACT_ALLOW) ? 2 : 1;
 }
 
 static int compare_slots(const void *x, const void *y)
 {
     const struct slot *a = x, *b = y;
-    int by_tier = compare_tiers(a, b);
-    if (by_tier != 0) {
-        return by_tier;
-    }
-    uint32_t pa = a->policy->origin->priority, pb = b->policy->origin->priority;
-    return pa != pb ? (pa > pb) - (pa < pb) : (a->index > b->index) - (a->index < b->index);
+    const struct policy *pa = a->policy->origin, *pb = b->policy->origin;
+    int order = compare_tiers(a, b);
+    order = order != 0 ? order : compare_numbers(pa->priority, pb->priority);
+    order = order != 0 ? order : compare_numbers(leniency(a->policy), leniency(b->policy));
+    order = order != 0 ? order : str_cmp(pa->name, pb->name);
+    return order != 0 ? order : compare_numbers(pa->api, pb->api);
 }
 
 struct tier_order tier_order(struct arena *a, const struct program *p,

@@ -59,8 +59,9 @@ struct tier_order {
 };
 
 /* The cluster policies among these in the order in which they are asked: by tier, then by priority,
- * lower first. Which of one priority comes first is undefined in the API (NPC401); here the one
- * that stands first in the list. */
+ * lower first. Which of one priority comes first is undefined in the API (NPC401); here those that
+ * only deny, last those that only allow, and otherwise by name: where they are written never
+ * counts. */
 struct tier_order tier_order(struct arena *a, const struct program *p,
                              const struct npolicy *const *policies, size_t n);
 

@@ -273,4 +273,19 @@ check diff-owner-and-pods test "$status" = 0 -a "$(cat "$TMP/out")" = '0 connect
 cp new/db.yaml cluster
 run "$NPC" diff manifests cluster
 check diff-owner-named grep -qF -- '- shop/web -> shop/db: tcp/5432' "$TMP/out"
+
+# Of two cluster policies of one priority the one that denies wins, whatever the files are called.
+for what in 'open allow' 'shut deny'; do
+    cat >"${what% *}.npc" <<END
+cluster policy ${what% *} in tier admin priority 10 for all pods in all namespaces {
+  ${what#* } from all namespaces on tcp/22
+}
+END
+done
+echo 'namespace x { workload u { addr 10.0.0.1 } workload v { addr 10.0.0.2 } }' >uv.npc
+for order in 'open.npc shut.npc' './shut.npc open.npc' 'shut.npc ./open.npc'; do
+    # shellcheck disable=SC2086 # two files
+    run "$NPC" query --from x/u --to x/v --port tcp/22 $order uv.npc
+    check "query-tie: $order" test "$status" = 1
+done
 test_end

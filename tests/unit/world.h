@@ -502,25 +502,61 @@ static inline enum fate fate_of(enum action action)
     return fates[action];
 }
 
-/* The first rule of the tier that matches; of equal priorities the policy that comes first. */
+/* 0: the policy only denies, 2: it only allows. */
+static inline int naive_leniency(const struct policy *p)
+{
+    size_t n = 0, denied = 0, allowed = 0;
+    for (size_t d = 0; d < DIRECTIONS; d++) {
+        for (size_t k = 0; k < p->nrules[d]; k++, n++) {
+            denied += p->rules[d][k].action == ACT_DENY;
+            allowed += p->rules[d][k].action == ACT_ALLOW;
+        }
+    }
+    return denied == n ? 0 : allowed == n ? 2 : 1;
+}
+
+/* Whether a policy of the same tier is asked before another. */
+static inline bool naive_is_before(const struct policy *a, const struct policy *b)
+{
+    int la = naive_leniency(a), lb = naive_leniency(b), by_name = str_cmp(a->name, b->name);
+    return a->priority != b->priority ? a->priority < b->priority
+           : la != lb                 ? la < lb
+           : by_name != 0             ? by_name < 0
+                                      : a->api < b->api;
+}
+
+/* The policy's first rule that matches, or NULL. */
+static inline const struct rule *naive_first_rule(const struct random_world *w,
+                                                  const struct policy *p, enum direction d,
+                                                  const struct workload *pod, struct address peer,
+                                                  struct packet pk)
+{
+    const struct workload *destination = d == DIR_INGRESS ? pod : naive_pod(&w->program, peer);
+    for (size_t k = 0; k < p->nrules[d]; k++) {
+        if (naive_rule(w, p, &p->rules[d][k], peer, pk, destination) && naive_targets(w, p, pod)) {
+            return &p->rules[d][k];
+        }
+    }
+    return NULL;
+}
+
+/* What the first policy of the tier says of which a rule matches. */
 static inline enum fate naive_tier(const struct random_world *w, struct str tier, enum direction d,
                                    const struct workload *pod, struct address peer,
                                    struct packet pk)
 {
-    const struct workload *destination = d == DIR_INGRESS ? pod : naive_pod(&w->program, peer);
-    for (uint32_t priority = 0; priority < PRIORITIES; priority++) {
-        for (size_t i = 0; i < w->program.policies.n; i++) {
-            const struct policy *p = w->program.policies.v[i];
-            bool asked = p->tier.n > 0 && p->priority == priority && str_eq(p->tier, tier);
-            for (size_t k = 0; asked && k < p->nrules[d]; k++) {
-                if (naive_rule(w, p, &p->rules[d][k], peer, pk, destination) &&
-                    naive_targets(w, p, pod)) {
-                    return fate_of(p->rules[d][k].action);
-                }
-            }
+    const struct policy *first = NULL;
+    const struct rule *rule = NULL;
+    for (size_t i = 0; i < w->program.policies.n; i++) {
+        const struct policy *p = w->program.policies.v[i];
+        bool asked = p->tier.n > 0 && str_eq(p->tier, tier);
+        if (asked && (first == NULL || naive_is_before(p, first))) {
+            const struct rule *found = naive_first_rule(w, p, d, pod, peer, pk);
+            first = found != NULL ? p : first;
+            rule = found != NULL ? found : rule;
         }
     }
-    return FATE_UNDECIDED;
+    return rule != NULL ? fate_of(rule->action) : FATE_UNDECIDED;
 }
 
 static inline bool naive_allows(const struct random_world *w, enum direction d,

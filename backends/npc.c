@@ -9,10 +9,11 @@
 struct printer {
     struct emit *e;
     struct npc_writer w;
-    struct str block;        /* the namespace whose block is open, or empty */
-    bool is_first;           /* of the blocks of that namespace */
-    struct strmap entered;   /* namespaces that had a block */
-    struct strmap workloads; /* of a namespace: the first that the language gave it */
+    struct str block;                 /* the namespace whose block is open, or empty */
+    bool is_first;                    /* of the blocks of that namespace */
+    struct strmap entered;            /* namespaces that had a block */
+    struct strmap workloads;          /* of a namespace: the first that the language gave it */
+    struct workload *const *homeless; /* the first that it gave no namespace, or NULL */
 };
 
 /* ---- statements of a policy ---- */
@@ -341,16 +342,17 @@ static void print_namespace_labels(struct printer *p, struct str name)
     }
 }
 
-static void print_workloads(struct printer *p, struct str ns)
+/* Those of a namespace from the first on, or all that were given none. */
+static void print_workloads(struct printer *p, struct workload *const *first, bool homeless)
 {
     const struct inventory *inv = &p->e->program->inv;
-    struct workload *const *l = strmap_get(&p->workloads, ns);
-    if (l == NULL) {
-        return;
-    }
+    struct workload *const *end = inv->workloads.v + inv->workloads.n;
     npc_item(&p->w);
-    for (; l < inv->workloads.v + inv->workloads.n && str_eq((*l)->ns, ns); l++) {
-        if ((*l)->kind == WL_WORKLOAD) {
+    for (struct workload *const *l = first; l < end; l++) {
+        if (!homeless && !str_eq((*l)->ns, (*first)->ns)) {
+            break;
+        }
+        if ((*l)->kind == WL_WORKLOAD && (*l)->homeless == homeless) {
             print_workload(&p->w, *l);
         }
     }
@@ -364,8 +366,9 @@ static void enter(struct printer *p, struct str ns)
         return;
     }
     if (p->block.n > 0) {
-        if (p->is_first) {
-            print_workloads(p, p->block);
+        struct workload *const *first = strmap_get(&p->workloads, p->block);
+        if (p->is_first && first != NULL) {
+            print_workloads(p, first, false);
         }
         npc_block_end(&p->w);
     }
@@ -398,13 +401,19 @@ static void print_other_namespaces(struct printer *p)
     }
 }
 
-/* Where the workloads of each namespace begin; they are sorted by namespace. */
+/* Where the workloads of each namespace begin, and those without one; they are sorted by namespace.
+ */
 static void index_workloads(struct printer *p)
 {
     const struct inventory *inv = &p->e->program->inv;
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *l = inv->workloads.v[i];
-        if (l->kind == WL_WORKLOAD && strmap_get(&p->workloads, l->ns) == NULL) {
+        if (l->kind != WL_WORKLOAD) {
+            continue;
+        }
+        if (l->homeless) {
+            p->homeless = p->homeless != NULL ? p->homeless : &inv->workloads.v[i];
+        } else if (strmap_get(&p->workloads, l->ns) == NULL) {
             strmap_put(&p->workloads, l->ns, &inv->workloads.v[i]);
         }
     }
@@ -430,6 +439,9 @@ static void print_top(struct printer *p)
             begun = true;
         }
         print_node(&p->w, program->inv.nodes.v[i]);
+    }
+    if (p->homeless != NULL) {
+        print_workloads(p, p->homeless, true);
     }
 }
 

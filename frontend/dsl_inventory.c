@@ -95,6 +95,7 @@ static void resolve_workload(struct resolver *r, const struct decl *d)
                            .naddrs = props.addrs.n,
                            .ports = props.ports.v,
                            .nports = props.ports.n,
+                           .homeless = d->ns.n == 0 && !r->o->has_default_ns,
                            .at = item->name.loc.at};
     labels_sort(&w->labels);
     inventory_ns(&r->p->inv, r->a, w->ns);

@@ -35,6 +35,7 @@ struct workload {
     size_t nports;
     struct str node;   /* spec.nodeName, or "" */
     bool host_network; /* no target, matched by no pod selector: its traffic is its node's */
+    bool homeless;     /* no namespace was named: `ns` is that of policies without one */
     bool finished;     /* phase Succeeded or Failed: ignored */
     struct span at;
 };

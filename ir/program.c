@@ -48,14 +48,6 @@ static const char *const api_words[] = {
     [API_BASELINE_POLICY] = "baseline policy",
 };
 
-/* Without --namespace nobody knows where a policy without namespace will land: it shares its name
- * with others of the kind only. */
-static struct str effective_ns(const struct program *p, const struct policy *policy)
-{
-    bool is_elsewhere = policy->ns.n == 0 && !policy_is_cluster(policy) && p->has_default_ns;
-    return is_elsewhere ? p->default_ns : policy->ns;
-}
-
 static bool report_twice(struct ctx *c, const struct policy *first, const struct policy *again,
                          bool equal)
 {
@@ -81,9 +73,10 @@ static bool check_names(struct ctx *c, struct program *p)
     strmap_init(&by_name, &c->arena);
     for (size_t i = 0; i < p->policies.n; i++) {
         struct policy *policy = p->policies.v[i];
-        /* neither name can hold a slash */
+        /* Neither name can hold a slash. Where a policy without namespace will land nobody knows:
+         * it shares its name with others of the kind only. */
         struct str key = str_printf(&c->arena, "%d/" STR_FMT "/" STR_FMT, (int)policy->api,
-                                    STR_ARG(effective_ns(p, policy)), STR_ARG(policy->name));
+                                    STR_ARG(policy->ns), STR_ARG(policy->name));
         const struct policy *first = strmap_get(&by_name, key);
         bool is_new = first == NULL;
         if (is_new) {
@@ -220,6 +213,21 @@ static bool check_limits(struct ctx *c, const struct program *p)
 
 /* ---- all together ---- */
 
+/* Whatever names no namespace is where --namespace says. */
+static void settle(struct program *p)
+{
+    for (size_t i = 0; i < p->policies.n; i++) {
+        struct policy *policy = p->policies.v[i];
+        if (policy->ns.n == 0 && !policy_is_cluster(policy)) {
+            policy->ns = p->default_ns;
+        }
+    }
+    for (size_t i = 0; i < p->tests.n; i++) {
+        struct test *test = &p->tests.v[i];
+        test->ns = test->ns.n > 0 ? test->ns : p->default_ns;
+    }
+}
+
 static void name_namespaces(struct ctx *c, struct program *p)
 {
     for (size_t i = 0; i < p->policies.n; i++) {
@@ -232,7 +240,9 @@ static void name_namespaces(struct ctx *c, struct program *p)
 
 bool program_finish(struct ctx *c, struct program *p)
 {
-    if (!p->has_default_ns) {
+    if (p->has_default_ns) {
+        settle(p);
+    } else {
         p->default_ns = STR("default");
     }
     sort_policies(c, p);

@@ -288,4 +288,25 @@ for order in 'open.npc shut.npc' './shut.npc open.npc' 'shut.npc ./open.npc'; do
     run "$NPC" query --from x/u --to x/v --port tcp/22 $order uv.npc
     check "query-tie: $order" test "$status" = 1
 done
+
+# What names no namespace is where --namespace says, in what is written too.
+cat >homeless.npc <<'END'
+policy p for all pods { default deny ingress }
+workload w { addr 10.0.0.1 }
+test "closed" { expect deny anywhere -> workload w on all ports }
+END
+"$NPC" compile -t npc --namespace prod -o settled.npc homeless.npc
+"$NPC" compile -t npc -o homeless2.npc homeless.npc
+for input in '--namespace prod homeless.npc' '--namespace prod homeless2.npc' settled.npc; do
+    # shellcheck disable=SC2086 # words
+    run "$NPC" query --from 203.0.113.9 --to prod/w $input
+    check "namespace-query: $input" test "$status" = 1
+    # shellcheck disable=SC2086 # words
+    run "$NPC" check $input
+    check "namespace-check: $input" test "$status" = 0
+done
+for backend in k8s calico; do
+    run "$NPC" compile -t $backend --namespace prod homeless.npc
+    check "namespace-$backend" grep -q '^  namespace: prod$' "$TMP/out"
+done
 test_end

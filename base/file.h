@@ -39,9 +39,10 @@ struct temps {
  * place of a file then is the old one or the new one. */
 void temps_remove(const struct temps *t);
 
-/* Writes one file: a temporary file beside it (O_EXCL, mode 0600, then `mode` less the umask),
- * fsync, rename, fsync of the directory. Interrupted and short writes are continued. On failure the
- * old file stays, the temporary one is removed, errno is set and false returned. */
+/* Writes one file: a temporary file beside it (O_EXCL, mode 0600, then `mode` less the umask and
+ * less what nobody may do with the file that it replaces), fsync, rename, fsync of the directory.
+ * Interrupted and short writes are continued. On failure the old file stays, the temporary one is
+ * removed, errno is set and false returned. */
 bool file_write_atomic(struct temps *t, const char *path, struct str text, unsigned mode);
 
 /* The same with exactly that mode, whatever the umask is. */
@@ -54,9 +55,10 @@ bool file_rewrite_atomic(struct temps *t, const char *path, struct str text, uns
 bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode);
 
 /* Writes several files as the directory `dir`: a new temporary directory beside it, every file
- * synced, then one exchange (renameat2 RENAME_EXCHANGE) or rename; the old directory is removed
- * afterwards. Refuses (errno EEXIST) to replace a directory that holds anything but files named in
- * `files`. false and errno on failure, with the old directory in place. */
+ * synced, then one exchange (renameat2 RENAME_EXCHANGE) or rename; the old directory, whose mode
+ * bounds that of the new one, is removed afterwards. Refuses (errno EEXIST) to replace a directory
+ * that holds anything but files named in `files`. false and errno on failure, with the old
+ * directory in place. */
 bool dir_write_atomic(struct temps *t, const char *dir, const struct out_file *files, size_t n,
                       unsigned mode);
 

@@ -257,6 +257,9 @@ static bool stage(struct staged *s, unsigned mode)
     if (s->through) {
         return true;
     }
+    if (!s->exact && lstat(s->path, &st) == 0 && S_ISREG(st.st_mode)) {
+        mode &= st.st_mode; /* who could not read the old one need not read the new one */
+    }
     return place_open(&s->place, s->path) &&
            file_create_temp(s->temp, s->place.dir, s->text, mode) &&
            (!s->exact || fchmodat(s->place.dir, s->temp->name, (mode_t)mode, 0) == 0);
@@ -523,7 +526,8 @@ void temps_remove(const struct temps *t)
 }
 
 /* Makes a filled directory under a temporary name. */
-static bool dir_create_temp(struct temp *t, int parent, struct file_set files, unsigned mode)
+static bool dir_create_temp(struct temp *t, int parent, struct file_set files, unsigned mode,
+                            mode_t most)
 {
     mode_t search = (mode_t)(mode & 0444) >> 2; /* who may read files may enter */
     int made = -1;
@@ -534,7 +538,7 @@ static bool dir_create_temp(struct temp *t, int parent, struct file_set files, u
         if (!temp_begin(t, parent)) {
             return false;
         }
-        made = mkdirat(parent, t->name, (mode_t)mode | search);
+        made = mkdirat(parent, t->name, ((mode_t)mode | search) & most);
         if (made != 0) {
             t->there = false;
             if (errno != EEXIST) {
@@ -594,7 +598,7 @@ static bool dir_replace(struct temp *t, const struct place *p, struct file_set f
     if (exists && !dir_holds_only(p->dir, p->name, files)) {
         return false;
     }
-    bool done = dir_create_temp(t, p->dir, files, mode) &&
+    bool done = dir_create_temp(t, p->dir, files, mode, exists ? st.st_mode : 0777) &&
                 (exists ? dir_exchange(t, p->dir, p->name)
                         : renameat(p->dir, t->name, p->dir, p->name) == 0);
     if (done) {

@@ -62,6 +62,7 @@ usage choice-ipblock "one of any|external" compile -t nft --ipblock=some p.npc
 usage iptables-needs-o 'name a directory with -o' compile -t iptables p.npc
 usage iptables-not-stdout 'name a directory with -o' compile -t iptables -o - p.npc
 usage binding-option-alone '--node has no effect with -t k8s' compile --node n p.npc
+usage failsafe-alone '--failsafe has no effect without --host' compile -t nft --failsafe none p.npc
 usage node-and-host '--node and --host exclude each other' compile -t nft --node n --host a/b p.npc
 usage host-form 'NAMESPACE/NAME' compile -t nft --host web p.npc
 usage host-empty 'NAMESPACE/NAME' compile -t nft --host /web p.npc
@@ -71,7 +72,7 @@ usage count-negative "--expect-count cannot be '-1'" compile --expect-count -1 p
 usage age-value "--max-age cannot be '1w': it must be a time like 90s" compile --max-age 1w p.npc
 usage elements-zero "--max-elements cannot be '0'" compile -t nft --max-elements 0 p.npc
 for ports in 22 tcp/0 tcp/65536 tcp/022 icmp/8 tcp/ssh 'tcp/22,' ',' ''; do
-    usage "failsafe-refuses-[$ports]" '--failsafe cannot be' compile -t nft --failsafe "$ports" p.npc
+    usage "failsafe-refuses-[$ports]" '--failsafe cannot be' compile -t nft --host a/b --failsafe "$ports" p.npc
 done
 usage several-bad-values "--expect-count cannot be 'x'" compile --namespace _ --expect-count x p.npc
 check all-bad-values-shown grep -q "namespace cannot be '_'" "$TMP/err"

@@ -28,7 +28,8 @@ const struct command command_why = {
     .synopsis = "[options] LINE INPUT...",
     .about =
         "LINE is a line of the kernel's log, as rules that were compiled with --log write it.\n"
-        "The exit status is 0 if a policy of the INPUTs drops the packet, and 1 if not.\n",
+        "The exit status is 0 if a policy of the INPUTs drops the packet, or may (the kernel does\n"
+        "not log the ports of SCTP), and 1 if not.\n",
     .groups = groups,
     .min_operands = 2,
     .max_operands = SIZE_MAX,

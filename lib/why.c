@@ -50,34 +50,50 @@ static struct logged read_line(struct str line)
     return l;
 }
 
-static bool read_protocol(struct str s, enum proto *p)
+/* A name, or a number: the kernel has no word for SCTP. (UDP-Lite, which it names, is not UDP.)
+ * ICMP of the other family is a number, and nothing but another protocol. */
+static bool read_protocol(struct str s, enum proto *p, bool *by_number)
 {
+    uint32_t number;
+    *by_number = str_to_u32(s, UINT8_MAX, &number);
     for (enum proto i = PROTO_TCP; i < PROTO_KEYED; i++) {
-        if (str_eq_nocase(s, str_of(proto_name(i)))) {
+        bool is_icmp = i == PROTO_ICMP || i == PROTO_ICMP6;
+        if (*by_number ? !is_icmp && proto_number(i) == (int)number
+                       : str_eq_nocase(s, str_of(proto_name(i)))) {
             *p = i;
             return true;
         }
     }
-    if (str_eq_nocase(s, STR("icmpv6"))) {
-        *p = PROTO_ICMP6;
+    *p = str_eq_nocase(s, STR("icmpv6")) ? PROTO_ICMP6 : PROTO_OTHER;
+    return s.n > 0;
+}
+
+/* The kernel does not look into what it has no word for: any port is meant then. */
+static bool read_port(struct str s, bool by_number, uint32_t *first, uint32_t *last)
+{
+    if (by_number && s.p == NULL) {
+        *first = 0;
+        *last = UINT16_MAX;
         return true;
     }
-    *p = PROTO_OTHER; /* "PROTO=47", or a name that the kernel knows */
-    return s.n > 0;
+    bool ok = str_to_u32(s, UINT16_MAX, first);
+    *last = *first;
+    return ok;
 }
 
 static bool read_ports(struct npc *n, const struct logged *l, struct portset *ports)
 {
     enum proto p;
-    uint32_t port = 0, type = 0, code = 0;
-    if (!read_protocol(l->protocol, &p)) {
+    bool by_number;
+    uint32_t first = 0, last = 0, type = 0, code = 0;
+    if (!read_protocol(l->protocol, &p, &by_number)) {
         return false;
     }
     switch (p) {
     case PROTO_TCP:
     case PROTO_UDP:
     case PROTO_SCTP:
-        if (!str_to_u32(l->port, UINT16_MAX, &port)) {
+        if (!read_port(l->port, by_number, &first, &last)) {
             return false;
         }
         break;
@@ -86,13 +102,13 @@ static bool read_ports(struct npc *n, const struct logged *l, struct portset *po
         if (!str_to_u32(l->type, UINT8_MAX, &type) || !str_to_u32(l->code, UINT8_MAX, &code)) {
             return false;
         }
-        port = type << 8 | code;
+        first = last = type << 8 | code;
         break;
     case PROTO_OTHER:
     case PROTO_ANY:
         break;
     }
-    *ports = portset_of(&n->ctx.arena, p, (uint16_t)port, (uint16_t)port);
+    *ports = portset_of(&n->ctx.arena, p, (uint16_t)first, (uint16_t)last);
     return true;
 }
 
@@ -118,7 +134,7 @@ static enum npc_status why(struct npc *n, struct str line, const char **text, si
     query_text(a, true, out);
     *text = buf_text(out).p;
     *size = buf_text(out).n;
-    return a->verdict == QUERY_NO ? NPC_OK : NPC_NO;
+    return a->verdict == QUERY_YES ? NPC_NO : NPC_OK;
 }
 
 enum npc_status npc_why(struct npc *n, const char *line, const char **text, size_t *size)

@@ -131,8 +131,8 @@ NPC_API enum npc_status npc_query(struct npc *n, const struct npc_query_options 
                                   const char **text, size_t *size);
 
 /* Which policies drop the packet of a line that the kernel logged, and why, as text. NPC_OK: they
- * drop it; NPC_NO: they do not; NPC_BAD: that is no such line, or nobody of the program is an end.
- */
+ * drop it, or on some of the ports that the line leaves open; NPC_NO: they do not; NPC_BAD: that is
+ * no such line, or nobody of the program is an end. */
 NPC_API enum npc_status npc_why(struct npc *n, const char *line, const char **text, size_t *size);
 
 /* What the program of `now` allows and that of `old` does not, and the reverse, as text of one

@@ -136,6 +136,28 @@ run "$NPC" why 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=ICMP TYPE=3 CODE=1 [SRC=10.0.0.2
 check why-quoted grep -qF 'lab/dev cannot reach shop/db on icmp/3.1' "$TMP/out"
 run "$NPC" why 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=47' old pods.yaml
 check why-other grep -qF 'no: lab/dev cannot reach shop/db on' "$TMP/out"
+# The kernel has no word for SCTP and does not log its ports; ICMP of the other family, and UDP-Lite, are just others.
+cat >sctp.npc <<'END'
+namespace shop {
+  policy sctp for pods app=db {
+    allow from pods app=web on sctp/*
+    allow from pods app=web in all namespaces on {sctp/1000, icmp/*, udp/*}
+  }
+}
+END
+why_sctp() { run "$NPC" why "SRC=$1 DST=10.0.0.2 LEN=72 TOS=0x00 PREC=0x00 TTL=63 ID=0 DF $2 " sctp.npc pods.yaml; }
+why_sctp 10.0.0.1 PROTO=132
+check why-sctp test "$status" = 1 -a "$(head -1 "$TMP/out")" = 'yes: shop/web reaches shop/db on sctp'
+why_sctp 10.0.0.3 PROTO=132
+check why-sctp-partly test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'not always: lab/dev cannot reach shop/db on sctp/0'
+why_sctp 10.0.0.3 'PROTO=SCTP SPT=9 DPT=1000'
+check why-sctp-by-name test "$status" = 1
+why_sctp 10.0.0.3 'PROTO=132 SPT=9 DPT=1001'
+check why-sctp-port test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: lab/dev cannot reach shop/db on sctp/1001'
+why_sctp 10.0.0.3 PROTO=58
+check why-icmp-of-other-family test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: lab/dev cannot reach shop/db on rest'
+why_sctp 10.0.0.3 'PROTO=UDPLITE SPT=9 DPT=53 LEN=9'
+check why-udplite test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: lab/dev cannot reach shop/db on rest'
 n=0
 for bad in '' hello 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP' 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP DPT=65536' \
     'SRC=x DST=10.0.0.2 PROTO=TCP DPT=1' 'SRC=10.0.0.3 PROTO=TCP DPT=1'; do

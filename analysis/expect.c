@@ -186,7 +186,7 @@ static bool find_members(const struct run *r, struct witness *w)
         for (size_t k = 0; k < nb; k++) {
             w->a = member_of(r, w->from, i);
             w->b = member_of(r, w->to, k);
-            if (!world_is_free(w->a, w->b)) {
+            if (!world_is_free(r->w, w->a, w->b)) {
                 return true;
             }
         }

@@ -56,7 +56,8 @@ void list_connect(struct lister *l, uint32_t from, uint32_t to, struct traffic t
 static bool is_free(const struct lister *l, uint32_t from, uint32_t to)
 {
     const struct list_endpoint *a = &l->ends.v[from], *b = &l->ends.v[to];
-    return a->inside != NULL && b->inside != NULL && world_is_free(a->inside[0], b->inside[0]);
+    return a->inside != NULL && b->inside != NULL &&
+           world_is_free(l->w, a->inside[0], b->inside[0]);
 }
 
 /* Traffic between two classes, each the endpoints that it is in this listing. */
@@ -114,7 +115,8 @@ static void add_node_pairs(struct lister *l)
     for (uint32_t i = 0; i < l->fixed; i++) {
         bool is_workload = l->ends.v[i].kind == EP_WORKLOAD;
         const struct id_vec *of =
-            is_workload ? strmap_get(&nodes, l->ends.v[i].inside[0]->workload->node) : NULL;
+            is_workload ? strmap_get(&nodes, world_home(l->w, l->ends.v[i].inside[0]->workload))
+                        : NULL;
         for (size_t k = 0; of != NULL && k < of->n; k++) {
             add_node_pair(l, i, of->v[k]);
         }

@@ -133,7 +133,7 @@ static struct explain_end end_of(const struct asked *a, const struct endpoint_me
 }
 
 /* A pair of members whose traffic policies decide about; a range has none. */
-static bool find_members(const struct asked *a, const struct asked *b,
+static bool find_members(const struct world *w, const struct asked *a, const struct asked *b,
                          const struct endpoint_member **m, const struct endpoint_member **n)
 {
     *m = a->members.n > 0 ? a->members.v[0] : NULL;
@@ -142,7 +142,7 @@ static bool find_members(const struct asked *a, const struct asked *b,
         for (size_t k = 0; k < b->members.n; k++) {
             *m = a->members.v[i];
             *n = b->members.v[k];
-            if (!world_is_free(*m, *n)) {
+            if (!world_is_free(w, *m, *n)) {
                 return true;
             }
         }
@@ -161,7 +161,7 @@ static size_t count_pairs(const struct asking *x, const struct asked *a, const s
     size_t found = 0;
     for (size_t i = 0; some_free && i < a->members.n; i++) {
         for (size_t k = 0; k < b->members.n; k++) {
-            found += world_is_free(a->members.v[i], b->members.v[k]);
+            found += world_is_free(x->w, a->members.v[i], b->members.v[k]);
         }
     }
     *free += found;
@@ -188,7 +188,7 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
     struct query_answer *out = x->answer;
     const struct endpoint_member *m, *n;
     size_t pairs = count_pairs(x, a, b, &out->free);
-    if (pairs == 0 || !find_members(a, b, &m, &n)) {
+    if (pairs == 0 || !find_members(x->w, a, b, &m, &n)) {
         return;
     }
     struct traffic_table *table = x->w->traffic;

@@ -468,14 +468,20 @@ uint32_t world_find_address(const struct world *w, enum family f, struct ip ip)
     return ip_cmp(e->ip, ip) == 0 ? place_of_address(w, f, ip, &parts->places[e->live]) : ID_NONE;
 }
 
-bool world_is_free(const struct endpoint_member *a, const struct endpoint_member *b)
+struct str world_home(const struct world *w, const struct workload *wl)
+{
+    return wl == w->options.host ? STR("") : wl->node;
+}
+
+bool world_is_free(const struct world *world, const struct endpoint_member *a,
+                   const struct endpoint_member *b)
 {
     if (a->workload != NULL && b->workload != NULL) {
         return a->workload == b->workload;
     }
     const struct workload *w = a->workload != NULL ? a->workload : b->workload;
     const struct node_object *n = a->node != NULL ? a->node : b->node;
-    return w != NULL && n != NULL && str_eq(w->node, n->name);
+    return w != NULL && n != NULL && str_eq(world_home(world, w), n->name);
 }
 
 /* ---- names ---- */

@@ -103,9 +103,13 @@ struct traffic world_side(const struct world *w, enum direction d, uint32_t targ
 typedef bool (*flow_fn)(void *arg, uint32_t from, uint32_t to, struct traffic t);
 void world_flows(const struct world *w, flow_fn each, void *arg);
 
-/* Whether traffic between two members is never filtered: a workload and itself, a pod and the node
- * that it runs on. */
-bool world_is_free(const struct endpoint_member *a, const struct endpoint_member *b);
+/* The node from and to which nothing of a workload is filtered, by name: the one that it runs on;
+ * empty if there is none. The rules of a machine are its own, wherever it runs. */
+struct str world_home(const struct world *w, const struct workload *wl);
+/* Whether traffic between two members is never filtered: a workload and itself, a pod and its home.
+ */
+bool world_is_free(const struct world *w, const struct endpoint_member *a,
+                   const struct endpoint_member *b);
 
 /* ---- places in the world ---- */
 

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-static const struct option_group *const groups[] = {&options_meaning, &options_input,
-                                                    &options_common, NULL};
+static const struct option_group *const groups[] = {&options_machine, &options_meaning,
+                                                    &options_input, &options_common, NULL};
 
 static enum npc_status ask(struct npc *n, const void *options, const char **text, size_t *size)
 {

@@ -123,9 +123,10 @@ static enum npc_status why(struct npc *n, struct str line, const char **text, si
         diag_hint(&n->ctx.diags, d, "expected SRC=… DST=… PROTO=…, and DPT=… or TYPE=… CODE=…");
         return NPC_BAD;
     }
-    const struct world_options options = {.ipblock_external = n->emit.bind.ipblock_external};
+    struct world_options options;
     const struct query q = {.from = l.source, .to = l.destination, .ports = &ports};
-    const struct world *w = world_new(&n->ctx, &n->program, &options, NULL);
+    const struct world *w =
+        answer_world_options(n, &options) ? world_new(&n->ctx, &n->program, &options, NULL) : NULL;
     const struct query_answer *a = w != NULL ? query_ask(w, &q) : NULL;
     if (a == NULL) {
         return failure_status(n, first);

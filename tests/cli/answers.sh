@@ -88,6 +88,28 @@ check_err query-host-not-meant 2 'one end must be the host'
 run "$NPC" query --host shop/nobody --from lab --to shop/web old pods.yaml
 check_err query-no-such-host 2 'no workload shop/nobody'
 
+# What its node sends is filtered, too, by the rules of a machine, and only by those.
+cat >node.yaml <<'END'
+apiVersion: v1
+kind: Node
+metadata: {name: n1}
+status: {addresses: [{type: InternalIP, address: 10.9.0.1}]}
+END
+sed 's/^spec: {}/spec: {nodeName: n1}/' pods.yaml >placed.yaml
+run "$NPC" query --host shop/db --from node:n1 --to shop/db --port tcp/9 old placed.yaml node.yaml
+check query-host-node test "$status" = 1 -a "$(cat "$TMP/out")" = 'no: node:n1 cannot reach shop/db on tcp/9'
+run "$NPC" query --from node:n1 --to shop/db --port tcp/9 old placed.yaml node.yaml
+check query-node-free test "$status" = 0
+run "$NPC" list --nodes --host shop/db --from node:n1 old placed.yaml node.yaml
+check list-host-node test "$(grep -c 'tcp/22  from node:n1' "$TMP/out")" = 1
+line='npc:i-abcdefgh IN=eth0 OUT= SRC=10.9.0.1 DST=10.0.0.2 LEN=60 PROTO=TCP SPT=4000 DPT=9 SYN'
+run "$NPC" why --host shop/db "$line" old placed.yaml node.yaml
+check why-host-node test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: node:n1 cannot reach shop/db on tcp/9'
+run "$NPC" why "$line" old placed.yaml node.yaml
+check why-node-free test "$status" = 1
+run "$NPC" why --host shop/db --failsafe tcp/9 "$line" old placed.yaml node.yaml
+check why-host-failsafe test "$status" = 1
+
 # A pod that only one family tells apart.
 cat >six.npc <<'END'
 namespace shop { policy six for pods app=web { allow from cidr fd00::2/128 on tcp/80 } }

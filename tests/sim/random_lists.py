@@ -273,8 +273,10 @@ class Trial:
     def check_host(self):
         arguments = self.choose_host()
         if arguments:
-            document = self.list("--pods", *arguments)
-            self.compare("host", listing.Table(document, self.verdicts.probes, self.addresses, self.world.owned))
+            document = self.list("--pods", "--nodes", *arguments)
+            table = listing.Table(document, self.verdicts.probes, self.addresses, self.world.owned)
+            self.compare("host", table)
+            self.compare_nodes("host", table, free=False)  # its rules are about its node, too
 
     def run(self):
         """Empty, or what is wrong."""

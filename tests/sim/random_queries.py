@@ -42,7 +42,11 @@ class Questions(Trial):
         pods = self.pods
         if self.host and self.rng.random() < 0.4:
             return self.end_of_pod(self.host)
-        kind = self.rng.choice(["pod", "pod", "namespace", "address", "outside"])
+        kind = self.rng.choice(["pod", "pod", "namespace", "address", "outside", "node"])
+        nodes = [n for n, addresses in self.world.nodes.items() if addresses]
+        if kind == "node" and nodes:
+            node = self.rng.choice(nodes)
+            return End(f"node:{node}", self.world.nodes[node])
         if not pods or kind == "outside":
             owned = self.world.owned
             outside = [a for a in worlds.interesting_addresses(self.objs) if a not in owned]
@@ -58,20 +62,27 @@ class Questions(Trial):
         address = self.rng.choice(known) if known else self.rng.choice(worlds.interesting_addresses(self.objs))
         return End(str(address), [address])
 
+    def is_free(self, a, b):
+        """Whether nothing is filtered between two addresses: one pod's, or a pod's and its node's, unless it is
+        a machine with rules of its own."""
+        p, q = self.world.pod_at(a), self.world.pod_at(b)
+        homes = [self.world.nodes.get(pod.node, []) if pod and pod is not self.host else [] for pod in (p, q)]
+        return p is q or a in homes[1] or b in homes[0]
+
     def masks(self, source, target, asked):
         """What is allowed of what was asked, for each pair of addresses that policies decide about."""
         for a in source.addresses:
             for b in target.addresses:
                 p, q = self.world.pod_at(a), self.world.pod_at(b)
-                if a.version == b.version and (p or q) and p is not q and self.host in (None, p, q):
+                if a.version == b.version and (p or q) and not self.is_free(a, b) and self.host in (None, p, q):
                     yield a, b, self.wanted(a, b) & asked
 
     def check_pair(self, pair, asked, whole):
         """A pair that is shown has, or has not, what it is shown for."""
         version = {"IPv4": 4, "IPv6": 6}[pair["family"]]
-        found = [self.wanted(a, b) & asked for a in self.addresses_of(pair["from"], version)
-                 for b in self.addresses_of(pair["to"], version)]
-        listing.demand(found, f"{pair['from']} to {pair['to']}: nobody")
+        pairs = [(a, b) for a in self.addresses_of(pair["from"], version) for b in self.addresses_of(pair["to"], version)]
+        found = [self.wanted(a, b) & asked for a, b in pairs if not self.is_free(a, b)]
+        listing.demand(found and len(found) == len(pairs), f"{pair['from']} to {pair['to']}: nobody")
         for mask in found:
             right = mask != 0 if asked == self.verdicts.all else mask == asked
             listing.demand(right == whole, f"{pair['from']} to {pair['to']} {pair['family']} is shown wrongly")

@@ -7,6 +7,7 @@
 
 #include "analysis/explain.h"
 #include "analysis/phrase.h"
+#include "analysis/verdict.h"
 #include "analysis/world_priv.h"
 
 struct end_class { /* a class of which some members are at an end */
@@ -31,6 +32,10 @@ struct run {
     struct portset ports; /* those that are numbers */
     size_t pairs;         /* that may still be looked at */
     bool named;           /* some named port was found on a destination */
+    struct portset kept;  /* what always passes, whatever the policies say */
+    /* Of that, what the expectation names by itself: nobody can deny icmp/3.4. All of ICMP may be
+     * denied all the same: then what policies decide is meant. */
+    struct portset named_kept;
 };
 
 /* ---- who is at an end ---- */
@@ -228,6 +233,7 @@ static bool pair_fails(struct run *r, struct witness *w)
         struct portset open = traffic_ports(r->w->traffic, f, t.of[f]);
         r->named |= !portset_is_empty(wanted);
         w->family = f;
+        open = portset_union(r->a, open, r->x->allow ? r->kept : r->named_kept);
         w->ports = r->x->allow ? portset_subtract(r->a, wanted, open)
                                : portset_intersect(r->a, wanted, open);
         if (!portset_is_empty(w->ports)) {
@@ -316,6 +322,10 @@ static void report_failure(const struct run *r, const struct witness *w)
         STR_ARG(to), STR_ARG(portset_phrase(r->a, port)));
     blame_side(r, d, w, DIR_EGRESS, port);
     blame_side(r, d, w, DIR_INGRESS, port);
+    if (portset_is_empty(portset_subtract(r->a, port, r->kept))) {
+        diag_hint(&r->c->diags, d,
+                  "path-MTU messages and neighbour discovery pass whatever policies say");
+    }
 }
 
 static void report_vacuous(const struct run *r, const struct test_end *e, const char *what)
@@ -387,6 +397,8 @@ static void check_expectation(struct run *r)
     r->from = r->to = (struct end){0};
     r->ports = portset_none;
     r->named = false;
+    r->kept = ports_kept(r->a, false);
+    r->named_kept = portset_none;
     for (size_t i = 0; i < r->x->nports; i++) {
         const struct port *p = &r->x->ports[i];
         if (p->form != PORT_NAMED) {
@@ -394,6 +406,9 @@ static void check_expectation(struct run *r)
             struct portset one =
                 portset_of(r->a, p->proto, whole ? 0 : p->first, whole ? UINT16_MAX : p->last);
             r->ports = portset_union(r->a, r->ports, one);
+            if (portset_is_empty(portset_subtract(r->a, one, r->kept))) {
+                r->named_kept = portset_union(r->a, r->named_kept, one);
+            }
         }
     }
     find_end(r, &r->x->from, &r->from);

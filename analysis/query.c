@@ -183,6 +183,27 @@ static void show_pair(struct asking *x, const struct query_pair *pair, bool whol
     }
 }
 
+/* One family of a pair. What always passes counts where all that was asked for passes: what is
+ * asked about more, such as all of ICMP, is a question about policies. */
+static struct query_pair ask_family(const struct asking *x, enum family f, uint32_t port,
+                                    struct traffic policies, struct traffic passes)
+{
+    struct traffic_table *table = x->w->traffic;
+    struct query_pair out = {.family = f,
+                             .allowed = traffic_intersect(table, policies.of[f], port)};
+    out.denied = traffic_subtract(table, port, passes.of[f]);
+    if (out.denied == TRAFFIC_NONE) {
+        out.kept = out.allowed == TRAFFIC_NONE;
+        out.allowed = port;
+    }
+    return out;
+}
+
+static bool has_all(const struct asking *x, const struct query_pair *p)
+{
+    return x->answer->any_traffic ? p->allowed != TRAFFIC_NONE : p->denied == TRAFFIC_NONE;
+}
+
 static void ask_pair(struct asking *x, const struct asked *a, const struct asked *b)
 {
     struct query_answer *out = x->answer;
@@ -191,8 +212,8 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
     if (pairs == 0 || !find_members(x->w, a, b, &m, &n)) {
         return;
     }
-    struct traffic_table *table = x->w->traffic;
     struct traffic t = world_traffic(x->w, a->class_id, b->class_id);
+    struct traffic passes = out->any_traffic ? t : world_passes(x->w, a->class_id, b->class_id);
     struct query_pair found[FAMILIES];
     size_t nfound = 0;
     bool all = true, none = true;
@@ -201,26 +222,21 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
         if (t.of[f] == TRAFFIC_ABSENT || !a->has[f] || !b->has[f] || port == TRAFFIC_NONE) {
             continue;
         }
-        uint32_t allowed = traffic_intersect(table, t.of[f], port);
-        bool whole = out->any_traffic ? allowed != TRAFFIC_NONE : allowed == port;
-        found[nfound++] = (struct query_pair){.from = name_of(x, a, m, f),
-                                              .to = name_of(x, b, n, f),
-                                              .source = end_of(a, m),
-                                              .target = end_of(b, n),
-                                              .family = f,
-                                              .allowed = allowed,
-                                              .denied = traffic_subtract(table, port, allowed)};
-        all = all && whole;
-        none = none && allowed == TRAFFIC_NONE;
+        struct query_pair *p = &found[nfound++];
+        *p = ask_family(x, f, port, t, passes);
+        p->from = name_of(x, a, m, f);
+        p->to = name_of(x, b, n, f);
+        p->source = end_of(a, m);
+        p->target = end_of(b, n);
+        all = all && has_all(x, p);
+        none = none && p->allowed == TRAFFIC_NONE;
     }
     if (nfound == 0) {
         return; /* no family in common: nothing can flow */
     }
     for (size_t i = 0; i < nfound; i++) {
         found[i].by_family = nfound > 1 && found[0].allowed != found[1].allowed;
-        bool whole =
-            out->any_traffic ? found[i].allowed != TRAFFIC_NONE : found[i].denied == TRAFFIC_NONE;
-        show_pair(x, &found[i], whole);
+        show_pair(x, &found[i], has_all(x, &found[i]));
     }
     out->pairs += pairs;
     out->whole += all ? pairs : 0;

@@ -25,6 +25,7 @@ struct query_pair { /* two members, or addresses, of one family */
     struct explain_end source, target;
     enum family family;
     bool by_family;   /* the other family has another answer */
+    bool kept;        /* no policy allows it, but it always passes */
     uint32_t allowed; /* traffic, of what was asked for */
     uint32_t denied;
 };

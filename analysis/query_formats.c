@@ -2,6 +2,7 @@
 #include "analysis/explain.h"
 #include "analysis/listing_priv.h"
 #include "analysis/query.h"
+#include "analysis/world_priv.h"
 
 struct telling {
     const struct query_answer *answer;
@@ -56,6 +57,7 @@ static void put_pair(struct telling *t, const struct query_pair *p)
         buf_puts(t->out, " on ");
         traffic_print(&t->lister, of_family(p->family, shown_traffic(t, p)), t->out);
     }
+    buf_puts(t->out, p->kept ? ", which always passes" : "");
     if (p->by_family) {
         buf_printf(t->out, " (%s)", p->family == FAM_IP4 ? "IPv4" : "IPv6");
     }
@@ -165,6 +167,31 @@ static bool put_failsafe(struct telling *t, const struct explained_side *s,
     return true;
 }
 
+/* What a side lets pass that its policies do not allow, of what the pair is shown for. */
+static uint32_t kept_of(struct telling *t, const struct explained_side *s,
+                        const struct query_pair *p)
+{
+    if (t->answer->any_traffic || s->npolicies == 0) {
+        return TRAFFIC_NONE;
+    }
+    struct traffic_table *table = t->w->traffic;
+    uint32_t kept =
+        traffic_subtract(table, world_kept(t->w, p->family, s->target), s->allowed.of[p->family]);
+    return traffic_intersect(table, kept, shown_traffic(t, p));
+}
+
+static bool put_kept(struct telling *t, const struct explained_side *s, const struct query_pair *p)
+{
+    uint32_t kept = kept_of(t, s, p);
+    if (kept == TRAFFIC_NONE) {
+        return false;
+    }
+    buf_puts(t->out, "    messages that always pass: ");
+    traffic_print(&t->lister, of_family(p->family, kept), t->out);
+    buf_putc(t->out, '\n');
+    return true;
+}
+
 struct near { /* a rule that does not allow it */
     const struct explained_rule *rule;
     unsigned misses;
@@ -227,7 +254,8 @@ static void put_side(struct telling *t, const struct explained_side *s, const st
         return;
     }
     const size_t deciding = put_deciding(t, s, p);
-    if (put_failsafe(t, s, p) || deciding > 0) {
+    const bool failsafe = put_failsafe(t, s, p), kept = put_kept(t, s, p);
+    if (failsafe || kept || deciding > 0) {
         return;
     }
     if (isolates(s)) {
@@ -325,6 +353,11 @@ static void json_side(struct telling *t, const struct explained_side *s, const s
     if (s->failsafe.of[p->family] != TRAFFIC_NONE) {
         buf_puts(t->out, ", \"failsafe\": ");
         json_ports(t, p->family, s->failsafe.of[p->family]);
+    }
+    uint32_t kept = kept_of(t, s, p);
+    if (kept != TRAFFIC_NONE) {
+        buf_puts(t->out, ", \"kept\": ");
+        json_ports(t, p->family, kept);
     }
     buf_puts(t->out, ", \"rules\": [");
     for (size_t i = 0; i < s->nrules; i++) {

@@ -43,29 +43,43 @@ static bool is_dhcp(const struct bound_packet *p, enum direction d)
     return false;
 }
 
-/* Types of ICMPv6 without which a machine loses its neighbours, its router or large packets; a
- * forwarding node keeps those that cross it. */
-static bool is_kept_icmp6(unsigned type, bool host)
+/* Messages without which a machine loses its neighbours, its router or large packets; a forwarding
+ * node keeps those that cross it. */
+static const struct {
+    enum proto proto;
+    struct port_range keys;
+    bool node; /* kept at the forward hook, too */
+} kept_icmp[] = {
+    {PROTO_ICMP, {3 << 8 | 4, 3 << 8 | 4}, true},     /* fragmentation needed */
+    {PROTO_ICMP6, {2 << 8, 2 << 8 | 255}, true},      /* packet too big */
+    {PROTO_ICMP6, {130 << 8, 134 << 8 | 255}, false}, /* multicast listeners, routers */
+    {PROTO_ICMP6, {135 << 8, 136 << 8 | 255}, true},  /* neighbours */
+    {PROTO_ICMP6, {143 << 8, 143 << 8 | 255}, false}, /* multicast listeners */
+};
+
+static bool is_kept_icmp(const struct bound_packet *p, bool host)
 {
-    static const struct {
-        uint8_t type;
-        bool node; /* kept at the forward hook, too */
-    } kept[] = {{2, true},    {130, false}, {131, false}, {132, false}, {133, false},
-                {134, false}, {135, true},  {136, true},  {143, false}};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        if (kept[i].type == type && (host || kept[i].node)) {
+    for (size_t i = 0; i < sizeof kept_icmp / sizeof *kept_icmp; i++) {
+        const struct port_range keys = kept_icmp[i].keys;
+        if ((host || kept_icmp[i].node) && p->proto == kept_icmp[i].proto && p->key >= keys.first &&
+            p->key <= keys.last) {
             return true;
         }
     }
     return false;
 }
 
-static bool is_kept_icmp(const struct bound_packet *p, bool host)
+struct portset ports_kept(struct arena *a, bool host)
 {
-    if (p->proto == PROTO_ICMP) {
-        return p->key == (3 << 8 | 4); /* fragmentation needed */
+    struct portset sum = portset_none;
+    for (size_t i = 0; i < sizeof kept_icmp / sizeof *kept_icmp; i++) {
+        if (host || kept_icmp[i].node) {
+            const struct port_range keys = kept_icmp[i].keys;
+            struct portset one = portset_of(a, kept_icmp[i].proto, keys.first, keys.last);
+            sum = portset_union(a, sum, one);
+        }
     }
-    return p->proto == PROTO_ICMP6 && is_kept_icmp6(p->key >> 8, host);
+    return sum;
 }
 
 /* A pod's own traffic to itself, by whichever of its addresses. */

@@ -28,6 +28,10 @@ struct bound_verdict {
     const struct grant *grant;         /* the first that allows it, else NULL */
 };
 
+/* The messages that always pass whatever the policies say, at the forward hook or at a machine with
+ * rules of its own. (DHCP, which such a machine keeps too, is known by the port of its source.) */
+struct portset ports_kept(struct arena *a, bool host);
+
 /* The verdict of one direction. BIND_HOST: ingress is the machine's input hook and egress its
  * output hook, whatever addresses stand in the packet. Else the forward hook: ingress looks at the
  * destination, egress at the source, and a connection needs both. `failsafe` are the ports kept

@@ -18,8 +18,8 @@
  *    with its addresses;
  *  - traffic of a workload to itself, and between a node and its own pods, is never filtered:
  *    classes cannot say that, so whoever goes from classes to members asks world_is_free();
- *  - neighbour discovery, path-MTU messages, replies and failsafe ports are not policy, and are not
- *    here.
+ *  - replies are not here, nor is, but in world_passes(), what always passes: neighbour discovery
+ *    and path-MTU messages.
  */
 #ifndef NPC_ANALYSIS_WORLD_H
 #define NPC_ANALYSIS_WORLD_H
@@ -94,6 +94,8 @@ const struct world *world_new(struct ctx *c, const struct program *p, const stru
 /* What members of one class may send to (other) members of another: egress of the source and
  * ingress of the destination. */
 struct traffic world_traffic(const struct world *w, uint32_t from, uint32_t to);
+/* The same with what always passes, whatever the policies say (ports_kept()). */
+struct traffic world_passes(const struct world *w, uint32_t from, uint32_t to);
 /* One direction alone: what the policies of `target` let pass from or to `peer`. */
 struct traffic world_side(const struct world *w, enum direction d, uint32_t target, uint32_t peer);
 

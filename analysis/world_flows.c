@@ -1,4 +1,5 @@
 /* Pairs of classes: one, and all between which something flows. */
+#include "analysis/verdict.h"
 #include "analysis/world_priv.h"
 
 struct traffic world_side(const struct world *w, enum direction d, uint32_t target, uint32_t peer)
@@ -13,16 +14,47 @@ struct traffic world_side(const struct world *w, enum direction d, uint32_t targ
     return t;
 }
 
-struct traffic world_traffic(const struct world *w, uint32_t from, uint32_t to)
+static struct traffic both(const struct world *w, struct traffic out, struct traffic in)
 {
-    struct traffic out = world_side(w, DIR_EGRESS, from, to);
-    struct traffic in = world_side(w, DIR_INGRESS, to, from);
     for (size_t f = 0; f < FAMILIES; f++) {
         if (out.of[f] != TRAFFIC_ABSENT) {
             out.of[f] = traffic_intersect(w->traffic, out.of[f], in.of[f]);
         }
     }
     return out;
+}
+
+struct traffic world_traffic(const struct world *w, uint32_t from, uint32_t to)
+{
+    return both(w, world_side(w, DIR_EGRESS, from, to), world_side(w, DIR_INGRESS, to, from));
+}
+
+uint32_t world_kept(const struct world *w, enum family f, uint32_t class_id)
+{
+    bool host = w->parts->facts.v[class_id].host;
+    uint32_t *kept = &w->parts->kept[f][host];
+    if (*kept == TRAFFIC_NONE) {
+        *kept = traffic_id(w->traffic, f, ports_kept(&w->ctx->arena, host));
+    }
+    return *kept;
+}
+
+/* One direction, with what always passes. */
+static struct traffic side_passes(const struct world *w, enum direction d, uint32_t target,
+                                  uint32_t peer)
+{
+    struct traffic t = world_side(w, d, target, peer);
+    for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
+        if (t.of[f] != TRAFFIC_ABSENT) {
+            t.of[f] = traffic_union(w->traffic, t.of[f], world_kept(w, f, target));
+        }
+    }
+    return t;
+}
+
+struct traffic world_passes(const struct world *w, uint32_t from, uint32_t to)
+{
+    return both(w, side_passes(w, DIR_EGRESS, from, to), side_passes(w, DIR_INGRESS, to, from));
 }
 
 /*

@@ -111,6 +111,7 @@ struct world_parts {
 
     VEC(struct profile) profiles[DIRECTIONS]; /* 0: nobody decides, everything passes */
     struct row *rows[FAMILIES][DIRECTIONS];   /* by profile */
+    uint32_t kept[FAMILIES][2];               /* by whether it is a host; TRAFFIC_NONE: not made */
     uint32_t *mark;                           /* by class: bits that are all 0 between uses */
     struct arena *scratch;                    /* for making one row … */
     uint32_t *value;                          /* … and by class: TRAFFIC_NONE between rows, … */
@@ -122,6 +123,9 @@ enum { MARK_PEER = 1, MARK_TOUCHED = 2 };
 /* world_open.c: the program with the namespaces that EP_OPEN endpoints are in; appends them to
  * match.live, and their texts. */
 const struct program *world_open(struct world *w);
+
+/* world_flows.c: what always passes from and to a class, if policies decide about it. */
+uint32_t world_kept(const struct world *w, enum family f, uint32_t class_id);
 
 /* world_rows.c */
 void world_rows(struct world *w); /* prepares: profiles and indexes */

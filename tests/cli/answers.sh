@@ -143,6 +143,18 @@ check_err list-unknown-domain 2 'NPC406'
 run "$NPC" diff --with pods.yaml old domain.npc
 check_err diff-unknown-domain 2 'NPC406'
 
+cat >kept.npc <<'END'
+namespace shop {
+  workload db { addr {10.0.0.1, fd00::1} label app=db }
+  workload db2 { addr {10.0.0.2, fd00::2} label app=db2 }
+  workload db3 { addr {10.0.0.3, fd00::3} label app=db3 }
+  workload db4 { addr {10.0.0.4, fd00::4} label app=db4 }
+  policy db2 for pods app=db2 { default deny ingress }
+  policy db4 for pods app=db4 { default deny egress }
+}
+cluster policy c in tier admin priority 1 for pods app=db3 in all namespaces { deny from all namespaces on icmp/3.4 }
+END
+
 # ---- why ----
 line='Nov 21 10:00:00 node kernel: npc IN=a OUT=b SRC=10.0.0.3 DST=10.0.0.2 LEN=60 PROTO=TCP SPT=4000 DPT=5432 SYN'
 run "$NPC" why "$line" old pods.yaml
@@ -196,6 +208,45 @@ namespace a {
 EOF
 run "$NPC" query --explain --from a/cli --to a/web both.npc
 check explain-one-family grep -q 'a/p ingress\[0\] both.npc:4: fd00::/16 holds no IPv4 address$' "$TMP/out"
+
+# ---- what always passes ----
+for port in icmp/3.4 icmp6/2 icmp6/135 icmp6/136.255; do
+    run "$NPC" query --from shop/db --to shop/db2 --port $port kept.npc
+    check "query-kept-$port" test "$status" = 0 -a "$(cat "$TMP/out")" = "yes: shop/db reaches shop/db2 on $port, which always passes"
+done
+for port in icmp/3 'icmp/*' icmp/3.5 icmp6/1 icmp6/133 icmp6/143 'icmp6/*'; do
+    run "$NPC" query --any --from shop/db --to shop/db2 --port "$port" kept.npc
+    check "query-not-kept-$port" test "$status" = 1
+    check "query-not-kept-$port-says" grep -q '^no: ' "$TMP/out"
+done
+run "$NPC" query -o json --from shop/db --to shop/db2 kept.npc
+check query-kept-of-all python3 -c '
+import json, sys
+a = json.load(open(sys.argv[1]))
+assert a["answer"] == "no" and a["counterexample"]["denied"] == [{"protocol": "ALL"}], a' "$TMP/out"
+run "$NPC" query -o json --explain --from shop/db --to shop/db2 --port icmp/3.4 kept.npc
+check query-kept-json python3 -c '
+import json, sys
+a = json.load(open(sys.argv[1]))["example"]
+message = [{"protocol": "ICMP", "type": 3, "code": 4}]
+assert a["allowed"] == message and a["ingress"]["kept"] == message and not a["ingress"]["rules"], a
+assert "kept" not in a["egress"], a' "$TMP/out"
+run "$NPC" query --explain --from shop/db --to shop/db2 --port icmp/3.4 kept.npc
+check query-kept-explain test "$(tail -1 "$TMP/out")" = '    messages that always pass: icmp/3.4'
+run "$NPC" query --explain --from shop/db --to shop/db3 --port 'icmp/*' kept.npc
+check query-all-but-kept test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'yes: shop/db reaches shop/db3 on icmp'
+check query-all-but-kept-explain test "$(tail -1 "$TMP/out")" = '    messages that always pass: icmp/3.4'
+# A machine keeps more than a node does for its pods, but only at its own end.
+run "$NPC" query --host shop/db2 --from shop/db4 --to shop/db2 --port icmp6/133 kept.npc
+check query-kept-host-sender test "$status" = 1
+run "$NPC" query --host shop/db4 --from shop/db4 --to shop/db2 --port icmp6/133 kept.npc
+check query-kept-host-receiver test "$status" = 1
+run "$NPC" query --host shop/db2 --from shop/db --to shop/db2 --port icmp6/133 kept.npc
+check query-kept-host test "$status" = 0
+run "$NPC" query --host shop/db2 --from shop/db --to shop/db2 --port icmp6/137 kept.npc
+check query-not-kept-host test "$status" = 1
+run "$NPC" why 'SRC=fd00::1 DST=fd00::2 PROTO=ICMPv6 TYPE=135 CODE=0' kept.npc
+check why-kept test "$status" = 1 -a "$(head -1 "$TMP/out")" = 'yes: shop/db reaches shop/db2 on icmp6/135.0, which always passes'
 
 # ---- diff ----
 run "$NPC" diff --with pods.yaml old old

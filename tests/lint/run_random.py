@@ -167,10 +167,22 @@ class Removal:
         return ""
 
 
-def reaches(world, a, b, protocol, port):
-    """Whether every address of a reaches those of b, or none does, by family; None: no common family, or both."""
-    answers = {world.forwards(Packet(x, y, protocol, dport=port)) for x in a.addresses for y in b.addresses if x.version == y.version}
-    return answers
+def some_traffic(rng):
+    """A packet's fields, and how an expectation says it."""
+    if rng.random() < 0.3:
+        protocol, kind, code = rng.choice([("ICMP", 3, 4), ("ICMP", 3, 3), ("ICMP", 8, 0), ("ICMPv6", 2, 0), ("ICMPv6", 135, 0),
+                                           ("ICMPv6", 136, 9), ("ICMPv6", 133, 0)])
+        return ({"protocol": protocol, "icmp_type": kind, "icmp_code": code},
+                f"{protocol.lower().replace('v', '')}/{kind}.{code}")
+    protocol, port = rng.choice(["TCP", "UDP"]), rng.choice([80, 81, 443, 53, 8080, rng.randint(1, 65535)])
+    return {"protocol": protocol, "dport": port}, f"{protocol.lower()}/{port}"
+
+
+def reaches(world, a, b, fields):
+    """Whether every address of a reaches those of b, or none does, or both; empty: no common family that has such packets."""
+    versions = {"ICMP": [4], "ICMPv6": [6]}.get(fields["protocol"], [4, 6])
+    return {world.forwards(Packet(x, y, **fields)) for x in a.addresses for y in b.addresses
+            if x.version == y.version and x.version in versions}
 
 
 def expectations(suite, rng):
@@ -183,13 +195,13 @@ def expectations(suite, rng):
         if len(pods) < 2:
             break
         a, b = rng.sample(pods, 2)
-        protocol, port = rng.choice(["TCP", "UDP"]), rng.choice([80, 81, 443, 53, 8080, rng.randint(1, 65535)])
-        answers = reaches(world, a, b, protocol, port)
+        fields, text = some_traffic(rng)
+        answers = reaches(world, a, b, fields)
         if not answers:
             continue
         verdict = rng.choice(["allow", "deny"])
         ends = [f"pods in-{p.name}=x in all namespaces" for p in (a, b)]
-        lines.append(f"  expect {verdict} {ends[0]} -> {ends[1]} on {protocol.lower()}/{port}")
+        lines.append(f"  expect {verdict} {ends[0]} -> {ends[1]} on {text}")
         if answers != {verdict == "allow"}:
             wrong.add(len(lines) + 1)
     for o in objs:

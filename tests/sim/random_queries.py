@@ -15,7 +15,9 @@ import npctest  # noqa: E402
 
 import listing  # noqa: E402
 import worlds  # noqa: E402
+from naive import KEPT_BY_HOSTS, KEPT_BY_NODES, is_always_kept  # noqa: E402
 from random_lists import Trial  # noqa: E402
+from verdicts import ICMP_NAMES, sent  # noqa: E402
 
 QUESTIONS = 12
 PORTED = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
@@ -69,22 +71,58 @@ class Questions(Trial):
         homes = [self.world.nodes.get(pod.node, []) if pod and pod is not self.host else [] for pod in (p, q)]
         return p is q or a in homes[1] or b in homes[0]
 
-    def masks(self, source, target, asked):
-        """What is allowed of what was asked, for each pair of addresses that policies decide about."""
+    def passes(self, a, b):
+        """What passes: what policies allow, and at each end what always does."""
+        mask = self.verdicts.all
+        for pod, direction, other in ((self.world.pod_at(a), "Egress", b), (self.world.pod_at(b), "Ingress", a)):
+            if pod is not None:
+                kept = KEPT_BY_HOSTS if pod is self.host else KEPT_BY_NODES
+                mask &= (self.verdicts.side(pod, direction, other) | (self.failsafe if pod is self.host and direction == "Ingress" else 0)
+                         | sum(1 << i for i, p in enumerate(self.verdicts.probes) if is_always_kept(sent(p, a, b), kept)))
+        return mask
+
+    def judge(self, a, b, asked):
+        """Whether a pair may do all that was asked (without a port: something), and whether nothing of it."""
+        allowed = self.wanted(a, b) & asked
+        whole = allowed != 0 if asked == self.verdicts.all else not asked & ~self.passes(a, b)
+        return whole, not allowed and not whole
+
+    def judged(self, source, target, asked):
+        """The same for each pair of addresses that policies decide about."""
+        version = next((v for v, name in ICMP_NAMES.items() if asked & self.of_protocol(name) == asked), None)
         for a in source.addresses:
             for b in target.addresses:
                 p, q = self.world.pod_at(a), self.world.pod_at(b)
                 if a.version == b.version and (p or q) and not self.is_free(a, b) and self.host in (None, p, q):
-                    yield a, b, self.wanted(a, b) & asked
+                    if version in (None, a.version):
+                        yield self.judge(a, b, asked)
+
+    def of_protocol(self, name, kind=None):
+        return sum(1 << i for i, p in enumerate(self.verdicts.probes)
+                   if p.protocol == name and kind in (None, p.icmp_type))
+
+    def some_port(self):
+        """What is asked for as a mask, and as --port has it."""
+        probes = self.verdicts.probes
+        ported = [i for i, p in enumerate(probes) if p.protocol in PORTED]
+        i = self.rng.choice(ported + [None] * (len(ported) // 3))
+        if i is None:
+            return self.verdicts.all, []
+        if self.rng.random() < 0.7:
+            return 1 << i, ["--port", f"{PORTED[probes[i].protocol]}/{probes[i].dport}"]
+        i = self.rng.choice([i for i, p in enumerate(probes) if p.icmp_type is not None])
+        name, kind = probes[i].protocol, probes[i].icmp_type
+        text, mask = self.rng.choice([(f"{kind}.{probes[i].icmp_code}", 1 << i), (kind, self.of_protocol(name, kind)),
+                                      ("*", self.of_protocol(name))])
+        return mask, ["--port", f"{name.lower().replace('v', '')}/{text}"]
 
     def check_pair(self, pair, asked, whole):
         """A pair that is shown has, or has not, what it is shown for."""
         version = {"IPv4": 4, "IPv6": 6}[pair["family"]]
         pairs = [(a, b) for a in self.addresses_of(pair["from"], version) for b in self.addresses_of(pair["to"], version)]
-        found = [self.wanted(a, b) & asked for a, b in pairs if not self.is_free(a, b)]
+        found = [self.judge(a, b, asked)[0] for a, b in pairs if not self.is_free(a, b)]
         listing.demand(found and len(found) == len(pairs), f"{pair['from']} to {pair['to']}: nobody")
-        for mask in found:
-            right = mask != 0 if asked == self.verdicts.all else mask == asked
+        for right in found:
             listing.demand(right == whole, f"{pair['from']} to {pair['to']} {pair['family']} is shown wrongly")
 
     def addresses_of(self, text, version):
@@ -97,24 +135,18 @@ class Questions(Trial):
 
     def ask(self):
         source, target = self.some_end(), self.some_end()
-        ported = [i for i, p in enumerate(self.verdicts.probes) if p.protocol in PORTED]
-        i = self.rng.choice(ported + [None] * (len(ported) // 3))
+        asked, port = self.some_port()
         arguments = ["query", "-o", "json", "--from", source.text, "--to", target.text,
-                     "--ipblock", "external" if self.external else "any", *self.machine]
-        asked = self.verdicts.all
-        if i is not None:
-            probe = self.verdicts.probes[i]
-            arguments += ["--port", f"{PORTED[probe.protocol]}/{probe.dport}"]
-            asked = 1 << i
+                     "--ipblock", "external" if self.external else "any", *self.machine, *port]
         done = self.suite.run(*arguments, self.directory / "world.json", self.directory / "policies.npc")
-        masks = [m for _, _, m in self.masks(source, target, asked)]
-        if not masks:
+        judged = list(self.judged(source, target, asked))
+        if not judged:
             return  # nobody, or one workload: said otherwise
         what = f"{' '.join(map(str, arguments))}\n{done.diag}{done.text}"
         listing.demand(done.status in (0, 1), f"ended with {done.status}: {what}")
         answer = json.loads(done.out)
-        full = [m != 0 if i is None else m == asked for m in masks]
-        wanted = "yes" if all(full) else "no" if not any(masks) else "partly"
+        wanted = ("yes" if all(whole for whole, _ in judged) else "no" if all(nothing for _, nothing in judged)
+                  else "partly")
         listing.demand(answer["answer"] == wanted, f"wanted {wanted}: {what}")
         listing.demand((done.status == 0) == (wanted == "yes"), f"status {done.status}: {what}")
         for name, whole in (("example", True), ("counterexample", False)):

@@ -12,12 +12,14 @@ from naive import NETWORK_POLICIES, Packet
 
 ANY = {4: ipaddress.ip_address("0.0.0.0"), 6: ipaddress.ip_address("::")}
 ICMP_NAMES = {4: "ICMP", 6: "ICMPv6"}
+# Some of what always passes, and what is beside it.
+ALWAYS_KEPT = {(3, 0), (3, 4), (3, 5), (2, 0), (133, 0), (135, 255), (143, 7)}
 # What a pod whose address nobody knows has instead: never in input.
 UNKNOWN = {4: ipaddress.ip_address("255.255.0.0"), 6: ipaddress.ip_address("ffff::")}
 
 
 def icmp_keys(objs):
-    found = {(0, 0), (255, 255)}
+    found = {(0, 0), (255, 255)} | ALWAYS_KEPT
     for obj in objs:
         for _, _, ports in worlds.rules_of(obj):
             for kind, code in ((p["icmpType"], p.get("icmpCode")) for p in ports if p.get("icmpType") is not None):

@@ -31,6 +31,9 @@ static void every_type(void)
     struct bound_side side = {.targets = &closed, .ntargets = 1};
     struct workload machine = {.kind = WL_WORKLOAD};
     struct bound b = {.side = {{side, side}, {side, side}}};
+    struct arena a;
+    arena_init(&a, unit_oom, NULL);
+    const struct portset sets[] = {ports_kept(&a, false), ports_kept(&a, true)};
     for (unsigned i = 0; i < 2 * 2 * 2 * 65536; i++) {
         const bool host = i & 1;
         const enum direction d = (enum direction)(i >> 1 & 1);
@@ -45,7 +48,9 @@ static void every_type(void)
         b.host = host ? &machine : NULL;
         const bool kept = should_be_kept(f, key >> 8, key & 255, host);
         CU_ASSERT_EQUAL(bound_verdict(&b, d, NULL, 0, &p).answer, kept ? BOUND_KEPT : BOUND_DENIED);
+        CU_ASSERT_EQUAL(portset_has(sets[host], p.proto, p.key), kept);
     }
+    arena_free(&a);
 }
 
 /* From each of a pod's addresses to each, and from no other, nor to one. */

@@ -266,9 +266,9 @@ static void ask_rule(struct asking *x, uint32_t policy, uint32_t k)
             r->any_peer ||
             has_class(world_rule_peers(w, (enum family)f, s->direction, rule), s->peer);
         if (out->peer_matches[f]) {
-            uint32_t ports = world_rule_ports(w, (enum family)f, s->direction, rule,
-                                              world_pod_of(w, destination));
-            out->decides.of[f] = traffic_intersect(w->traffic, x->open.of[f], ports);
+            out->ports.of[f] = world_rule_ports(w, (enum family)f, s->direction, rule,
+                                                world_pod_of(w, destination));
+            out->decides.of[f] = traffic_intersect(w->traffic, x->open.of[f], out->ports.of[f]);
         } else if (x->named != NULL) {
             out->miss[f] = explain_miss(x, (enum family)f, r);
         }

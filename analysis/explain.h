@@ -20,6 +20,7 @@ struct explained_rule {
     const struct nrule *rule;
     struct span at;
     bool peer_matches[FAMILIES]; /* it is about the other end */
+    struct traffic ports; /* of the rule, with the named ones of the destination; if it matches */
     /* Traffic between the two that this rule decides by its action (nothing before it has):
      * TRAFFIC_NONE if its peers or ports do not match or an earlier rule of a cluster policy has
      * decided it all; TRAFFIC_ABSENT. */

@@ -206,6 +206,33 @@ static int miss_order(const void *pa, const void *pb)
     return a->rule < b->rule ? -1 : a->rule > b->rule;
 }
 
+static bool decides_nothing(const struct explained_rule *r, enum family f)
+{
+    return r->peer_matches[f] && r->decides.of[f] == TRAFFIC_NONE;
+}
+
+/* Why a rule that is about the other end does. */
+static struct str nothing_decided(struct telling *t, const struct explained_rule *r,
+                                  const struct query_pair *p)
+{
+    struct buf *b = buf_new(t->arena);
+    if (r->ports.of[p->family] != TRAFFIC_NONE) {
+        buf_puts(b, "only on ");
+        traffic_print(&t->lister, of_family(p->family, r->ports.of[p->family]), b);
+        buf_puts(b, ", which rules before it decide");
+    } else if (r->rule->nnames == 0) {
+        buf_printf(b, "on nothing that there is in %s", p->family == FAM_IP4 ? "IPv4" : "IPv6");
+    } else {
+        buf_str(b, p->to);
+        for (size_t i = 0; i < r->rule->nnames; i++) {
+            const struct port_name *n = &r->rule->names[i];
+            buf_printf(b, "%s%s/" STR_FMT, i == 0 ? " names no port " : ", ", proto_name(n->proto),
+                       STR_ARG(n->name));
+        }
+    }
+    return buf_text(b);
+}
+
 /* Why none of the rules that could allow it does: the nearest misses first. */
 static void put_misses(struct telling *t, const struct explained_side *s,
                        const struct query_pair *p)
@@ -223,7 +250,9 @@ static void put_misses(struct telling *t, const struct explained_side *s,
     for (size_t i = 0; i < n && i < MOST; i++) {
         const struct explained_rule *r = v[i].rule;
         put_rule(t, r);
-        if (r->peer_matches[p->family]) {
+        if (decides_nothing(r, p->family)) {
+            buf_str(t->out, nothing_decided(t, r, p));
+        } else if (r->peer_matches[p->family]) {
             buf_puts(t->out, "only on ");
             traffic_print(&t->lister, of_family(p->family, r->decides.of[p->family]), t->out);
         } else {
@@ -333,9 +362,11 @@ static void json_rule(struct telling *t, const struct explained_rule *r, const s
     if (r->peer_matches[p->family]) {
         buf_puts(t->out, ", \"decides\": ");
         json_ports(t, p->family, r->decides.of[p->family]);
-    } else {
+    }
+    const bool nothing = decides_nothing(r, p->family);
+    if (nothing || !r->peer_matches[p->family]) {
         buf_puts(t->out, ", \"misses\": ");
-        buf_json_string(t->out, r->miss[p->family].text);
+        buf_json_string(t->out, nothing ? nothing_decided(t, r, p) : r->miss[p->family].text);
     }
     buf_putc(t->out, '}');
 }

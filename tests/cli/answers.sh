@@ -143,6 +143,29 @@ check_err list-unknown-domain 2 'NPC406'
 run "$NPC" diff --with pods.yaml old domain.npc
 check_err diff-unknown-domain 2 'NPC406'
 
+# Rules about the other end that decide nothing, and why.
+cat >nothing.npc <<'END'
+namespace shop {
+  workload db { addr {10.0.0.1, fd00::1} label app=db port sql = tcp/5432 port metrics = udp/9 }
+  workload cli { addr {10.0.0.2, fd00::2} label app=cli }
+  policy db for pods app=db { allow from pods app=cli on {tcp/http, udp/metrics2} }
+  policy db2 for pods app=db { allow from pods app=cli on {tcp/80, tcp/81} allow from pods app=cli on icmp6/128 }
+  policy cli for pods app=cli { allow to anywhere on {tcp/http, tcp/82} }
+}
+cluster policy c in tier admin priority 1 for pods app=db in all namespaces { deny from all namespaces on tcp/1-1000 }
+END
+run "$NPC" query --explain --from shop/cli --to shop/db --port tcp/5432 nothing.npc
+check explain-name-unknown grep -qxF '    shop/db ingress[0] nothing.npc:4: shop/db names no port tcp/http, udp/metrics2' "$TMP/out"
+check explain-name-of-several grep -qxF '    shop/cli egress[0] nothing.npc:6: only on tcp/82' "$TMP/out"
+check explain-decided-before grep -qxF '    shop/db2 ingress[0] nothing.npc:5: only on tcp/80-81, which rules before it decide' "$TMP/out"
+check explain-other-family grep -qxF '    shop/db2 ingress[1] nothing.npc:5: on nothing that there is in IPv4' "$TMP/out"
+run "$NPC" query -o json --explain --from shop/cli --to shop/db --port tcp/5432 nothing.npc
+check explain-nothing-json python3 -c '
+import json, sys
+rules = json.load(open(sys.argv[1]))["counterexample"]["ingress"]["rules"]
+assert rules[0]["decides"] != [] and "misses" not in rules[0], rules
+assert rules[1]["decides"] == [] and rules[1]["misses"] == "shop/db names no port tcp/http, udp/metrics2", rules' "$TMP/out"
+
 cat >kept.npc <<'END'
 namespace shop {
   workload db { addr {10.0.0.1, fd00::1} label app=db }

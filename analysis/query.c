@@ -204,10 +204,54 @@ static bool has_all(const struct asking *x, const struct query_pair *p)
     return x->answer->any_traffic ? p->allowed != TRAFFIC_NONE : p->denied == TRAFFIC_NONE;
 }
 
+static uint32_t port_of(const struct asking *x, enum family f)
+{
+    return x->l->focus.has_port ? x->l->focus.port[f] : TRAFFIC_ALL;
+}
+
+/* Whether there can be such a connection at all. */
+static bool can_connect(const struct asking *x, const struct asked *a, const struct asked *b,
+                        enum family f)
+{
+    return a->has[f] && b->has[f] && port_of(x, f) != TRAFFIC_NONE;
+}
+
+/* Which address an end lacks for a connection with the other; empty if it lacks none. */
+static struct str lack_of(const struct asking *x, const struct asked *a, const struct asked *other,
+                          const struct focus_end *end)
+{
+    for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
+        bool only = port_of(x, f == FAM_IP4 ? FAM_IP6 : FAM_IP4) == TRAFFIC_NONE;
+        if (!a->has[f] && port_of(x, f) != TRAFFIC_NONE && (other->has[f] || only)) {
+            const bool named = end->kind != END_ADDRESS; /* what is asked of it is its own */
+            const struct str name = named ? name_of(x, a, a->members.v[0], f) : end->text;
+            return str_printf(x->arena, STR_FMT " has no %s address", STR_ARG(name),
+                              f == FAM_IP4 ? "IPv4" : "IPv6");
+        }
+    }
+    return STR("");
+}
+
+/* Says so of the first pair: of an end that is no address, if there is one. */
+static void note_lack(struct asking *x, const struct asked *a, const struct asked *b)
+{
+    const struct focus *f = &x->l->focus;
+    if (x->answer->lacks.n > 0) {
+        return;
+    }
+    const struct str from = lack_of(x, a, b, &f->from), to = lack_of(x, b, a, &f->to);
+    const bool to_first = f->from.kind == END_ADDRESS && f->to.kind != END_ADDRESS;
+    x->answer->lacks = from.n == 0 || (to_first && to.n > 0) ? to : from;
+}
+
 static void ask_pair(struct asking *x, const struct asked *a, const struct asked *b)
 {
     struct query_answer *out = x->answer;
     const struct endpoint_member *m, *n;
+    if (!can_connect(x, a, b, FAM_IP4) && !can_connect(x, a, b, FAM_IP6)) {
+        note_lack(x, a, b);
+        return;
+    }
     size_t pairs = count_pairs(x, a, b, &out->free);
     if (pairs == 0 || !find_members(x->w, a, b, &m, &n)) {
         return;
@@ -218,21 +262,17 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
     size_t nfound = 0;
     bool all = true, none = true;
     for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
-        uint32_t port = x->l->focus.has_port ? x->l->focus.port[f] : TRAFFIC_ALL;
-        if (t.of[f] == TRAFFIC_ABSENT || !a->has[f] || !b->has[f] || port == TRAFFIC_NONE) {
+        if (!can_connect(x, a, b, f)) {
             continue;
         }
         struct query_pair *p = &found[nfound++];
-        *p = ask_family(x, f, port, t, passes);
+        *p = ask_family(x, f, port_of(x, f), t, passes);
         p->from = name_of(x, a, m, f);
         p->to = name_of(x, b, n, f);
         p->source = end_of(a, m);
         p->target = end_of(b, n);
         all = all && has_all(x, p);
         none = none && p->allowed == TRAFFIC_NONE;
-    }
-    if (nfound == 0) {
-        return; /* no family in common: nothing can flow */
     }
     for (size_t i = 0; i < nfound; i++) {
         found[i].by_family = nfound > 1 && found[0].allowed != found[1].allowed;
@@ -271,17 +311,20 @@ const struct query_answer *query_ask(const struct world *w, const struct query *
         }
     }
     struct query_answer *out = x.answer;
-    if (out->pairs == 0 && out->free == 0) {
+    if (out->pairs == 0 && out->free == 0 && out->lacks.n == 0) {
         struct diag *d =
             diag_error(&w->ctx->diags, NPC902, (struct span){0},
                        "no policy decides about traffic from '" STR_FMT "' to '" STR_FMT "'",
                        STR_ARG(q->from), STR_ARG(q->to));
-        diag_hint(&w->ctx->diags, d,
-                  "one end must be %s, and both must have a family of addresses in common",
+        diag_hint(&w->ctx->diags, d, "one end must be %s",
                   w->options.host != NULL ? "the host" : "a workload");
         return NULL;
     }
-    out->verdict = out->whole == out->pairs     ? QUERY_YES
+    if (out->pairs > 0 || out->free > 0) {
+        out->lacks = STR("");
+    }
+    out->verdict = out->lacks.n > 0             ? QUERY_NO
+                   : out->whole == out->pairs   ? QUERY_YES
                    : out->nothing == out->pairs ? QUERY_NO
                                                 : QUERY_PARTLY;
     return out;

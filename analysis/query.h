@@ -17,7 +17,7 @@ struct query {
 enum query_verdict {
     QUERY_YES,    /* every pair, all that was asked for (without a port: something) */
     QUERY_PARTLY, /* some of it */
-    QUERY_NO      /* nothing */
+    QUERY_NO      /* nothing; or no two ends have a family of addresses in common */
 };
 
 struct query_pair { /* two members, or addresses, of one family */
@@ -37,6 +37,7 @@ struct query_answer {
     size_t pairs, whole, nothing, free; /* of endpoints; free: never filtered, not in the others */
     struct query_pair *shown;           /* a pair that has it all, or NULL */
     struct query_pair *counter;         /* a pair that has not, the one that misses most; or NULL */
+    struct str lacks; /* empty, or why there is no pair: "shop/db has no IPv6 address" */
 };
 
 /* Answers; in a world with a host only about pairs with it. NULL if an error was reported: an end

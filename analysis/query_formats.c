@@ -67,6 +67,12 @@ static void put_sentence(struct telling *t)
 {
     const struct query_answer *a = t->answer;
     const struct query_pair *p = a->counter != NULL ? a->counter : a->shown;
+    if (a->lacks.n > 0) {
+        buf_puts(t->out, "no: ");
+        buf_str(t->out, a->lacks);
+        buf_puts(t->out, ": there is no such connection\n");
+        return;
+    }
     if (p == NULL) {
         buf_puts(t->out,
                  "yes: traffic of a workload to itself, and between a node and its pods, is "

@@ -112,16 +112,21 @@ static bool read_ports(struct npc *n, const struct logged *l, struct portset *po
     return true;
 }
 
+static enum npc_status no_line(struct npc *n)
+{
+    struct diag *d = diag_error(&n->ctx.diags, NPC901, (struct span){0},
+                                "this is not what the kernel logs about a packet");
+    diag_hint(&n->ctx.diags, d, "expected SRC=… DST=… PROTO=…, and DPT=… or TYPE=… CODE=…");
+    return NPC_BAD;
+}
+
 static enum npc_status why(struct npc *n, struct str line, const char **text, size_t *size)
 {
     size_t first = n->ctx.diags.list.n;
     struct logged l = read_line(line);
     struct portset ports;
     if (l.source.n == 0 || l.destination.n == 0 || !read_ports(n, &l, &ports)) {
-        struct diag *d = diag_error(&n->ctx.diags, NPC901, (struct span){0},
-                                    "this is not what the kernel logs about a packet");
-        diag_hint(&n->ctx.diags, d, "expected SRC=… DST=… PROTO=…, and DPT=… or TYPE=… CODE=…");
-        return NPC_BAD;
+        return no_line(n);
     }
     struct world_options options;
     const struct query q = {.from = l.source, .to = l.destination, .ports = &ports};
@@ -130,6 +135,9 @@ static enum npc_status why(struct npc *n, struct str line, const char **text, si
     const struct query_answer *a = w != NULL ? query_ask(w, &q) : NULL;
     if (a == NULL) {
         return failure_status(n, first);
+    }
+    if (a->lacks.n > 0) {
+        return no_line(n); /* addresses of two families, or ICMP of the other */
     }
     struct buf *out = buf_new(&n->ctx.arena);
     query_text(a, true, out);

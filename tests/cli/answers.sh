@@ -67,6 +67,41 @@ check_err query-needs-both 2 '--from and --to'
 run "$NPC" query --from 192.0.2.1 --to 192.0.2.2 old pods.yaml
 check_err query-nobody 2 'NPC902'
 
+# What an end has no address for is no connection, be it to an own node or from a pod to itself.
+cat >dual.yaml <<'END'
+apiVersion: v1
+kind: Node
+metadata: {name: n6}
+status: {addresses: [{type: InternalIP, address: "fd09::1"}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: dev4, namespace: lab}
+spec: {nodeName: n6}
+status: {phase: Running, podIPs: [{ip: 10.0.0.4}]}
+END
+n=0
+while IFS='|' read -r from to port lacks; do
+    # shellcheck disable=SC2086
+    run "$NPC" query --from "$from" --to "$to" $port old pods.yaml dual.yaml
+    check "query-no-family-$((n += 1))" test "$status" = 1 \
+        -a "$(cat "$TMP/out")" = "no: $lacks address: there is no such connection"
+done <<'END'
+lab/dev4|2001:db8::1||lab/dev4 has no IPv6
+2001:db8::1|lab/dev4|--port tcp/80|lab/dev4 has no IPv6
+lab|::/0||lab/dev has no IPv6
+lab/dev4|node:n6||lab/dev4 has no IPv6
+fd09::1|lab/dev4||lab/dev4 has no IPv6
+10.0.0.1|fd00::1||10.0.0.1 has no IPv6
+lab/dev|shop/web|--port icmp6/128|lab/dev has no IPv6
+192.0.2.1|shop/web|--port icmp6/128|192.0.2.1 has no IPv6
+END
+run "$NPC" query -o json --explain --from lab/dev4 --to node:n6 old pods.yaml dual.yaml
+check query-no-family-json test "$status" = 1 \
+    -a "$(cat "$TMP/out")" = '{"version": 1, "answer": "no", "pairs": 0, "allowed": 0, "denied": 0}'
+run "$NPC" query --from shop/web --to shop/web old pods.yaml
+check query-itself test "$status" = 0
+
 # A machine with rules of its own.
 run "$NPC" query --from lab --to shop/db --port tcp/22 old pods.yaml
 check query-no-machine test "$status" = 1
@@ -217,6 +252,7 @@ why_sctp 10.0.0.3 'PROTO=UDPLITE SPT=9 DPT=53 LEN=9'
 check why-udplite test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: lab/dev cannot reach shop/db on rest'
 n=0
 for bad in '' hello 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP' 'SRC=10.0.0.3 DST=10.0.0.2 PROTO=TCP DPT=65536' \
+    'SRC=10.0.0.1 DST=fd00::2 PROTO=TCP DPT=1' 'SRC=fd00::1 DST=fd00::2 PROTO=ICMP TYPE=8 CODE=0' \
     'SRC=x DST=10.0.0.2 PROTO=TCP DPT=1' 'SRC=10.0.0.3 PROTO=TCP DPT=1'; do
     run "$NPC" why "$bad" old pods.yaml
     check_err "why-bad-$((n += 1))" 2 'NPC90'

@@ -141,7 +141,7 @@ class Questions(Trial):
         done = self.suite.run(*arguments, self.directory / "world.json", self.directory / "policies.npc")
         judged = list(self.judged(source, target, asked))
         if not judged:
-            return  # nobody, or one workload: said otherwise
+            return self.check_nobody(source, target, port, done)
         what = f"{' '.join(map(str, arguments))}\n{done.diag}{done.text}"
         listing.demand(done.status in (0, 1), f"ended with {done.status}: {what}")
         answer = json.loads(done.out)
@@ -153,6 +153,19 @@ class Questions(Trial):
             if name in answer:
                 self.check_pair(answer[name], asked, whole)
         listing.demand(("counterexample" in answer) == (wanted != "yes"), f"a counterexample: {what}")
+
+    def check_nobody(self, source, target, port, done):
+        """Ends between which policies decide nothing: the answer is yes if that is because nothing is filtered, and
+        no if there can be no connection; else, of two strangers, there is none."""
+        icmp = {"icmp": 4, "icmp6": 6}.get(port[1].partition("/")[0] if port else None)
+        pairs = [(a, b) for a in source.addresses for b in target.addresses if icmp in (None, a.version)]
+        meant = any(self.world.pod_at(a) or self.world.pod_at(b) for a in source.addresses for b in target.addresses)
+        if self.host or not meant:
+            return
+        free = any(a.version == b.version and self.is_free(a, b) for a, b in pairs)
+        listing.demand(done.status in (0, 1), f"{source.text} to {target.text} {port}: {done.diag}")
+        listing.demand((done.status, json.loads(done.out)["answer"]) == ((0, "yes") if free else (1, "no")),
+                       f"{source.text} to {target.text} {port}: {done.text}")
 
     def run(self):
         try:

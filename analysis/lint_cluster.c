@@ -81,10 +81,12 @@ static bool policies_clash(struct lint *l, const struct npolicy *a, const struct
     return false;
 }
 
-static void report_equal(struct lint *l, const struct npolicy *first, const struct npolicy *second,
+static void report_equal(struct lint *l, const struct npolicy *one, const struct npolicy *other,
                          bool clash)
 {
-    const struct policy *a = first->origin, *b = second->origin;
+    const bool in_order = span_cmp(&l->c->sources, one->origin->at, other->origin->at) < 0;
+    const struct policy *a = in_order ? one->origin : other->origin;
+    const struct policy *b = in_order ? other->origin : one->origin;
     struct diag *d =
         diag_report(&l->c->diags, clash ? SEV_ERROR : SEV_INFO, DIAG_NPC401, b->at,
                     "cluster policies " STR_FMT " and " STR_FMT

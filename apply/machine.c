@@ -10,7 +10,6 @@
 #include <ifaddrs.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,6 +63,14 @@ bool machine_has(const char *address, bool *has)
     return true;
 }
 
+/* 127.0.0.0/8 and ::1. An interface named lo may have addresses that others reach, too. */
+static bool is_loopback(const struct sockaddr *s)
+{
+    const unsigned char *p = address_bytes(s);
+    return s->sa_family == AF_INET ? p[0] == IN_LOOPBACKNET
+                                   : memcmp(p, &in6addr_loopback, sizeof in6addr_loopback) == 0;
+}
+
 struct str machine_addresses(struct arena *a)
 {
     struct buf *b = buf_new(a);
@@ -75,7 +82,7 @@ struct str machine_addresses(struct arena *a)
         char text[INET6_ADDRSTRLEN];
         const struct sockaddr *s = i->ifa_addr;
         const bool ip = s != NULL && (s->sa_family == AF_INET || s->sa_family == AF_INET6);
-        if (ip && (i->ifa_flags & IFF_LOOPBACK) == 0 &&
+        if (ip && !is_loopback(s) &&
             inet_ntop(s->sa_family, address_bytes(s), text, sizeof text) != NULL) {
             buf_printf(b, "%s\n", text);
         }

@@ -19,7 +19,7 @@ struct str address_lines(struct arena *a, const char *const *addresses, size_t n
 /* Whether one of its interfaces has this address. False and errno if that cannot be known. */
 bool machine_has(const char *address, bool *has);
 
-/* All addresses of its interfaces but the loopback's, a line each. */
+/* All addresses of its interfaces that others can reach, a line each: not 127.0.0.0/8 nor ::1. */
 struct str machine_addresses(struct arena *a);
 
 /* The first of the addresses (a line each) that this machine reaches through a bridge whose traffic

@@ -122,8 +122,9 @@ struct str sources_touched(struct job *j, const struct npc_output *out,
     }
     struct str lines = address_lines(m, addresses, n);
     if (scope->kind == NPC_SCOPE_HOST && n > 0) {
-        const struct str own = machine_addresses(m); /* the inventory need not know all of them */
-        lines = own.n > 0 ? own : lines;
+        /* The inventory need not know all of them, nor an interface have each. */
+        const struct str own = machine_addresses(m);
+        lines = str_printf(m, STR_FMT STR_FMT, STR_ARG(lines), STR_ARG(own));
     }
     npc_free(old);
     return lines;

@@ -59,11 +59,11 @@ static const struct option_group *const status_groups[] = {&options_status, &opt
 static const struct option_group *const boot_groups[] = {&options_boot, &options_waiting,
                                                          &options_places, &options_common, NULL};
 
-/* --failsafe is the library's, which has checked it by then. */
-static const char *failsafe_of(const struct call *call)
+/* The value of an option of the library, which has checked it by then; NULL: not given. */
+static const char *setting_of(const struct call *call, const char *name)
 {
     for (size_t i = call->nlibrary; i-- > 0;) {
-        if (strcmp(call->library[i].option->name, "failsafe") == 0) {
+        if (strcmp(call->library[i].option->name, name) == 0) {
             return call->library[i].value;
         }
     }
@@ -77,7 +77,7 @@ static struct apply_places places_of(const struct call *call)
         .run_dir = call->values[OPT_RUN_DIR],
         .loader_dir = call->values[OPT_LOADER_DIR],
         .unit_dir = call->values[OPT_UNIT_DIR],
-        .failsafe = failsafe_of(call),
+        .failsafe = setting_of(call, "failsafe"),
     };
 }
 
@@ -98,19 +98,17 @@ static bool ready(void *session)
     return session_rehearse(session) == NPC_OK;
 }
 
-#define MOST_SETTINGS 8
+static const char *const setting_names[] = {"failsafe", "ipblock", "namespace"};
+#define SETTINGS (sizeof setting_names / sizeof *setting_names)
 
-/* The options that change what policies mean: kept, so that later ones can be compared. */
-static size_t find_settings(const struct call *call, struct apply_setting out[MOST_SETTINGS])
+/* The options that change what is allowed: kept, so that later ones can be compared. */
+static size_t find_settings(const struct call *call, struct apply_setting out[SETTINGS])
 {
-    static const char *const names[] = {"ipblock", "namespace"};
     size_t n = 0;
-    for (size_t i = 0; i < call->nlibrary; i++) {
-        const struct library_option *o = &call->library[i];
-        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-            if (n < MOST_SETTINGS && strcmp(o->option->name, names[k]) == 0) {
-                out[n++] = (struct apply_setting){names[k], o->value};
-            }
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const char *value = setting_of(call, setting_names[i]);
+        if (value != NULL) {
+            out[n++] = (struct apply_setting){setting_names[i], value};
         }
     }
     return n;
@@ -157,7 +155,7 @@ static int run_apply(const struct call *call)
         return NPC_BAD;
     }
     const struct apply_places where = places_of(call);
-    struct apply_setting settings[MOST_SETTINGS];
+    struct apply_setting settings[SETTINGS];
     struct apply_options options = options_of(call);
     options.nsettings = find_settings(call, settings);
     options.settings = settings;

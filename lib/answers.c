@@ -72,14 +72,12 @@ static bool emit_with_findings(struct npc *n, const struct list_format *format,
     return true;
 }
 
-/* The ports that stay open to a host. */
-static struct portset failsafe_ports(struct npc *n)
+struct portset failsafe_ports(struct arena *a, const struct emit_options *o)
 {
     struct portset out = {0};
-    for (size_t i = 0; i < n->emit.nfailsafe; i++) {
-        const struct named_port *p = &n->emit.failsafe[i];
-        struct portset one = portset_of(&n->ctx.arena, p->proto, p->number, p->number);
-        out = portset_union(&n->ctx.arena, out, one);
+    for (size_t i = 0; i < o->nfailsafe; i++) {
+        const struct named_port *p = &o->failsafe[i];
+        out = portset_union(a, out, portset_of(a, p->proto, p->number, p->number));
     }
     return out;
 }
@@ -90,7 +88,7 @@ bool answer_world_options(struct npc *n, struct world_options *out)
     *out = (struct world_options){.ipblock_external = bind->ipblock_external};
     if (bind->scope == BIND_HOST) {
         out->host = bind_find_host(&n->ctx, &n->program.inv, bind->host_ns, bind->host);
-        out->failsafe = failsafe_ports(n);
+        out->failsafe = failsafe_ports(&n->ctx.arena, &n->emit);
         return out->host != NULL;
     }
     return true;

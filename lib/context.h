@@ -43,6 +43,9 @@ enum npc_status failure_status(const struct npc *n, size_t first);
 struct world_options;
 bool answer_world_options(struct npc *n, struct world_options *out);
 
+/* The ports that stay open to a host. answers.c */
+struct portset failsafe_ports(struct arena *a, const struct emit_options *o);
+
 /* Reads a file ("-": standard input) of at most so many bytes; false if the diagnostic has been
  * reported. output.c */
 bool file_read(struct npc *n, const char *path, size_t most, struct str *text);

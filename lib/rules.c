@@ -149,8 +149,10 @@ enum npc_status npc_admits(struct npc *n, const struct npc_output *out, const st
 
 /* ---- whom a change touches ---- */
 
-/* What one address is allowed, as text: equal texts are equal rules. */
+/* What one address is allowed, as text: equal texts are equal rules. Rules for a machine look at no
+ * address of its own, and are about all of them, known or not. */
 struct allowance {
+    bool machine; /* then `ip` means nothing */
     enum family family;
     struct ip ip;
     struct str text;
@@ -193,9 +195,10 @@ static void put_grant_ports(struct buf *out, const struct portset *s)
     buf_puts(out, s->other ? " other\n" : "\n");
 }
 
-static void describe(struct arena *a, const struct bound *b, enum family f, enum direction d,
+static void describe(struct arena *a, const struct emit *e, enum family f, enum direction d,
                      struct allowances *out)
 {
+    const struct bound *b = e->bound;
     const struct bound_side *side = &b->side[f][d];
     for (size_t i = 0; i < side->ntargets; i++) {
         const struct target_class *t = &side->targets[i];
@@ -205,8 +208,17 @@ static void describe(struct arena *a, const struct bound *b, enum family f, enum
             put_peers(text, f, side, t->grants[g]);
             put_grant_ports(text, &t->grants[g]->ports);
         }
-        for (size_t k = 0; k < t->addrs.n; k++) {
-            vec_push(a, &out->list, (struct allowance){f, t->addrs.v[k], buf_text(text)});
+        if (b->host != NULL && d == DIR_INGRESS) {
+            const struct portset failsafe = failsafe_ports(a, e->options);
+            put_grant_ports(text, &failsafe);
+        }
+        if (b->host != NULL) {
+            const struct allowance own = {.machine = true, .family = f, .text = buf_text(text)};
+            vec_push(a, &out->list, own);
+        }
+        for (size_t k = 0; b->host == NULL && k < t->addrs.n; k++) {
+            const struct allowance one = {false, f, t->addrs.v[k], buf_text(text)};
+            vec_push(a, &out->list, one);
         }
     }
 }
@@ -214,6 +226,9 @@ static void describe(struct arena *a, const struct bound *b, enum family f, enum
 static int compare_allowances(const void *x, const void *y)
 {
     const struct allowance *a = x, *b = y;
+    if (a->machine != b->machine) {
+        return a->machine ? 1 : -1;
+    }
     if (a->family != b->family) {
         return a->family < b->family ? -1 : 1;
     }
@@ -221,25 +236,48 @@ static int compare_allowances(const void *x, const void *y)
     return order != 0 ? order : str_cmp(a->text, b->text);
 }
 
-static struct allowances allowances_of(struct arena *a, const struct bound *b)
+static struct allowances allowances_of(struct arena *a, const struct emit *e)
 {
     struct allowances all = {0};
     for (enum family f = 0; f < FAMILIES; f++) {
         for (enum direction d = 0; d < DIRECTIONS; d++) {
-            describe(a, b, f, d, &all);
+            describe(a, e, f, d, &all);
         }
     }
     array_sort(all.list.v, all.list.n, sizeof *all.list.v, compare_allowances);
     return all;
 }
 
-/* Both lists are sorted: what is not in both is touched. */
-static void touched(struct npc *n, const struct bound *old, const struct bound *new,
+struct texts {
+    VEC(const char *) list;
+};
+
+static void push_once(struct arena *a, struct texts *t, const char *text)
+{
+    for (size_t i = 0; i < t->list.n; i++) {
+        if (strcmp(t->list.v[i], text) == 0) {
+            return;
+        }
+    }
+    vec_push(a, &t->list, text);
+}
+
+/* The addresses of a machine that are known. */
+static void push_host(struct arena *a, const struct bound *b, struct texts *out)
+{
+    for (size_t i = 0; b->host != NULL && i < b->host->naddrs; i++) {
+        const struct address *own = &b->host->addrs[i];
+        push_once(a, out, ip_text(a, own->family, own->ip).p);
+    }
+}
+
+/* Both lists are sorted, machines last: what is not in both is touched. */
+static void touched(struct npc *n, const struct emit *old, const struct emit *new,
                     const char *const **addresses, size_t *naddresses)
 {
     struct arena *a = &n->ctx.arena;
     const struct allowances x = allowances_of(a, old), y = allowances_of(a, new);
-    VEC(const char *) list = {0};
+    struct texts touched = {0};
     const struct allowance *last = NULL;
     for (size_t i = 0, k = 0; i < x.list.n || k < y.list.n;) {
         const int order = i == x.list.n   ? 1
@@ -248,14 +286,19 @@ static void touched(struct npc *n, const struct bound *old, const struct bound *
         const struct allowance *one = order <= 0 ? &x.list.v[i] : &y.list.v[k];
         i += order <= 0;
         k += order >= 0;
+        if (order != 0 && one->machine) {
+            push_host(a, old->bound, &touched);
+            push_host(a, new->bound, &touched);
+            break;
+        }
         if (order != 0 &&
             (last == NULL || last->family != one->family || ip_cmp(last->ip, one->ip) != 0)) {
-            vec_push(a, &list, ip_text(a, one->family, one->ip).p);
+            vec_push(a, &touched.list, ip_text(a, one->family, one->ip).p);
             last = one;
         }
     }
-    *addresses = list.v;
-    *naddresses = list.n;
+    *addresses = touched.list.v;
+    *naddresses = touched.list.n;
 }
 
 enum npc_status npc_touched(struct npc *n, const struct npc_output *old,
@@ -263,10 +306,9 @@ enum npc_status npc_touched(struct npc *n, const struct npc_output *old,
                             size_t *naddresses)
 {
     GUARD(n);
-    const struct bound *x = bound_of(n, old), *y = bound_of(n, now);
-    if (x == NULL || y == NULL) {
+    if (bound_of(n, old) == NULL || bound_of(n, now) == NULL) {
         return NPC_BAD;
     }
-    touched(n, x, y, addresses, naddresses);
+    touched(n, old->internal, now->internal, addresses, naddresses);
     return NPC_OK;
 }

@@ -240,8 +240,9 @@ struct npc_flow {                     /* a new connection */
 NPC_API enum npc_status npc_admits(struct npc *n, const struct npc_output *out,
                                    const struct npc_flow *flow, const char **policies);
 
-/* The addresses that the new rules allow anything else than the old ones. The outputs may be of two
- * contexts; the memory is that of `n`. */
+/* The addresses that the new rules allow anything else than the old ones; of a machine that is
+ * touched, all that the inventories know, of either family. The outputs may be of two contexts; the
+ * memory is that of `n`. */
 NPC_API enum npc_status npc_touched(struct npc *n, const struct npc_output *old,
                                     const struct npc_output *now, const char *const **addresses,
                                     size_t *naddresses);

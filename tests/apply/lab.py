@@ -247,15 +247,15 @@ class Lab:
             code = f"import socket;s=socket.create_connection(({V4!r},{port}),{wait})"
             return subprocess.run(["nsenter", "-t", str(self.peer.pid), "-n", sys.executable, "-c", code], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
-    def flow(self, port):
+    def flow(self, port, address=V4):
         """An established connection from the other machine: (a socket here, the process there, which
         echoes)."""
-        listener = socket.socket()
+        listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((V4, port))
+        listener.bind((address, port))
         listener.listen()
         listener.settimeout(5)
-        code = (f"import socket\ns=socket.create_connection(({V4!r},{port}),5)\ns.settimeout(None)\n"
+        code = (f"import socket\ns=socket.create_connection(({address!r},{port}),5)\ns.settimeout(None)\n"
                 "while True:\n d=s.recv(100)\n if not d: break\n s.sendall(d)")
         there = subprocess.Popen(["nsenter", "-t", str(self.peer.pid), "-n", sys.executable, "-c", code], stderr=subprocess.DEVNULL)
         here, _ = listener.accept()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from lab import NPC, PEER4, SETS, SSH, V4, V6, Skip, echoes, expect, sh, until
+from lab import NPC, PEER4, PEER6, SETS, SSH, V4, V6, Skip, echoes, expect, sh, until
 
 NO_LEAKS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}  # which does not work under strace
 SOON = 30  # seconds for what takes a tenth of one, on a machine that has much else to do
@@ -706,6 +706,45 @@ def T59_established_flows(lab):
     lab.apply(lab.host(8081), "--kill-states")
     expect(not echoes(flow), "still alive")
     there.kill()
+
+
+def only_peer(lab, ports, peers=f"cidr {PEER4}/32", addresses=f"addr {V4}"):
+    """A host that lets some in, and out nobody: else its next segment would take up a connection that was ended."""
+    return lab.source(f"namespace t {{ workload web {{ {addresses} label app=web }}\n"
+                      f"policy in for pods app=web {{ allow from {{{peers}}} on tcp/{ports} default deny egress }} }}", f"only-{ports}-{len(peers)}.npc")
+
+
+def cut(lab, before, after, address, failsafe=("none", "none")):
+    """Whether --kill-states ends a connection to a port 7000 of this machine that the first rules allow and the second do not."""
+    lab.apply(before, "--failsafe", failsafe[0])
+    flow, there = lab.flow(7000, address)
+    expect(echoes(flow))
+    lab.apply(after, "--failsafe", failsafe[1], "--kill-states")
+    ended = not echoes(flow)
+    flow.close()
+    there.kill()
+    return ended
+
+
+@only("nft")
+def T59_kill_states_by_any_address(lab):
+    """Host rules hold for every address of the machine: on lo, too, and of a family that the inventory does not know."""
+    lab.connect()
+    other = "10.99.0.1"
+    sh(f"ip addr add {other}/32 dev lo; nsenter -t {lab.peer.pid} -n ip route add {other} via {V4}")
+    on_lo = lambda port: only_peer(lab, port, addresses=f"addr {other}")
+    expect(cut(lab, on_lo(7000), on_lo(7001), other), "the address that the inventory knows is on lo")
+    expect(cut(lab, only_peer(lab, 7000), only_peer(lab, 7001), other), "an address that it does not know is on lo")
+    six = f"cidr {PEER4}/32, cidr {PEER6}/128"
+    expect(cut(lab, only_peer(lab, 7000, six), only_peer(lab, 7000), V6), "a family that it does not know")
+
+
+@only("nft")
+def T59_kill_states_of_failsafe_ports(lab):
+    lab.connect()
+    rules = only_peer(lab, 7001)
+    expect(cut(lab, rules, rules, V4, ("tcp/7000", "none")), "a port that is failsafe no more")
+    expect(not cut(lab, rules, rules, V4, ("tcp/7000,tcp/7002", "tcp/7002,tcp/7000")), "cut, though the ports are the same")
 
 
 # ---- 60: boot ----

@@ -134,9 +134,9 @@ static void test_admits(void)
     npc_free(n);
 }
 
-static size_t count_touched(const char *old_text, const char *new_text, const char *first)
+/* How many addresses are touched, of which `first` is one; the programs are freed. */
+static size_t touched_between(struct npc *old, struct npc *now, const char *first)
 {
-    struct npc *old = load(old_text, NULL, NULL), *now = load(new_text, NULL, NULL);
     struct npc_output before, after;
     const char *const *addresses;
     size_t n;
@@ -149,6 +149,11 @@ static size_t count_touched(const char *old_text, const char *new_text, const ch
     npc_free(now);
     npc_free(old);
     return n;
+}
+
+static size_t count_touched(const char *old_text, const char *new_text, const char *first)
+{
+    return touched_between(load(old_text, NULL, NULL), load(new_text, NULL, NULL), first);
 }
 
 #define PODS                                                                                       \
@@ -169,6 +174,33 @@ static void test_touched(void)
     CU_ASSERT_EQUAL(count_touched(one, more, "10.0.0.2"), 1);
     CU_ASSERT_EQUAL(count_touched(more, none, "10.0.0.1"), 2);
     CU_ASSERT_EQUAL(count_touched(none, one, "10.0.0.1"), 1);
+}
+
+/* Rules of a machine hold for all its addresses, also of a family in which none is known, and the
+ * failsafe ports are among them. */
+static void test_touched_host(void)
+{
+#define MACHINE "namespace t { workload m { addr 10.0.0.1 label x=m }\n"
+    static const char both[] =
+        MACHINE "policy p for pods x=m { allow from {cidr 10.0.0.0/8, cidr ::/0} on tcp/80 } }";
+    static const char only4[] =
+        MACHINE "policy p for pods x=m { allow from cidr 10.0.0.0/8 on tcp/80 } }";
+    static const char none[] = MACHINE "}";
+    static const struct {
+        const char *old, *now, *old_failsafe, *failsafe;
+        size_t touched;
+    } cases[] = {
+        {both, both, "tcp/22", "tcp/22", 0}, {both, only4, "tcp/22", "tcp/22", 1},
+        {both, both, "tcp/22", "none", 1},   {both, both, "tcp/22,udp/9", "udp/9,tcp/22", 0},
+        {none, none, "tcp/22", "none", 0},   {none, only4, "tcp/22", "tcp/22", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct npc *old = load(cases[i].old, "host", "t/m"),
+                   *now = load(cases[i].now, "host", "t/m");
+        CU_ASSERT_EQUAL(npc_set(old, "failsafe", cases[i].old_failsafe), NPC_OK);
+        CU_ASSERT_EQUAL(npc_set(now, "failsafe", cases[i].failsafe), NPC_OK);
+        CU_ASSERT_EQUAL(touched_between(old, now, "10.0.0.1"), cases[i].touched);
+    }
 }
 
 /* Rules less their comments, which name the file, and the mark, which is a hash of all of it. */
@@ -239,5 +271,5 @@ static void test_report(void)
     npc_free(n);
 }
 
-UNIT_MAIN("rules", TEST(test_scope), TEST(test_admits), TEST(test_touched), TEST(test_inventory),
-          TEST(test_report))
+UNIT_MAIN("rules", TEST(test_scope), TEST(test_admits), TEST(test_touched), TEST(test_touched_host),
+          TEST(test_inventory), TEST(test_report))

@@ -75,8 +75,24 @@ static size_t count_free(const struct diff_end *a, const struct diff_end *b)
     return a == b ? a->nnames : count_at_home(a, b) + count_at_home(b, a);
 }
 
+/* Whether an end is somebody about whom policies decide, if any select it. */
+static bool is_subject(const struct diffing *x, uint32_t end)
+{
+    for (size_t age = 0; age < AGES; age++) {
+        const struct world *w = x->out->world[age];
+        uint32_t c = x->ends.v[end].class_of[age];
+        if (c != ID_NONE && w->classes[c].kind == EP_WORKLOAD && !w->parts->facts.v[c].bystander) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void compare(struct diffing *x, uint32_t from, uint32_t to)
 {
+    if (!is_subject(x, from) && !is_subject(x, to)) {
+        return;
+    }
     const struct diff_end *a = &x->ends.v[from], *b = &x->ends.v[to];
     struct traffic old = traffic_at(x, OLD, from, to), now = traffic_at(x, NEW, from, to);
     struct diff_change c = {.from = from,

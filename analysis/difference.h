@@ -6,7 +6,8 @@
  * alike in both worlds, else each pod is one. An owner and a workload of the same namespace and
  * name are the same end whatever their kinds (a Deployment that became a machine), unless the name
  * is ambiguous. A node is an end by itself. External addresses are those that are external in both.
- * An end that is in one world only gains, or loses, all its connections.
+ * An end that is in one world only gains, or loses, all its connections. Of worlds that are one
+ * machine's, connections are compared that have an end there.
  */
 #ifndef NPC_ANALYSIS_DIFFERENCE_H
 #define NPC_ANALYSIS_DIFFERENCE_H

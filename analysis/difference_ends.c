@@ -175,12 +175,20 @@ static void add_to_part(struct diffing *x, struct parts *parts, const struct sin
     vec_push(x->arena, &parts->list, part);
 }
 
+/* The node that nothing filters the traffic of a workload with. Rules of a machine by itself know
+ * of none. */
+static struct str node_of(const struct diffing *x, const struct workload *w)
+{
+    bool host = w == x->out->world[OLD]->options.host || w == x->out->world[NEW]->options.host;
+    return host ? STR("") : w->node;
+}
+
 /* The node that a workload runs on in both worlds, or in the one that has it. */
 static struct str home_of(struct diffing *x, const struct workload *old, const struct workload *now)
 {
     const struct workload *w = now != NULL ? now : old;
-    bool moved = old != NULL && now != NULL && !str_eq(old->node, now->node);
-    return w == NULL || moved ? STR("") : node_called(x, w->node);
+    bool moved = old != NULL && now != NULL && !str_eq(node_of(x, old), node_of(x, now));
+    return w == NULL || moved ? STR("") : node_called(x, node_of(x, w));
 }
 
 /* Something whose addresses policies tell apart, in one of the worlds. */
@@ -265,13 +273,13 @@ static struct str home_of_all(struct diffing *x, const struct unit unit[AGES])
     for (size_t age = 0; age < AGES; age++) {
         for (size_t i = 0; i < unit[age].places.n; i++) {
             const struct workload *w = workload_at(x, (enum world_age)age, unit[age].places.v[i]);
-            if (one != NULL && !str_eq(w->node, one->node)) {
+            if (one != NULL && !str_eq(node_of(x, w), node_of(x, one))) {
                 return STR("");
             }
             one = w;
         }
     }
-    return one != NULL ? node_called(x, one->node) : STR("");
+    return one != NULL ? node_called(x, node_of(x, one)) : STR("");
 }
 
 static void add_workloads(struct diffing *x)

@@ -51,6 +51,12 @@ static bool is_covered(struct world *w, const struct templates *t, const struct 
            (maker.n > 0 && intern_find(&t->all, controller_key(b, template, maker)) != ID_NONE);
 }
 
+/* Whether policies decide about a workload. */
+static bool is_subject(const struct world_options *o, const struct workload *wl)
+{
+    return !o->one_machine || (o->host != NULL ? wl == o->host : str_eq(wl->node, o->node));
+}
+
 static void collect_endpoints(struct world *w)
 {
     const struct inventory *inv = &w->program->inv;
@@ -62,7 +68,7 @@ static void collect_endpoints(struct world *w)
         const struct workload *wl = inv->workloads.v[i];
         bool is_there = wl->kind != WL_TEMPLATE || !is_covered(w, &templates, wl);
         if (is_there && !wl->finished && !wl->host_network) {
-            b->live[b->nlive++] = (struct live){.w = wl, .local = true};
+            b->live[b->nlive++] = (struct live){.w = wl, .local = is_subject(&w->options, wl)};
         }
     }
     w->parts->nreal = b->nlive;
@@ -228,20 +234,25 @@ static void classify_workloads(struct classing *c)
         const struct workload *w = b->live[i].w;
         bool real = i < parts->nreal, host = w == c->world->options.host;
         /* One that is not there is a class of its own, so that it keeps its name. */
-        bool alone = !real || host;
-        uint32_t group = alone ? (uint32_t)(b->groups.n + i) : b->live[i].group;
+        bool alone = !real || host, bystander = real && !b->live[i].local;
+        uint32_t group = alone       ? (uint32_t)(b->groups.n + i)
+                         : bystander ? (uint32_t)(b->groups.n + b->nlive + b->live[i].group)
+                                     : b->live[i].group;
         size_t first = c->classes.n;
+        /* Rules of a machine hold in both families and never look at its own address. */
+        bool machine = host && c->world->options.one_machine;
         struct subject s = {.kind = real ? EP_WORKLOAD : EP_OPEN,
                             .group = group,
                             .member = {.workload = w},
                             .addrs = w->addrs,
-                            .naddrs = w->naddrs,
+                            .naddrs = machine ? 0 : w->naddrs,
                             .places = &parts->places[i]};
         classify(c, &s);
-        for (size_t k = first; alone && k < c->classes.n; k++) {
+        for (size_t k = first; k < c->classes.n; k++) {
             c->classes.v[k].text = real ? STR("") : parts->texts[i - parts->nreal];
             parts->facts.v[k].group = b->live[i].group;
             parts->facts.v[k].host = host;
+            parts->facts.v[k].bystander = bystander;
         }
     }
 }
@@ -341,6 +352,32 @@ static void normalize(struct world *w, struct str default_ns)
     }
 }
 
+/* Whether a policy selects somebody about whom it may decide. */
+static bool selects_subject(struct binding *b, const struct npolicy *p)
+{
+    for (size_t i = 0; i < b->nlive; i++) {
+        const struct workload *wl = b->live[i].w;
+        if (b->live[i].local && selector_matches(p->target_pods, &wl->labels) &&
+            selector_matches(p->target_ns, bind_ns_labels(b, wl->ns))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Other policies would only cut classes into smaller ones, between all of which everything flows.
+ */
+static void keep_deciding(struct world *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->npolicies; i++) {
+        if (selects_subject(&w->parts->match, w->policies[i])) {
+            w->policies[kept++] = w->policies[i];
+        }
+    }
+    w->npolicies = kept;
+}
+
 const struct world *world_new(struct ctx *c, const struct program *p, const struct world_options *o,
                               struct traffic_table *traffic)
 {
@@ -357,6 +394,9 @@ const struct world *world_new(struct ctx *c, const struct program *p, const stru
     normalize(w, default_ns);
     bind_init(&parts->match, c, p, &c->arena);
     collect_endpoints(w);
+    if (o->one_machine) {
+        keep_deciding(w);
+    }
     for (size_t f = 0; f < FAMILIES; f++) {
         ok = bind_endpoints(&parts->match, (enum family)f) && ok;
     }

@@ -37,6 +37,10 @@ struct world_options {
      * whatever its policies say. */
     const struct workload *host;
     struct portset failsafe;
+    /* What the rules of one machine know: policies decide about `host` alone, or without one about
+     * the pods of `node`. All others may do anything. */
+    bool one_machine;
+    struct str node;
 };
 
 enum endpoint_kind {
@@ -80,7 +84,8 @@ struct world {
     struct endpoint_class *classes; /* workloads by first member, then open, nodes, IPv4 ranges
                                        rising, IPv6 ranges rising */
     size_t nclasses;
-    const struct npolicy **policies; /* normalized, in program order */
+    const struct npolicy **policies; /* normalized, in program order; one_machine: those that
+                                        select somebody there */
     size_t npolicies;
     struct world_parts *parts; /* private: world_priv.h */
 };

@@ -84,6 +84,7 @@ struct class_facts {
     uint32_t group; /* EP_WORKLOAD, EP_OPEN: of match.groups; EP_NODE: of the lists of selectors */
     uint32_t list[FAMILIES]; /* of CIDR sets */
     bool host;               /* of world_options */
+    bool bystander;          /* no policy decides about it, whichever select it */
     uint32_t profile[DIRECTIONS];
 };
 

@@ -137,7 +137,8 @@ static void make_profiles(struct world *w, enum direction d)
     struct id_vec *classes = ARENA_NEW_ARRAY(p.arena, parts->profiles[d].n, struct id_vec);
     for (uint32_t i = 0; i < w->nclasses; i++) {
         struct endpoint_class *class = &w->classes[i];
-        bool target = class->kind == EP_WORKLOAD || class->kind == EP_OPEN;
+        bool target =
+            (class->kind == EP_WORKLOAD || class->kind == EP_OPEN) && !parts->facts.v[i].bystander;
         uint32_t profile = target ? p.of_group[parts->facts.v[i].group] : 0;
         profile = host != ID_NONE && parts->facts.v[i].host ? host : profile;
         parts->facts.v[i].profile[d] = profile;

@@ -62,6 +62,13 @@ static void check_memory(struct job *j, struct npc *n)
     }
 }
 
+/* "host NAMESPACE/NAME", "node NAME", "all pods": how rules are compiled. */
+static bool set_scope(struct arena *a, struct npc *n, struct str scope)
+{
+    const struct str kind = line_word(scope, 0), name = line_word(scope, 1);
+    return str_is(kind, "all") || npc_set(n, str_dup(a, kind).p, str_dup(a, name).p) == NPC_OK;
+}
+
 /* The program in force; without one, the new inventory without policies. NULL: it has been told. */
 static struct npc *open_old(struct job *j)
 {
@@ -69,6 +76,7 @@ static struct npc *open_old(struct job *j)
     struct npc *n = npc_new();
     check_memory(j, n);
     const bool loaded = set_all(&j->a->arena, n, bundle_get(b, "settings")) &&
+                        set_scope(&j->a->arena, n, bundle_get(b, "scope")) &&
                         (!j->has_old || add(n, "policies.npc", bundle_get(b, "policies"))) &&
                         add(n, "inventory.json", bundle_get(b, "inventory")) &&
                         npc_load(n) == NPC_OK;
@@ -100,13 +108,6 @@ enum npc_status sources_difference(struct job *j, const char **text, size_t *siz
 
 /* ---- touched ---- */
 
-/* "host NAMESPACE/NAME", "node NAME", "all pods": how the old rules were compiled. */
-static bool set_scope(struct arena *a, struct npc *n, struct str scope)
-{
-    const struct str kind = line_word(scope, 0), name = line_word(scope, 1);
-    return str_is(kind, "all") || npc_set(n, str_dup(a, kind).p, str_dup(a, name).p) == NPC_OK;
-}
-
 struct str sources_touched(struct job *j, const struct npc_output *out,
                            const struct npc_scope *scope)
 {
@@ -115,8 +116,7 @@ struct str sources_touched(struct job *j, const struct npc_output *out,
     struct npc_output before;
     const char *const *addresses = scope->addresses;
     size_t n = scope->naddresses;
-    if (old != NULL && set_scope(m, old, bundle_get(&j->old.bundle, "scope")) &&
-        npc_compile(old, target_names[j->old.target], &before) == NPC_OK) {
+    if (old != NULL && npc_compile(old, target_names[j->old.target], &before) == NPC_OK) {
         /* If it fails, all stay touched. */
         (void)npc_touched(j->a->npc, &before, out, &addresses, &n);
     }

@@ -8,7 +8,8 @@
  * the options that change what they mean. */
 enum npc_status sources_put(struct job *j);
 
-/* The semantic difference to what is in force, as text: without old rules everything was allowed.
+/* What the rules let pass and those in force do not, and the reverse, as text: without old rules
+ * everything was allowed.
  * NPC_NO: it cannot be told, of which it has warned; NPC_FAULT: it has been reported. */
 enum npc_status sources_difference(struct job *j, const char **text, size_t *size);
 

@@ -239,8 +239,7 @@ static uint32_t group_of(struct binding *b, struct grouping *g, const struct wor
     return id;
 }
 
-/* The labels of a namespace; one that is not in the inventory has its name only. */
-static const struct labels *ns_labels(struct binding *b, struct str name)
+const struct labels *bind_ns_labels(struct binding *b, struct str name)
 {
     const struct ns_object *ns = inventory_find_ns(&b->program->inv, name);
     if (ns != NULL) {
@@ -261,7 +260,7 @@ static void collect_groups(struct binding *b, struct grouping *g)
     for (size_t i = 0; i < b->nlive; i++) { /* they are sorted by namespace */
         const struct workload *w = b->live[i].w;
         if (ns == NULL || !str_eq(w->ns, b->live[i - 1].w->ns)) {
-            ns = ns_labels(b, w->ns);
+            ns = bind_ns_labels(b, w->ns);
         }
         b->live[i].group = group_of(b, g, w, ns);
     }

@@ -95,6 +95,8 @@ bool bind_check_homeless(struct ctx *c, const struct program *p, struct str defa
 
 /* bind_match.c: fills rules, matchers and groups. */
 void bind_match(struct binding *b, const struct npolicy *const *policies, size_t n);
+/* The labels of a namespace; one that is not in the inventory has its name only. */
+const struct labels *bind_ns_labels(struct binding *b, struct str name);
 
 /* A set of numeric ports by number; equal sets have equal numbers. */
 uint32_t bind_portset_id(struct binding *b, struct portset s);

@@ -16,9 +16,15 @@ static const struct diff_format *find_format(struct npc *n, struct str name)
     return NULL;
 }
 
+/* With --host or --node: what the rules of that machine let pass. */
 static const struct world *world_of(struct npc *n, struct traffic_table *traffic)
 {
-    const struct world_options options = {.ipblock_external = n->emit.bind.ipblock_external};
+    struct world_options options;
+    if (!answer_world_options(n, &options)) {
+        return NULL;
+    }
+    options.one_machine = n->emit.bind.scope != BIND_ALL;
+    options.node = n->emit.bind.node;
     return world_new(&n->ctx, &n->program, &options, traffic);
 }
 

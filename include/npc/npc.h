@@ -136,9 +136,10 @@ NPC_API enum npc_status npc_query(struct npc *n, const struct npc_query_options 
 NPC_API enum npc_status npc_why(struct npc *n, const char *line, const char **text, size_t *size);
 
 /* What the program of `now` allows and that of `old` does not, and the reverse, as text of one
- * format ("text", "json", "md"). Both are loaded, with equal options. NPC_OK: nothing; NPC_NO:
- * something, and *gained and *lost say what. The text is `now`'s; a diagnostic is of the context
- * that it is about. */
+ * format ("text", "json", "md"). Both are loaded, with equal options. With "host" or "node", which
+ * may differ: what the rules of that machine would let pass, "failsafe" included, whatever policies
+ * decide elsewhere. NPC_OK: nothing; NPC_NO: something, and *gained and *lost say what. The text is
+ * `now`'s; a diagnostic is of the context that it is about. */
 NPC_API enum npc_status npc_diff(struct npc *old, struct npc *now, const char *format,
                                  const char **text, size_t *size, bool *gained, bool *lost);
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from lab import NPC, PEER4, PEER6, SETS, SSH, V4, V6, Skip, echoes, expect, sh, until
+from lab import NPC, PEER4, PEER6, SETS, SSH, V4, V6, Skip, echoes, expect, host_source, sh, until
 
 NO_LEAKS = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}  # which does not work under strace
 SOON = 30  # seconds for what takes a tenth of one, on a machine that has much else to do
@@ -942,6 +942,13 @@ def apply_dry_run(lab):
     expect(lab.dump(handles=True) == before)
     expect(re.search(r"^\+ .*tcp/8081", r.stdout, re.M) and re.search(r"^- .*tcp/8080", r.stdout, re.M), r.stdout)
     expect(not (lab.run_dir / "pending").exists())
+    r = lab.apply(lab.host(8080), "--dry-run", "--failsafe", "none")
+    expect(re.search(r"^- .* -> t/web: tcp/22$", r.stdout, re.M) and "gained, 2 lost" in r.stdout, r.stdout)
+    away = host_source(8080) + "namespace t { workload db { addr 10.9.0.7 label app=db } policy db for pods app=db { default deny {ingress, egress} } }"
+    lab.apply(lab.source(away, "away.npc"))
+    r = lab.apply(lab.source(away.replace("default deny {ingress, egress}", "default deny ingress"), "nearer.npc"), "--dry-run")
+    expect(r.stdout == "0 connections gained, 0 lost\n", "another machine's policies are told as this one's:", r.stdout)
+    lab.apply(lab.host(8080))
     expect("NPC604" in lab.apply(lab.host(8081), "--dry-run", "--failsafe", "none", want=1, env={"SSH_CONNECTION": SSH}).stderr)
 
 

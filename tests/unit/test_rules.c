@@ -2,6 +2,7 @@
 #include "npc/npc.h"
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char world[] =
@@ -257,6 +258,76 @@ static void test_inventory(void)
     arena_free(&a);
 }
 
+/* The difference of one program's rules to another's. */
+static bool differs(struct npc *old, struct npc *now, const char *want)
+{
+    const char *text = "";
+    size_t size;
+    bool gained, lost;
+    const enum npc_status status = npc_diff(old, now, "text", &text, &size, &gained, &lost);
+    CU_ASSERT_EQUAL(status, gained || lost ? NPC_NO : NPC_OK);
+    const bool as_wanted = want == NULL || strncmp(text, want, strlen(want)) == 0;
+    if (!as_wanted) {
+        printf("%s", text);
+    }
+    CU_ASSERT(as_wanted);
+    npc_free(old);
+    npc_free(now);
+    return status == NPC_NO;
+}
+
+/* Of a scope, what its rules would do: no other machine's, in both families, with the failsafe
+ * ports. */
+static void test_diff_of_scope(void)
+{
+#define HOSTS                                                                                      \
+    "namespace t { workload m { addr 10.0.0.1 label x=m } workload o { addr 10.0.0.2 label x=o "   \
+    "}\n"
+    static const char one[] = HOSTS "policy p for pods x=m { allow from cidr ::/0 on tcp/80 } }";
+    static const char four[] = HOSTS "policy p for pods x=m { default deny ingress } }";
+    static const char more[] = HOSTS "policy p for pods x=m { allow from cidr ::/0 on tcp/80 }\n"
+                                     "policy q for pods x=o { default deny {ingress, egress} } }";
+    static const char none[] = HOSTS "}";
+    CU_ASSERT(!differs(load(one, "host", "t/m"), load(more, "host", "t/m"), NULL));
+    CU_ASSERT(differs(load(one, NULL, NULL), load(more, NULL, NULL), NULL));
+    CU_ASSERT(
+        differs(load(one, "host", "t/m"), load(four, "host", "t/m"), "- ::/0 -> t/m: tcp/80"));
+    CU_ASSERT(differs(load(none, "host", "t/m"), load(four, "host", "t/m"),
+                      "- t/o -> t/m: tcp/0-21, tcp/23-65535, udp, sctp, other\n"));
+    struct npc *open = load(four, "host", "t/m"), *closed = load(four, "host", "t/m");
+    CU_ASSERT_EQUAL(npc_set(closed, "failsafe", "none"), NPC_OK);
+    CU_ASSERT(differs(open, closed, "- t/o -> t/m: tcp/22\n"));
+}
+
+/* A policy that selects pods of two nodes has a say about those of one. */
+static void test_diff_of_node(void)
+{
+    static const char pods[] =
+        "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":["
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"namespace\":\"k\","
+        "\"labels\":{\"x\":\"y\"}},\"spec\":{\"nodeName\":\"n1\",\"containers\":[]},\"status\":{"
+        "\"phase\":\"Running\",\"podIP\":\"10.1.0.1\"}},"
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\",\"namespace\":\"k\","
+        "\"labels\":{\"x\":\"y\"}},\"spec\":{\"nodeName\":\"n2\",\"containers\":[]},\"status\":{"
+        "\"phase\":\"Running\",\"podIP\":\"10.1.0.2\"}}";
+    static const char policy[] =
+        ",{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{"
+        "\"name\":\"p\",\"namespace\":\"k\"},\"spec\":{\"podSelector\":{}}}";
+    struct npc *sides[2];
+    for (size_t i = 0; i < 2; i++) {
+        sides[i] = npc_new();
+        CU_ASSERT_EQUAL(npc_set(sides[i], "node", "n1"), NPC_OK);
+        char text[sizeof pods + sizeof policy + 2];
+        const int n = snprintf(text, sizeof text, "%s%s]}", pods, i == 0 ? "" : policy);
+        add(sides[i], "in.json", text, (size_t)n);
+        CU_ASSERT_EQUAL_FATAL(npc_load(sides[i]), NPC_OK);
+    }
+    CU_ASSERT(differs(sides[0], sides[1],
+                      "- k/b -> k/a: all\n    now: isolated by k/p in.json:1\n"
+                      "- 0.0.0.0/0 -> k/a: all\n    now: isolated by k/p in.json:1\n"
+                      "0 connections gained, 2 lost\n"));
+}
+
 static void test_report(void)
 {
     struct npc *n = npc_new();
@@ -272,4 +343,5 @@ static void test_report(void)
 }
 
 UNIT_MAIN("rules", TEST(test_scope), TEST(test_admits), TEST(test_touched), TEST(test_touched_host),
-          TEST(test_inventory), TEST(test_report))
+          TEST(test_inventory), TEST(test_diff_of_scope), TEST(test_diff_of_node),
+          TEST(test_report))

@@ -95,6 +95,26 @@ static bool is_self(const struct bound *b, const struct bound_packet *p)
     return false;
 }
 
+/* Whether an address is the machine's own: what goes from one of them to another never leaves it.
+ */
+static bool is_own(const struct workload *host, enum family f, struct ip a)
+{
+    if (f == FAM_IP4 ? a.lo >> 24 == 127 : a.hi == 0 && a.lo == 1) {
+        return true;
+    }
+    for (size_t i = 0; i < host->naddrs; i++) {
+        if (host->addrs[i].family == f && ip_cmp(host->addrs[i].ip, a) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_loopback(const struct workload *host, const struct bound_packet *p)
+{
+    return is_own(host, p->family, p->source) && is_own(host, p->family, p->destination);
+}
+
 static bool is_failsafe(const struct named_port *ports, size_t n, const struct bound_packet *p)
 {
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +135,8 @@ static bool is_kept(const struct bound *b, enum direction d, const struct named_
     if (!host) {
         return is_self(b, p);
     }
-    return is_dhcp(p, d) || (d == DIR_INGRESS && is_failsafe(failsafe, nfailsafe, p));
+    return is_loopback(b->host, p) || is_dhcp(p, d) ||
+           (d == DIR_INGRESS && is_failsafe(failsafe, nfailsafe, p));
 }
 
 /* ---- what they decide ---- */

@@ -18,7 +18,7 @@ struct bound_packet {
 enum bound_answer {
     BOUND_NOT_ISOLATED, /* no policy has a say */
     BOUND_ALLOWED,      /* some grant allows it */
-    BOUND_KEPT,         /* open whatever the policies say: failsafe ports, DHCP, path-MTU, … */
+    BOUND_KEPT,         /* open whatever the policies say: failsafe ports, loopback, DHCP, … */
     BOUND_DENIED
 };
 

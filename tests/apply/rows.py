@@ -237,6 +237,8 @@ def T54_session_would_be_cut(lab):
     six = "fd00:9::2 51234 fd00:9::1 8081"
     lab.apply(lab.host(8081), "--failsafe", "none", env={"SSH_CONNECTION": six})
     lab.apply(lab.host(8081), "--failsafe", "none", want=1, env={"SSH_CONNECTION": "fd00:9::3 51234 fd00:9::1 8081"})
+    for own in ("127.0.0.1 51234 127.0.0.1 22", f"{V4} 51234 {V4} 22", "::1 51234 ::1 22"):  # never leaves the machine
+        lab.apply(lab.host(8081), "--failsafe", "none", env={"SSH_CONNECTION": own})
     r = lab.apply(lab.host(8082), "--failsafe", "none", "--allow-lockout", env={"SSH_CONNECTION": SSH})
     expect("warning" in r.stderr and "NPC604" in r.stderr, r.stderr)
 

@@ -71,4 +71,37 @@ static void to_itself(void)
     }
 }
 
-UNIT_MAIN("verdict_kept", TEST(every_type), TEST(to_itself))
+/* What a machine sends to itself, by loopback's addresses or its own, of which the rules know. */
+static void over_loopback(void)
+{
+    enum { OWN = 0x0a000001, OTHER = 0x0a000002, LOOPBACK = 0x7f000001, LAST = 0x7fffffff };
+    static const struct {
+        enum family family;
+        uint64_t source, destination;
+        bool kept;
+    } cases[] = {
+        {FAM_IP4, LOOPBACK, LOOPBACK, true}, {FAM_IP4, LAST, OWN, true},
+        {FAM_IP4, OWN, OWN, true},           {FAM_IP4, OTHER, OWN, false},
+        {FAM_IP4, OWN, OTHER, false},        {FAM_IP4, 0x7e000001, LOOPBACK, false},
+        {FAM_IP4, 0x80000001, OWN, false},   {FAM_IP6, 1, 1, true},
+        {FAM_IP6, LOOPBACK, 1, false},       {FAM_IP6, OWN, OWN, false},
+    };
+    struct address own = {.family = FAM_IP4, .ip = {0, OWN}};
+    struct target_class closed = {.id = 1};
+    struct bound_side side = {.targets = &closed, .ntargets = 1};
+    struct workload machine = {.kind = WL_WORKLOAD, .addrs = &own, .naddrs = 1};
+    struct bound b = {.side = {{side, side}, {side, side}}, .host = &machine};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct bound_packet p = {.family = cases[i].family,
+                                       .source = {0, cases[i].source},
+                                       .destination = {0, cases[i].destination},
+                                       .proto = PROTO_TCP,
+                                       .key = 80};
+        for (enum direction d = 0; d < DIRECTIONS; d++) {
+            CU_ASSERT_EQUAL(bound_verdict(&b, d, NULL, 0, &p).answer,
+                            cases[i].kept ? BOUND_KEPT : BOUND_DENIED);
+        }
+    }
+}
+
+UNIT_MAIN("verdict_kept", TEST(every_type), TEST(to_itself), TEST(over_loopback))

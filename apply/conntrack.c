@@ -6,11 +6,16 @@
 #include "apply/netlink.h"
 #include "base/vec.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define TYPE(message) ((uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | (message)))
 
@@ -104,4 +109,77 @@ bool conntrack_delete(struct arena *a, struct str addresses, size_t *deleted)
     }
     netlink_close(&n);
     return ok;
+}
+
+/* ---- one connection ---- */
+
+/* An attribute that holds others, which were made apart, as a message without header. */
+static void put_nested(struct netlink_message *m, uint16_t type,
+                       const struct netlink_message *inside)
+{
+    const struct str bytes = buf_text(inside->bytes);
+    netlink_attribute(m, (uint16_t)(type | NLA_F_NESTED), bytes.p, bytes.n);
+}
+
+/* What packets from one end to the other have; false if the ends are not of one family. */
+static bool put_tuple(struct arena *a, const struct tcp_end *from, const struct tcp_end *to,
+                      struct netlink_message *m)
+{
+    struct machine_address source, destination;
+    if (!machine_address_read(from->address, &source) ||
+        !machine_address_read(to->address, &destination) || source.family != destination.family) {
+        return false;
+    }
+    const bool v6 = source.family == AF_INET6;
+    const uint8_t protocol = IPPROTO_TCP;
+    const uint16_t source_port = htons(from->port), destination_port = htons(to->port);
+    struct netlink_message tuple = {buf_new(a)}, ip = {buf_new(a)}, ports = {buf_new(a)};
+    netlink_attribute(&ip, v6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, source.bytes, source.n);
+    netlink_attribute(&ip, v6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, destination.bytes, destination.n);
+    netlink_attribute(&ports, CTA_PROTO_NUM, &protocol, sizeof protocol);
+    netlink_attribute(&ports, CTA_PROTO_SRC_PORT, &source_port, sizeof source_port);
+    netlink_attribute(&ports, CTA_PROTO_DST_PORT, &destination_port, sizeof destination_port);
+    put_nested(&tuple, CTA_TUPLE_IP, &ip);
+    put_nested(&tuple, CTA_TUPLE_PROTO, &ports);
+    put_nested(m, CTA_TUPLE_ORIG, &tuple);
+    return true;
+}
+
+static void take_status(void *arg, const struct nlmsghdr *answer)
+{
+    uint32_t *status = arg;
+    const struct netlink_value all = netlink_attributes(answer, sizeof(struct nfgenmsg));
+    const struct netlink_value v = netlink_find(all, CTA_STATUS);
+    if (v.p != NULL && v.n == sizeof *status) {
+        memcpy(status, v.p, sizeof *status);
+        *status = ntohl(*status);
+    }
+}
+
+bool conntrack_knows(struct arena *a, const struct tcp_end *here, const struct tcp_end *there)
+{
+    struct netlink n;
+    uint32_t status = 0;
+    const unsigned char family = strchr(here->address, ':') != NULL ? AF_INET6 : AF_INET;
+    const struct nfgenmsg g = {.nfgen_family = family, .version = NFNETLINK_V0};
+    struct netlink_message m = netlink_begin(a, TYPE(IPCTNL_MSG_CT_GET), NLM_F_ACK, &g, sizeof g);
+    /* From here to there: the kernel finds an entry by either of its directions, and this one is
+     * what the socket has, also if the other was translated on its way in. */
+    if (!put_tuple(a, here, there, &m) || !netlink_open(a, &n, NETLINK_NETFILTER)) {
+        return false;
+    }
+    const bool found = netlink_talk(&n, &m, take_status, &status);
+    netlink_close(&n);
+    return found && (status & IPS_SEEN_REPLY) != 0;
+}
+
+bool conntrack_is_loose(void)
+{
+    char c = '1'; /* the kernel's default, also before it has loaded the module */
+    const int fd = open("/proc/sys/net/netfilter/nf_conntrack_tcp_loose", O_RDONLY | O_CLOEXEC);
+    const bool loose = fd < 0 || read(fd, &c, 1) != 1 || c != '0';
+    if (fd >= 0) {
+        close(fd);
+    }
+    return loose;
 }

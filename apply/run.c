@@ -1,4 +1,5 @@
 /* npc apply: what is asked before the rules go on their way (job.h). */
+#include "apply/conntrack.h"
 #include "apply/job.h"
 #include "apply/lines.h"
 #include "apply/machine.h"
@@ -166,6 +167,30 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out, b
     return check_flow(j, out, &flow, "what --keep names");
 }
 
+/* A connection that is not tracked, or no more, is taken up by the next packet that the rules let
+ * in; unless the kernel takes up none, and then replies are what the rules judge as such. */
+static bool is_judged_both_ways(struct job *j)
+{
+    const struct session *s = &j->session;
+    const struct tcp_end here = {s->server, s->port}, there = {s->client, s->client_port};
+    return !conntrack_is_loose() &&
+           (j->pending.kill.n > 0 || !conntrack_knows(&j->a->arena, &here, &there));
+}
+
+static enum npc_status check_session(struct job *j, const struct npc_output *out)
+{
+    const struct session *s = &j->session;
+    const struct npc_flow in = {s->client, s->server, "tcp", s->port, true};
+    const struct npc_flow back = {s->server, s->client, "tcp", s->client_port, false};
+    const enum npc_status status = check_flow(j, out, &in, "the SSH session that you are in");
+    if (status != NPC_OK || !is_judged_both_ways(j)) {
+        return status;
+    }
+    return check_flow(j, out, &back,
+                      "the replies of the SSH session that you are in, which is not tracked "
+                      "(nf_conntrack_tcp_loose is 0)");
+}
+
 /* Rules for pods are at the forward hook: what comes to this machine or from it never meets them.
  */
 static enum npc_status check_lockout(struct job *j, const struct npc_output *out,
@@ -174,9 +199,7 @@ static enum npc_status check_lockout(struct job *j, const struct npc_output *out
     const bool host = scope->kind == NPC_SCOPE_HOST;
     enum npc_status status = NPC_OK;
     if (host && j->session.found) {
-        const struct npc_flow flow = {j->session.client, j->session.server, "tcp", j->session.port,
-                                      true};
-        status = check_flow(j, out, &flow, "the SSH session that you are in");
+        status = check_session(j, out);
     }
     return status == NPC_OK && j->o->keep != NULL ? check_keep(j, out, host) : status;
 }
@@ -289,13 +312,10 @@ static enum npc_status check_rules(struct job *j, struct npc_output *out)
     if (status == NPC_OK) {
         status = job_find_old(j);
     }
-    if (status == NPC_OK) {
-        status = check_lockout(j, out, &scope);
-    }
     if (status == NPC_OK && j->o->kill_states) {
         j->pending.kill = sources_touched(j, out, &scope);
     }
-    return status;
+    return status == NPC_OK ? check_lockout(j, out, &scope) : status;
 }
 
 static enum npc_status show_difference(struct job *j)

@@ -92,12 +92,14 @@ struct session session_find(struct arena *a)
         }
         pid = (long)p.parent;
     }
-    uint32_t port = 0;
-    if (!s.found || !str_to_u32(line_word(s.text, 3), 65535, &port)) {
+    uint32_t port = 0, client_port = 0;
+    if (!s.found || !str_to_u32(line_word(s.text, 1), 65535, &client_port) ||
+        !str_to_u32(line_word(s.text, 3), 65535, &port)) {
         return (struct session){0};
     }
     s.client = address(a, line_word(s.text, 0));
     s.server = address(a, line_word(s.text, 2));
     s.port = (uint16_t)port;
+    s.client_port = (uint16_t)client_port;
     return s;
 }

@@ -10,7 +10,8 @@ struct session {
     const char *client; /* address of the other side, without a zone */
     const char *server; /* address of this machine */
     uint16_t port;      /* of this machine */
-    uint64_t since;     /* clock ticks since boot at which the first process of it began */
+    uint16_t client_port;
+    uint64_t since; /* clock ticks since boot at which the first process of it began */
 };
 
 /* Finds SSH_CONNECTION in the environment of this process, else of its parents: sudo drops it. */

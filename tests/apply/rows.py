@@ -243,6 +243,42 @@ def T54_session_would_be_cut(lab):
     expect("warning" in r.stderr and "NPC604" in r.stderr, r.stderr)
 
 
+@user
+@only("nft", "iptables-nft")
+def T54_session_is_not_tracked(lab):
+    """Where the kernel takes up no connection in its middle, replies of one that is not tracked must pass as such."""
+    loose = pathlib.Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose")
+    lab.connect()
+    shut = lab.source(f"namespace t {{ workload web {{ addr {V4} addr {V6} label app=web }} policy p for pods app=web {{ default deny {{ingress, egress}} }} }}")
+    unfiltered = lab.source(f"namespace t {{ workload web {{ addr {V4} addr {V6} label app=web }} }}", "unfiltered.npc")
+    for address, peer in ((V4, PEER4), (V6, PEER6)):
+        sh("nft delete table inet track", check=False)  # else all is tracked before any rule of npc's
+        flow, there = lab.flow(22, address)
+        session = {"SSH_CONNECTION": f"{peer} {flow.getpeername()[1]} {address} 22"}
+        if not loose.exists():
+            raise Skip("connections are not tracked")
+        loose.write_text("0")
+        r = lab.apply(shut, want=1, env=session)
+        expect("NPC604" in r.stderr and "replies" in r.stderr, r.stderr)
+        expect(echoes(flow), "refused, and cut")
+        loose.write_text("1")
+        lab.apply(shut, env=session)  # taken up with the next packet from there
+        there.kill()
+        loose.write_text("0")
+        sh("nft -f -", stdin="table inet track { chain i { type filter hook input priority -10; ct state new counter; }; }")
+        flow, there = lab.flow(22, address)
+        session = {"SSH_CONNECTION": f"{peer} {flow.getpeername()[1]} {address} 22"}
+        lab.apply(lab.host(8080), env=session)  # is tracked: established
+        expect(echoes(flow), "cut, though it was tracked")
+        expect("NPC604" in lab.apply(shut, "--kill-states", want=1, env=session).stderr, "tracked no more after --kill-states")
+        lab.apply(shut, env=session)
+        expect(echoes(flow), "cut, though it was tracked")
+        lab.apply(shut, "--kill-states", env=session)  # the rules are the same: nothing is touched
+        expect(echoes(flow), "cut, though no rule changed")
+        there.kill()
+        lab.apply(unfiltered)  # which tracks nothing
+
+
 @only("nft")
 def T54_sudo_drops_the_session(lab):
     """SSH_CONNECTION stands in a parent's environment only."""

@@ -326,7 +326,7 @@ static enum npc_status show_difference(struct job *j)
     if (status == NPC_OK && j->o->show != NULL) {
         return j->o->show(text, size) ? NPC_OK : NPC_FAULT;
     }
-    return status == NPC_NO ? NPC_OK : status;
+    return status;
 }
 
 enum npc_status apply_run(struct apply *a, const struct apply_options *o)

@@ -13,10 +13,9 @@
 enum npc_status sources_put(struct job *j)
 {
     struct arena *m = &j->a->arena;
-    struct npc_output policies;
-    const char *inventory;
-    size_t size;
-    enum npc_status status = npc_compile(j->a->npc, "npc", &policies);
+    const char *policies, *inventory;
+    size_t policies_size, size;
+    enum npc_status status = npc_record(j->a->npc, &policies, &policies_size);
     if (status == NPC_OK) {
         status = npc_inventory(j->a->npc, &inventory, &size);
     }
@@ -28,14 +27,16 @@ enum npc_status sources_put(struct job *j)
         buf_printf(settings, "%s %s\n", j->o->settings[i].option, j->o->settings[i].value);
     }
     bundle_put(m, &j->bundle, "settings", buf_text(settings));
-    bundle_put(m, &j->bundle, "policies", (struct str){policies.text, policies.size});
+    bundle_put(m, &j->bundle, "policies", (struct str){policies, policies_size});
     bundle_put(m, &j->bundle, "inventory", (struct str){inventory, size});
     return NPC_OK;
 }
 
-static bool add(struct npc *n, const char *name, struct str text)
+static bool add(struct npc *n, const struct bundle *b, bool policies)
 {
-    return npc_add_text(n, name, text.p, text.n) == NPC_OK;
+    const struct str own = bundle_get(b, "policies"), inventory = bundle_get(b, "inventory");
+    return (!policies || npc_add_record(n, "policies.npc", own.p, own.n) == NPC_OK) &&
+           npc_add_text(n, "inventory.json", inventory.p, inventory.n) == NPC_OK;
 }
 
 static bool set_all(struct arena *a, struct npc *n, struct str settings)
@@ -69,7 +70,8 @@ static bool set_scope(struct arena *a, struct npc *n, struct str scope)
     return str_is(kind, "all") || npc_set(n, str_dup(a, kind).p, str_dup(a, name).p) == NPC_OK;
 }
 
-/* The program in force; without one, the new inventory without policies. NULL: it has been told. */
+/* The program in force; without one, the new inventory without policies. NULL: it cannot be read.
+ */
 static struct npc *open_old(struct job *j)
 {
     const struct bundle *b = j->has_old ? &j->old.bundle : &j->bundle;
@@ -77,12 +79,9 @@ static struct npc *open_old(struct job *j)
     check_memory(j, n);
     const bool loaded = set_all(&j->a->arena, n, bundle_get(b, "settings")) &&
                         set_scope(&j->a->arena, n, bundle_get(b, "scope")) &&
-                        (!j->has_old || add(n, "policies.npc", bundle_get(b, "policies"))) &&
-                        add(n, "inventory.json", bundle_get(b, "inventory")) &&
-                        npc_load(n) == NPC_OK;
+                        add(n, b, j->has_old) && npc_load(n) == NPC_OK;
     check_memory(j, n);
     if (!loaded) {
-        tell(j->a, NPC_WARNING, 709, NULL, "the policies in force cannot be read again");
         npc_free(n);
         return NULL;
     }
@@ -94,7 +93,9 @@ enum npc_status sources_difference(struct job *j, const char **text, size_t *siz
     bool gained, lost;
     struct npc *old = open_old(j);
     if (old == NULL) {
-        return NPC_NO;
+        tell(j->a, NPC_ERROR, 709, "without --dry-run the new rules load all the same",
+             "the policies in force cannot be read again: what would change is not known");
+        return NPC_FAULT;
     }
     const enum npc_status status = npc_diff(old, j->a->npc, "text", text, size, &gained, &lost);
     if (status == NPC_OK || status == NPC_NO) {
@@ -113,6 +114,10 @@ struct str sources_touched(struct job *j, const struct npc_output *out,
 {
     struct arena *m = &j->a->arena;
     struct npc *old = j->has_old ? open_old(j) : NULL;
+    if (j->has_old && old == NULL) {
+        tell(j->a, NPC_WARNING, 709, NULL,
+             "the policies in force cannot be read again: all connections count as touched");
+    }
     struct npc_output before;
     const char *const *addresses = scope->addresses;
     size_t n = scope->naddresses;

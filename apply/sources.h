@@ -4,13 +4,12 @@
 
 #include "apply/job.h"
 
-/* Adds the loaded program to the new bundle: its policies in npc's own language, its inventory, and
- * the options that change what they mean. */
+/* Adds the loaded program to the new bundle: a record of its policies, its inventory, and the
+ * options that change what is allowed. */
 enum npc_status sources_put(struct job *j);
 
 /* What the rules let pass and those in force do not, and the reverse, as text: without old rules
- * everything was allowed.
- * NPC_NO: it cannot be told, of which it has warned; NPC_FAULT: it has been reported. */
+ * everything was allowed. NPC_BAD, NPC_FAULT: it cannot be told, which has been reported. */
 enum npc_status sources_difference(struct job *j, const char **text, size_t *size);
 
 /* The addresses that the new rules allow something else than the old ones, a line each: those whose

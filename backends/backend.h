@@ -45,6 +45,7 @@ enum backend_flags {
     BACKEND_RAW = 4,              /* takes `raw NAME """…"""` of its own name, and checks it */
     BACKEND_ONE_CLUSTER_KIND = 8, /* writes the cluster policies of all APIs as one kind */
     BACKEND_FROM = 16,            /* can write what leads from an earlier output to the new one */
+    BACKEND_SOURCE = 32,          /* writes npc source, of which no file may be too large */
 };
 
 #define FEATURES_ALL (~0u) /* for a backend that can say everything, new constructs too */

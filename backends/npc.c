@@ -476,7 +476,7 @@ const struct backend backend_npc = {
     .name = "npc",
     .extension = "npc",
     .summary = "the npc language: decompiles anything, without loss",
-    .flags = BACKEND_ONE_CLUSTER_KIND,
+    .flags = BACKEND_ONE_CLUSTER_KIND | BACKEND_SOURCE,
     .features = FEATURES_ALL,
     .emit = emit_npc,
 };

@@ -195,6 +195,18 @@ static void hand_out(struct npc *n, const struct backend *b, const struct emit *
                                .internal = e};
 }
 
+static void warn_of_size(struct npc *n, const struct backend *b, size_t size)
+{
+    const size_t most = n->ctx.limits.dsl_file;
+    if ((b->flags & BACKEND_SOURCE) != 0 && size > most) {
+        struct diag *d = diag_warning(&n->ctx.diags, NPC003, (struct span){0},
+                                      "the output has %zu bytes, and npc will not read it: of an "
+                                      "npc file at most %zu",
+                                      size, most);
+        diag_hint(&n->ctx.diags, d, "compile parts of the input to files of their own");
+    }
+}
+
 static bool compile(struct npc *n, struct str backend, struct npc_output *out)
 {
     if (!n->usable) {
@@ -220,6 +232,7 @@ static bool compile(struct npc *n, struct str backend, struct npc_output *out)
         diag_warning(&n->ctx.diags, NPC004, (struct span){0}, "the input holds no policy");
     }
     hand_out(n, b, e, out);
+    warn_of_size(n, b, out->size);
     return true;
 }
 

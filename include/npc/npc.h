@@ -252,6 +252,14 @@ NPC_API enum npc_status npc_touched(struct npc *n, const struct npc_output *old,
  * objects: an INPUT that means the same to rules. */
 NPC_API enum npc_status npc_inventory(struct npc *n, const char **text, size_t *size);
 
+/* The policies of the loaded program in the npc language, as far as rules are made of them: without
+ * raw text and tests, and with another name where cluster policies of two APIs have the same. */
+NPC_API enum npc_status npc_record(struct npc *n, const char **text, size_t *size);
+/* Adds such a text as an INPUT, as npc_add_text() does, of whatever size: what people write is
+ * limited. Its name ends in .npc. */
+NPC_API enum npc_status npc_add_record(struct npc *n, const char *name, const char *text,
+                                       size_t size);
+
 #ifdef __cplusplus
 }
 #endif

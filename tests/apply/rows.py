@@ -1,5 +1,6 @@
 """Rows 50 to 61 of the threat model (docs/threats.md), one test or more for each. A test takes the
 laboratory (lab.py), is run once for each target unless it says otherwise, and raises what is wrong."""
+import hashlib
 import json
 import os
 import pathlib
@@ -988,6 +989,54 @@ def apply_dry_run(lab):
     expect(r.stdout == "0 connections gained, 0 lost\n", "another machine's policies are told as this one's:", r.stdout)
     lab.apply(lab.host(8080))
     expect("NPC604" in lab.apply(lab.host(8081), "--dry-run", "--failsafe", "none", want=1, env={"SSH_CONNECTION": SSH}).stderr)
+
+
+def owned(name, port, about="x"):
+    """A policy with fields that npc keeps as raw text, of which one cannot be said in its language."""
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": "t", "finalizers": ["a/b"], "annotations": {"kubernetes.io/description": about},
+                         "ownerReferences": [{"apiVersion": "v1", "kind": "X", "name": "x", "uid": 'u"""u'}]},
+            "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"ports": [{"port": port}]}]}}
+
+
+def cluster_policy(version, kind, **spec):
+    return {"apiVersion": f"policy.networking.k8s.io/{version}", "kind": kind, "metadata": {"name": "x"},
+            "spec": {**spec, "subject": {"namespaces": {}}, "ingress": [{"action": "Deny", "from": [{"namespaces": {}}]}]}}
+
+
+def spoil_policies(path):
+    """Leaves a file of npc apply's whole, with policies that are none."""
+    text = path.read_bytes()
+    at = re.search(rb"\npolicies \d+\n", text).end()
+    text = text[:at] + b"{" + text[at + 1:text.rindex(b"sha256 64\n")]
+    path.write_bytes(text + b"sha256 64\n" + hashlib.sha256(text).hexdigest().encode() + b"\n")
+
+
+@only("nft")
+def apply_record_is_read_again(lab):
+    """What is kept of the policies is read again, also where no file may say it: raw text, cluster policies of two APIs with one name, and
+    more than a file may hold. Where it cannot be read, a dry run fails."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "t", "labels": {"app": "web"}},
+           "spec": {"containers": []}, "status": {"phase": "Running", "podIP": V4}}
+    two = [cluster_policy("v1alpha1", "AdminNetworkPolicy", priority=1), cluster_policy("v1alpha2", "ClusterNetworkPolicy", priority=2, tier="Admin")]
+    many = [owned(f"p{i}", 80, "x" * 1000) for i in range(5000)]
+    source = lambda name, items: lab.source(json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod, *items]}), name)
+    for i, items in enumerate(([owned("p", 80)], [owned("p", 80), *two], many)):
+        same, more = source(f"same-{i}.json", items), source(f"more-{i}.json", [*items, owned("new", 81)])
+        lab.apply(same)
+        r = lab.apply(same, "--dry-run")
+        expect(r.stdout == "0 connections gained, 0 lost\n", i, r.stdout, r.stderr[-500:])
+        r = lab.apply(more, "--dry-run")
+        expect(re.search(r"^\+ .* -> t/web: tcp/81$", r.stdout, re.M), i, r.stdout, r.stderr[-500:])
+    loaded = lab.run_dir / "loaded"
+    size = int(re.search(rb"\npolicies (\d+)\n", loaded.read_bytes()).group(1))
+    expect(size > 4 << 20, f"{size} bytes are too few to show anything")
+    r = lab.call([NPC, "compile", "-t", "npc", "-o", str(lab.tmp / "large.npc"), same])
+    expect(r.returncode == 0 and "NPC003" in r.stderr, "nothing is said of an output that npc will not read", r.stderr[-500:])
+    spoil_policies(loaded)
+    r = lab.apply(lab.host(8080), "--dry-run", want=3)
+    expect("NPC709" in r.stderr and r.stdout == "", r.stdout, r.stderr)
+    expect("NPC709" in lab.apply(lab.host(8080), "--kill-states").stderr)
 
 
 @only("nft")

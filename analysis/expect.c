@@ -1,7 +1,9 @@
 /*
  * Expectations (expect.h). `expect allow` means that all of it is allowed, `expect deny` that none
  * of it is. Traffic that no policy is asked about (a workload to itself, a node to its pods) is not
- * meant. Work is done by class; only who stands for a class is looked for among its members.
+ * meant. Work is done by class, and within a class by part: no policy tells members of a class
+ * apart, but the expectation may, by the name of a port that is another number on each, or by
+ * addresses. Only who stands for a part is looked for among its members.
  */
 #include "analysis/expect.h"
 
@@ -10,15 +12,17 @@
 #include "analysis/verdict.h"
 #include "analysis/world_priv.h"
 
-struct end_class { /* a class of which some members are at an end */
+struct end_class { /* members of a class that are at an end and that are meant alike */
     uint32_t class_id;
     bool has[FAMILIES];      /* families of the addresses that are meant */
+    struct portset ports;    /* of the expectation, if this is their destination */
     struct id_vec members;   /* EP_WORKLOAD, EP_NODE: by index in the class */
     struct ip_range example; /* EP_RANGE: some of the addresses that are meant */
 };
 
 struct end {
-    VEC(struct end_class) classes; /* rising */
+    VEC(struct end_class) classes; /* rising; the parts of one class are neighbours */
+    struct intern ids;             /* of classes: their number */
     bool has_workload;
 };
 
@@ -29,7 +33,8 @@ struct run {
     const struct test *test;
     const struct expectation *x;
     struct end from, to;
-    struct portset ports; /* those that are numbers */
+    struct portset ports; /* those that are numbers, or all */
+    struct buf *key;      /* reused */
     size_t pairs;         /* that may still be looked at */
     bool named;           /* some named port was found on a destination */
     struct portset kept;  /* what always passes, whatever the policies say */
@@ -130,36 +135,78 @@ static struct ipset range_at(const struct run *r, const struct test_end *e,
     return ipset_intersect(r->a, ipset_of_ranges(r->a, c->ranges.v, c->ranges.n), meant);
 }
 
-static void add_class(const struct run *r, const struct test_end *e, const struct endpoint_class *c,
+/* The ports of the expectation at a member; named ones are what they are there. */
+static struct portset ports_at(const struct run *r, const struct endpoint_member *m)
+{
+    struct portset sum = r->ports;
+    size_t n = m->workload != NULL ? m->workload->nports : 0;
+    for (size_t i = 0; i < r->x->nports; i++) {
+        const struct port *p = &r->x->ports[i];
+        for (size_t k = 0; p->form == PORT_NAMED && k < n; k++) {
+            const struct named_port *named = &m->workload->ports[k];
+            if (str_eq(named->name, p->name) &&
+                (p->proto == PROTO_ANY || p->proto == named->proto)) {
+                struct portset one = portset_of(r->a, named->proto, named->number, named->number);
+                sum = portset_union(r->a, sum, one);
+            }
+        }
+    }
+    return sum;
+}
+
+/* The entry of an end for those of a class that are meant alike. */
+static struct end_class *part_of(const struct run *r, struct end *out, struct end_class like)
+{
+    buf_cut(r->key, 0);
+    buf_put(r->key, &like.class_id, sizeof like.class_id);
+    buf_put(r->key, like.has, sizeof like.has);
+    portset_key(r->key, like.ports);
+    uint32_t id = intern_add(&out->ids, buf_text(r->key));
+    if (id == out->classes.n) {
+        vec_push(r->a, &out->classes, like);
+    }
+    return &out->classes.v[id];
+}
+
+static void add_range(const struct run *r, const struct test_end *e, const struct endpoint_class *c,
                       struct end *out)
 {
-    struct end_class end = {.class_id = c->id};
-    if (c->kind == EP_RANGE) {
-        struct ipset meant = range_at(r, e, c);
-        for (size_t i = 0; i < meant.n && !end.has[c->family]; i++) {
-            end.has[c->family] =
-                nets_external_part(&r->w->parts->nets[c->family], meant.v[i], &end.example);
-        }
-        if (end.has[c->family]) {
-            vec_push(r->a, &out->classes, end);
-        }
-        return;
+    struct end_class part = {.class_id = c->id, .ports = r->ports};
+    struct ipset meant = range_at(r, e, c);
+    for (size_t i = 0; i < meant.n && !part.has[c->family]; i++) {
+        part.has[c->family] =
+            nets_external_part(&r->w->parts->nets[c->family], meant.v[i], &part.example);
     }
+    if (part.has[c->family]) {
+        part_of(r, out, part);
+    }
+}
+
+static void add_members(const struct run *r, const struct test_end *e,
+                        const struct endpoint_class *c, struct end *out)
+{
     for (size_t i = 0; i < c->nmembers; i++) {
-        if (member_at(r, e, &c->members[i], end.has)) {
-            vec_push(r->a, &end.members, (uint32_t)i);
+        const struct endpoint_member *m = &c->members[i];
+        struct end_class part = {.class_id = c->id};
+        if (member_at(r, e, m, part.has)) {
+            part.ports = out == &r->to ? ports_at(r, m) : portset_none;
+            struct end_class *mine = part_of(r, out, part);
+            vec_push(r->a, &mine->members, (uint32_t)i);
+            out->has_workload |= c->kind == EP_WORKLOAD;
         }
-    }
-    if (end.members.n > 0) {
-        vec_push(r->a, &out->classes, end);
-        out->has_workload |= c->kind == EP_WORKLOAD;
     }
 }
 
 static void find_end(const struct run *r, const struct test_end *e, struct end *out)
 {
+    intern_init(&out->ids, r->a);
     for (size_t i = 0; i < r->w->nclasses; i++) {
-        add_class(r, e, &r->w->classes[i], out);
+        const struct endpoint_class *c = &r->w->classes[i];
+        if (c->kind == EP_RANGE) {
+            add_range(r, e, c, out);
+        } else {
+            add_members(r, e, c, out);
+        }
     }
 }
 
@@ -199,28 +246,6 @@ static bool find_members(const struct run *r, struct witness *w)
     return false;
 }
 
-/* The ports of the expectation at a destination; named ones are what they are there. */
-static struct portset ports_at(struct run *r, enum family f, const struct endpoint_member *m)
-{
-    struct portset all = traffic_ports(r->w->traffic, f, TRAFFIC_ALL);
-    if (r->x->any_port) {
-        return all;
-    }
-    struct portset sum = r->ports;
-    for (size_t i = 0; i < r->x->nports; i++) {
-        const struct port *p = &r->x->ports[i];
-        const struct workload *w = m != NULL ? m->workload : NULL;
-        for (size_t k = 0; p->form == PORT_NAMED && w != NULL && k < w->nports; k++) {
-            const struct named_port *n = &w->ports[k];
-            if (str_eq(n->name, p->name) && (p->proto == PROTO_ANY || p->proto == n->proto)) {
-                struct portset one = portset_of(r->a, n->proto, n->number, n->number);
-                sum = portset_union(r->a, sum, one);
-            }
-        }
-    }
-    return portset_intersect(r->a, sum, all);
-}
-
 /* Whether the pair, which must be decided by policy, is not as expected. */
 static bool pair_fails(struct run *r, struct witness *w)
 {
@@ -229,7 +254,8 @@ static bool pair_fails(struct run *r, struct witness *w)
         if (!w->from->has[f] || !w->to->has[f] || t.of[f] == TRAFFIC_ABSENT) {
             continue;
         }
-        struct portset wanted = ports_at(r, f, w->b);
+        struct portset all = traffic_ports(r->w->traffic, f, TRAFFIC_ALL);
+        struct portset wanted = portset_intersect(r->a, w->to->ports, all);
         struct portset open = traffic_ports(r->w->traffic, f, t.of[f]);
         r->named |= !portset_is_empty(wanted);
         w->family = f;
@@ -395,7 +421,8 @@ static void check_pairs(struct run *r)
 static void check_expectation(struct run *r)
 {
     r->from = r->to = (struct end){0};
-    r->ports = portset_none;
+    r->ports = r->x->any_port ? portset_all(r->a) : portset_none;
+    r->key = buf_new(r->a);
     r->named = false;
     r->kept = ports_kept(r->a, false);
     r->named_kept = portset_none;

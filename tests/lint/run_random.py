@@ -167,46 +167,72 @@ class Removal:
         return ""
 
 
+def liken(rng, pods):
+    """Some pods become alike for every policy; each gets what only expectations look at: a label of its own,
+    one that others have, and a port with a name that no policy uses."""
+    for pod in pods:
+        if rng.random() < 0.5:
+            other = rng.choice(pods)
+            pod["metadata"]["namespace"] = other["metadata"]["namespace"]
+            pod["metadata"]["labels"] = {k: v for k, v in other["metadata"]["labels"].items() if k in worlds.KEYS}
+            pod["spec"]["containers"] = json.loads(json.dumps(other["spec"]["containers"]))
+        ports = pod["spec"]["containers"][0]["ports"]
+        ports[:] = [p for p in ports if p["name"] != "admin"]
+        ports.append({"name": "admin", "containerPort": rng.choice([80, 81, 8080]), "protocol": rng.choice(["TCP", "UDP"])})
+        pod["metadata"]["labels"] |= {f"in-{pod['metadata']['name']}": "x", "team": rng.choice("abc")}
+
+
+def numbers(pod, protocol, port):
+    """What a port is at a pod: a number is one, a name as many as the pod gives it."""
+    return [port] if isinstance(port, int) else [
+        p["containerPort"] for p in pod.ports if p["name"] == port and p["protocol"] == protocol]
+
+
 def some_traffic(rng):
-    """A packet's fields, and how an expectation says it."""
+    """How an expectation says it, and what gives the fields of the packets that it means at a pod."""
     if rng.random() < 0.3:
         protocol, kind, code = rng.choice([("ICMP", 3, 4), ("ICMP", 3, 3), ("ICMP", 8, 0), ("ICMPv6", 2, 0), ("ICMPv6", 135, 0),
                                            ("ICMPv6", 136, 9), ("ICMPv6", 133, 0)])
-        return ({"protocol": protocol, "icmp_type": kind, "icmp_code": code},
-                f"{protocol.lower().replace('v', '')}/{kind}.{code}")
-    protocol, port = rng.choice(["TCP", "UDP"]), rng.choice([80, 81, 443, 53, 8080, rng.randint(1, 65535)])
-    return {"protocol": protocol, "dport": port}, f"{protocol.lower()}/{port}"
+        fields = {"protocol": protocol, "icmp_type": kind, "icmp_code": code}
+        return f"{protocol.lower().replace('v', '')}/{kind}.{code}", lambda pod: [fields]
+    protocol = rng.choice(["TCP", "UDP"])
+    port = rng.choice([80, 81, 443, 53, 8080, rng.randint(1, 65535), *worlds.PORT_NAMES, "admin", "admin"])
+    return (f"{protocol.lower()}/{port}",
+            lambda pod: [{"protocol": protocol, "dport": n} for n in numbers(pod, protocol, port)])
 
 
-def reaches(world, a, b, fields):
-    """Whether every address of a reaches those of b, or none does, or both; empty: no common family that has such packets."""
-    versions = {"ICMP": [4], "ICMPv6": [6]}.get(fields["protocol"], [4, 6])
-    return {world.forwards(Packet(x, y, **fields)) for x in a.addresses for y in b.addresses
-            if x.version == y.version and x.version in versions}
+def has_version(fields, version):
+    """Whether IP of that version has such packets."""
+    return version in {"ICMP": [4], "ICMPv6": [6]}.get(fields["protocol"], [4, 6])
+
+
+def reached(world, sources, targets, meant):
+    """Whether the packets from each pod to each other one arrive: {True}, {False}, both, or nothing if there are none."""
+    return {world.forwards(Packet(x, y, **fields)) for a in sources for b in targets if a is not b
+            for x in a.addresses for y in b.addresses if x.version == y.version
+            for fields in meant(b) if has_version(fields, x.version)}
 
 
 def expectations(suite, rng):
     """A problem, or ''."""
     objs, policies = make(rng)
+    liken(rng, [o for o in objs if o["kind"] == "Pod" and o["status"]["podIPs"]])
     world = World(objs + policies)
     pods = [p for p in world.pods if p.is_pod and p.addresses]
     lines, wrong = [], set()
     for _ in range(60):
         if len(pods) < 2:
             break
-        a, b = rng.sample(pods, 2)
-        fields, text = some_traffic(rng)
-        answers = reaches(world, a, b, fields)
+        text, meant = some_traffic(rng)
+        ends = [rng.choice([f"in-{p.name}=x", f"team={p.labels['team']}"]) for p in rng.sample(pods, 2)]
+        sources, targets = ([p for p in pods if p.labels.get(label) == value] for label, value in (e.split("=") for e in ends))
+        answers = reached(world, sources, targets, meant)
         if not answers:
             continue
         verdict = rng.choice(["allow", "deny"])
-        ends = [f"pods in-{p.name}=x in all namespaces" for p in (a, b)]
-        lines.append(f"  expect {verdict} {ends[0]} -> {ends[1]} on {text}")
+        lines.append(f"  expect {verdict} pods {ends[0]} in all namespaces -> pods {ends[1]} in all namespaces on {text}")
         if answers != {verdict == "allow"}:
             wrong.add(len(lines) + 1)
-    for o in objs:
-        if o["kind"] == "Pod":  # a label of its own, which no policy looks at
-            o["metadata"]["labels"][f"in-{o['metadata']['name']}"] = "x"
     work = suite.scratch()
     (work / "cluster.yaml").write_text(text_of(objs + policies))
     (work / "in.npc").write_text('test "t" {\n' + "\n".join(lines) + "\n}\n")

@@ -17,7 +17,8 @@ static struct str controller_key(struct binding *b, const struct workload *w, st
     return buf_text(b->key);
 }
 
-/* What stands for a template: a pod of it, or the template of the controller that made it. */
+/* What stands for a template: a pod of it that is not finished, or the template of the controller
+ * that made it. */
 struct templates {
     struct intern with_pods, all;
 };
@@ -36,7 +37,7 @@ static void index_templates(struct world *w, struct templates *t)
     }
     for (size_t i = 0; t->all.keys.n > 0 && i < inv->workloads.n; i++) {
         const struct workload *wl = inv->workloads.v[i];
-        if (wl->kind != WL_TEMPLATE && wl->owner.n > 0) {
+        if (wl->kind != WL_TEMPLATE && !wl->finished && wl->owner.n > 0) {
             intern_add(&t->with_pods, controller_key(b, wl, wl->owner));
             intern_add(&t->with_pods, controller_key(b, wl, workload_grand_owner(b->scratch, wl)));
         }

@@ -463,4 +463,8 @@ for backend in k8s calico; do
     run "$NPC" compile -t $backend --namespace prod homeless.npc
     check "namespace-$backend" grep -q '^  namespace: prod$' "$TMP/out"
 done
+cp -r manifests ended
+sed 's/Running/Failed/' replicas.yaml >ended/replicas.yaml
+run "$NPC" diff manifests ended
+check diff-owner-and-ended-pods test "$status" = 0 -a "$(cat "$TMP/out")" = '0 connections gained, 0 lost'
 test_end

@@ -30,17 +30,23 @@ LEVELS = {"pods": ["--pods", "--nodes"], "workloads": [], "classes": ["--classes
 
 # ---- worlds with owners, templates and many addresses ----
 
+def reference(kind, name):
+    return [{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "u", "controller": True}]
+
+
+def own_by_replica_set(pod, deployment):
+    pod["metadata"]["labels"]["pod-template-hash"] = "5d4f8c7b9"
+    pod["metadata"]["ownerReferences"] = reference("ReplicaSet", f"{deployment}-5d4f8c7b9")
+
+
 def own(rng, pods, name):
     """Makes one owner of the pods: a StatefulSet, or a Deployment by way of its ReplicaSet."""
-    if rng.random() < 0.5:
-        owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "uid": "u", "controller": True}
-    else:
-        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-5d4f8c7b9", "uid": "u",
-                 "controller": True}
-        for pod in pods:
-            pod["metadata"]["labels"]["pod-template-hash"] = "5d4f8c7b9"
+    stateful = rng.random() < 0.5
     for pod in pods:
-        pod["metadata"]["ownerReferences"] = [owner]
+        if stateful:
+            pod["metadata"]["ownerReferences"] = reference("StatefulSet", name)
+        else:
+            own_by_replica_set(pod, name)
 
 
 def replicas(rng, objs):
@@ -84,6 +90,15 @@ def is_template(rng, obj):
             and not obj["metadata"].get("ownerReferences") and rng.random() < 0.5)
 
 
+def ended(rng, pod):
+    """A pod of the Deployment that would make this one, which was evicted or is done."""
+    clone = copy.deepcopy(pod)
+    own_by_replica_set(clone, clone["metadata"]["name"])
+    clone["metadata"]["name"] += "-5d4f8c7b9-ended"
+    clone["status"]["phase"] = rng.choice(["Succeeded", "Failed"])
+    return clone
+
+
 def forget_nodes(rng, objs):
     """Of some nodes no object is there, or without an address that its pods have."""
     for node in [o for o in objs if o["kind"] == "Node"]:
@@ -109,7 +124,9 @@ def make_world(rng, number):
         if rng.random() < 0.2:
             forget_nodes(rng, objs)
         if unique_addresses(objs):
-            return objs, [template_of(o) if is_template(rng, o) else o for o in objs]
+            templates = [o for o in objs if is_template(rng, o)]
+            inputs = [template_of(o) if o in templates else o for o in objs]
+            return objs, inputs + [ended(rng, o) for o in templates if rng.random() < 0.5]
 
 
 def owners_of(objs):

@@ -1,7 +1,8 @@
 /*
  * The open world: for every pair of selectors that some rule names as its peer, one pod that is not
  * there but that it would match, and one pod that nothing names. Such a pod has as few labels as
- * its selectors allow, no address, and no ports.
+ * its selectors allow, no address, and no ports. A selector that lists namespaces by name gets one
+ * pod in each: what policies they have is not the same.
  */
 #include "analysis/world_priv.h"
 
@@ -71,6 +72,7 @@ struct opening {
     struct inventory *inv; /* a copy that may grow */
     VEC(struct live) live;
     VEC(struct str) texts;
+    struct intern seen; /* clauses by what they say */
 };
 
 static void copy_inventory(struct opening *o, const struct inventory *inv)
@@ -82,8 +84,31 @@ static void copy_inventory(struct opening *o, const struct inventory *inv)
     }
 }
 
-static struct ns_object *add_namespace(struct opening *o, struct str name, struct labels labels)
+/* The requirement that lists namespaces by name, or NULL. */
+static const struct sel_req *find_names(const struct selector *s)
 {
+    for (size_t i = 0; i < s->n; i++) {
+        bool lists = s->v[i].op == SEL_EQ || s->v[i].op == SEL_IN;
+        if (lists && str_is(s->v[i].key, LABEL_NS_NAME)) {
+            return &s->v[i];
+        }
+    }
+    return NULL;
+}
+
+/* A namespace that is not there, with labels that match; NULL if none can. In the inventory it has
+ * a name that the API does not allow, so it is nobody else's. */
+static const struct ns_object *new_namespace(struct opening *o, const struct selector *s)
+{
+    struct str name = str_printf(o->arena, "*%zu", o->inv->namespaces.n);
+    const struct sel_req *named = find_names(s);
+    struct label *label = ARENA_NEW(o->arena, struct label);
+    *label =
+        (struct label){.key = STR(LABEL_NS_NAME), .value = named != NULL ? named->values[0] : name};
+    struct labels labels = {label, 1};
+    if (!satisfy(o->arena, s, &labels)) {
+        return NULL;
+    }
     struct ns_object *ns = ARENA_NEW(o->arena, struct ns_object);
     *ns = (struct ns_object){.name = name, .labels = labels};
     vec_push(o->arena, &o->inv->namespaces, ns);
@@ -91,22 +116,17 @@ static struct ns_object *add_namespace(struct opening *o, struct str name, struc
     return ns;
 }
 
-/* A namespace that is not there, with labels that match; NULL if none can. Its name is none that
- * the API allows, so it is nobody else's. */
-static const struct ns_object *new_namespace(struct opening *o, const struct selector *s)
+/* The namespace of the pods of a clause that names at most one; NULL if there can be none. One that
+ * is there is as it is. */
+static const struct ns_object *find_namespace(struct opening *o, const struct selector *s)
 {
-    struct label *name = ARENA_NEW(o->arena, struct label);
-    *name = (struct label){.key = STR(LABEL_NS_NAME),
-                           .value = str_printf(o->arena, "*%zu", o->inv->namespaces.n)};
-    const struct sel_req *named = selector_ns_names(s);
-    if (named != NULL) {
-        name->value = named->values[0];
+    const struct sel_req *named = find_names(s);
+    const struct ns_object *ns =
+        named != NULL ? strmap_get(&o->inv->ns_by_name, named->values[0]) : NULL;
+    if (ns == NULL) {
+        return new_namespace(o, s);
     }
-    struct labels labels = {name, 1};
-    if (!satisfy(o->arena, s, &labels)) {
-        return NULL;
-    }
-    return add_namespace(o, name->value, labels);
+    return selector_matches(s, &ns->labels) ? ns : NULL;
 }
 
 static void add_pod(struct opening *o, const struct ns_object *ns, const struct selector *pods,
@@ -141,35 +161,58 @@ static struct str clause_text(struct arena *a, const struct selector *ns,
     return buf_text(b);
 }
 
-/* A clause that names namespaces is about those, as they are if they are there. */
+static void add_one(struct opening *o, const struct selector *ns, const struct selector *pods)
+{
+    struct str text = clause_text(o->arena, ns, pods);
+    size_t before = o->seen.keys.n;
+    if (intern_add(&o->seen, text) < before) {
+        return;
+    }
+    const struct ns_object *where = find_namespace(o, ns);
+    if (where != NULL) {
+        add_pod(o, where, pods, text);
+    }
+}
+
+/* The selector with one of the names that a requirement of it lists. */
+static struct selector with_name(struct arena *a, const struct selector *s,
+                                 const struct sel_req *named, size_t i)
+{
+    struct selector one = *s;
+    one.v = ARENA_NEW_ARRAY(a, s->n, struct sel_req);
+    for (size_t k = 0; k < s->n; k++) {
+        one.v[k] = s->v[k];
+    }
+    struct sel_req *name = &one.v[named - s->v];
+    name->op = SEL_EQ;
+    name->values = &named->values[i];
+    name->nvalues = 1;
+    return one;
+}
+
 static void add_clause(struct opening *o, const struct nclause *c)
 {
-    struct str text = clause_text(o->arena, c->ns, c->pods);
-    const struct sel_req *named = selector_ns_names(c->ns);
-    const struct ns_object *ns = NULL;
-    for (size_t i = 0; named != NULL && i < named->nvalues && ns == NULL; i++) {
-        ns = strmap_get(&o->inv->ns_by_name, named->values[i]);
+    const struct sel_req *named = find_names(c->ns);
+    if (named == NULL) {
+        add_one(o, c->ns, c->pods);
     }
-    ns = ns != NULL ? ns : new_namespace(o, c->ns);
-    if (ns != NULL) {
-        add_pod(o, ns, c->pods, text);
+    for (size_t i = 0; named != NULL && i < named->nvalues; i++) {
+        struct selector one = with_name(o->arena, c->ns, named, i);
+        add_one(o, &one, c->pods);
     }
 }
 
 static void add_clauses(struct opening *o)
 {
     const struct world *w = o->world;
-    struct intern seen; /* clauses by what they say */
-    intern_init(&seen, o->arena);
+    intern_init(&o->seen, o->arena);
     for (size_t i = 0; i < w->npolicies; i++) {
         for (size_t d = 0; d < DIRECTIONS; d++) {
             for (size_t r = 0; r < w->policies[i]->nrules[d]; r++) {
                 const struct nrule *rule = &w->policies[i]->rules[d][r];
                 for (size_t k = 0; k < rule->nclauses; k++) {
                     const struct nclause *c = &rule->clauses[k];
-                    size_t before = seen.keys.n;
-                    if (c->kind == PEER_PODS &&
-                        intern_add(&seen, clause_text(o->arena, c->ns, c->pods)) == before) {
+                    if (c->kind == PEER_PODS) {
                         add_clause(o, c);
                     }
                 }

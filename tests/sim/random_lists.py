@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random worlds: every pair, protocol and port that `npc list` lists, on each of its levels, is what the
 Kubernetes API says (evaluated naively), and nothing else is; with --host, of one machine, with its failsafe
-ports. Neither side shares code with npc.
+ports; with --exposure, of pods that are not there but that rules name. Neither side shares code with npc.
 
     random_lists.py [--seed N] [--count M] [--first NUMBER]
 
@@ -140,6 +140,39 @@ def owners_of(objs):
     return owners
 
 
+# ---- pods that are not there ----
+
+def named_namespaces(selector):
+    """The namespaces that a selector lists by name, and by nothing else."""
+    (field, what), *more = selector.items() or [("", {})]
+    if not more and field == "matchLabels" and set(what) == {worlds.NAME_LABEL}:
+        return list(what.values())
+    if not more and field == "matchExpressions" and len(what) == 1 and what[0]["key"] == worlds.NAME_LABEL:
+        return what[0]["values"]
+    return []
+
+
+def named_pods(objs):
+    """Of the pods that rules name in namespaces by name, those whose labels are plain: by what npc calls them."""
+    found = {}
+    for policy in (o for o in objs if o["kind"] == "NetworkPolicy" and o["apiVersion"] != "npc"):
+        ends = {"Ingress": "from", "Egress": "to"}
+        ends = [ends[t] for t in World.types(policy)]  # other rules say nothing
+        for peer in (p for end, peers, _ in worlds.rules_of(policy) if end in ends for p in peers if "ipBlock" not in p):
+            selector, namespaces = peer.get("podSelector") or {}, [policy["metadata"]["namespace"]]
+            if "namespaceSelector" in peer:
+                namespaces = named_namespaces(peer["namespaceSelector"])
+            if selector.get("matchExpressions"):
+                continue
+            wanted = selector.get("matchLabels") or {}
+            said = (k + "=" + (v or '""') for k, v in sorted(wanted.items()))
+            pods = "pods " + " & ".join(said) if wanted else "all pods"
+            for namespace in namespaces:
+                found.setdefault(f"{pods} in namespace {namespace}", {
+                    "kind": "Pod", "metadata": {"name": f"ghost-{len(found)}", "namespace": namespace, "labels": wanted}})
+    return found
+
+
 # ---- trials ----
 
 class Trial:
@@ -275,6 +308,31 @@ class Trial:
         self.compare("classes", table)
         self.compare_nodes("classes", table, free=None)
 
+    def exposed(self, document):
+        """What is open, by the name of who is not there, the address of who is, and the side of the former."""
+        found, masks = {}, listing.Table({"connections": []}, self.verdicts.probes, None, None)
+        for c in document["exposure"]:
+            (ghost, other, side), = ((c[x], listing.end_of(c[y]), x) for x, y in (("from", "to"), ("to", "from"))
+                                     if listing.END.match(c[y]))
+            for a in self.addresses(other) if other.addresses is None else other.addresses:
+                if a.version in listing.VERSIONS[c.get("family")]:
+                    listing.demand((ghost, a, side) not in found, f"{ghost} and {a} are listed twice")
+                    found[ghost, a, side] = masks.mask(c["ports"], a.version)
+        return found
+
+    def check_exposure(self):
+        ghosts = named_pods(self.objs)
+        found = self.exposed(self.list("--pods", "--exposure"))
+        world = World(self.objs + list(ghosts.values()), external=self.external)
+        verdicts = Verdicts(world, self.objs)
+        there = {str(p): p for p in world.pods}
+        for name, obj in self.rng.sample(sorted(ghosts.items()), min(len(ghosts), MOST_ENDS)):
+            ghost = there[f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"]
+            for g in verdicts.addresses(ghost):
+                for _, a in (x for x in self.pod_addresses() if x[1].version == g.version):
+                    for side, ends in (("from", (g, a)), ("to", (a, g))):
+                        self.differ(f"exposure, {name}", found.get((name, a, side), 0), *ends, verdicts.allowed(*ends))
+
     def choose_host(self):
         """A pod is a machine with rules of its own, to which some ports are open in any case. The arguments that say so."""
         hosts = [p for p in self.pods if p.addresses]
@@ -300,7 +358,8 @@ class Trial:
         try:
             self.write()
             for self.level, check in (("pods", self.check_pods), ("workloads", self.check_workloads),
-                                      ("classes", self.check_classes), ("host", self.check_host)):
+                                      ("classes", self.check_classes), ("pods", self.check_exposure),
+                                      ("host", self.check_host)):
                 check()
         except listing.Bad as error:
             return str(error)

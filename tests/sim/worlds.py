@@ -12,6 +12,7 @@ import cluster_worlds
 from naive import CLUSTER_KINDS, ClusterPolicy, Packet, selects
 
 KEYS = {"app": ["web", "db", "api"], "tier": ["front", "back"], "env": ["prod", "dev", ""]}
+NAME_LABEL = "kubernetes.io/metadata.name"  # of a namespace
 PROTOCOLS = ["TCP", "UDP", "SCTP"]
 GROUPS = 12  # of pods in a wide world: more selections than an atom of iptables has sets for
 PORT_NAMES = ["http", "metrics", "dns"]
@@ -56,9 +57,12 @@ def selector(rng, empty=0.25):
 
 
 def namespace_selector(rng, namespaces):
-    if chance(rng, 0.4):
-        return {"matchLabels": {"kubernetes.io/metadata.name": rng.choice(namespaces)}}
-    return selector(rng)
+    if not chance(rng, 0.4):
+        return selector(rng)
+    if len(namespaces) == 1 or chance(rng, 0.7):
+        return {"matchLabels": {NAME_LABEL: rng.choice(namespaces)}}
+    named = {"key": NAME_LABEL, "operator": "In", "values": rng.sample(namespaces, rng.randint(2, len(namespaces)))}
+    return {"matchExpressions": [named, *([requirement(rng)] if chance(rng, 0.2) else [])]}
 
 
 def inside(rng, network):

@@ -93,7 +93,6 @@ static void namespaces_of_clauses(void)
                "any other pod: name=*1 /\n"
                "all pods in namespace shop: name=shop /\n"
                "all pods in namespace gone: name=gone /\n"
-               "all pods in namespaces kubernetes.io/metadata.name in {gone, shop}: name=gone /\n"
                "all pods in namespaces team=x: name=*3 team=x /\n"
                "pods app=x in namespaces team exists: name=*4 team=any0 / app=x\n"
                "all pods in namespaces team !exists: name=*5 /\n");
@@ -110,8 +109,21 @@ static void namespaces_of_clauses(void)
     check_open(SHOP("allow from namespace {absent, shop} on tcp/80\n"
                     "allow from namespace {lost, gone} on tcp/80\n"),
                "any other pod: name=*1 /\n"
-               "all pods in namespaces kubernetes.io/metadata.name in {absent, shop}: name=shop /\n"
-               "all pods in namespaces kubernetes.io/metadata.name in {gone, lost}: name=gone /\n");
+               "all pods in namespace absent: name=absent /\n"
+               "all pods in namespace shop: name=shop /\n"
+               "all pods in namespace gone: name=gone /\n"
+               "all pods in namespace lost: name=lost /\n");
+    check_open(
+        "namespace dev { label team=x }\n" SHOP(
+            "allow from pods app=x in namespaces kubernetes.io/metadata.name in {dev, gone, "
+            "shop} & team=x on tcp/80\n"
+            "allow from namespaces kubernetes.io/metadata.name notin {dev} on tcp/80\n"),
+        "any other pod: name=*2 /\n"
+        "pods app=x in namespaces kubernetes.io/metadata.name=dev & team=x: name=dev team=x / "
+        "app=x\n"
+        "pods app=x in namespaces kubernetes.io/metadata.name=gone & team=x: name=gone team=x / "
+        "app=x\n"
+        "all pods in namespaces kubernetes.io/metadata.name notin {dev}: name=*4 /\n");
 }
 
 UNIT_MAIN("world_open", TEST(pods_of_clauses), TEST(namespaces_of_clauses))

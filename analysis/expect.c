@@ -45,19 +45,18 @@ struct run {
 
 /* ---- who is at an end ---- */
 
-static bool member_has_name(const struct workload *w, const struct test_end *e)
+/* Whether an owner, "Kind/name", has a name. */
+static bool owner_has_name(struct str owner, struct str name)
 {
-    if (!str_eq(w->ns, e->workload_ns)) {
-        return false;
-    }
-    size_t slash = 0;
-    while (slash < w->owner.n && w->owner.p[slash] != '/') {
-        slash++;
-    }
-    const struct str owner = slash < w->owner.n
-                                 ? (struct str){w->owner.p + slash + 1, w->owner.n - slash - 1}
-                                 : (struct str){NULL, 0};
-    return str_eq(w->name, e->workload) || str_eq(owner, e->workload);
+    return owner.n > name.n && owner.p[owner.n - name.n - 1] == '/' &&
+           str_eq((struct str){owner.p + owner.n - name.n, name.n}, name);
+}
+
+static bool member_has_name(const struct run *r, const struct workload *w, const struct test_end *e)
+{
+    return str_eq(w->ns, e->workload_ns) &&
+           (str_eq(w->name, e->workload) || owner_has_name(w->owner, e->workload) ||
+            owner_has_name(workload_grand_owner(r->a, w), e->workload));
 }
 
 static bool pod_matches(const struct run *r, const struct workload *w, const struct peer *p)
@@ -93,7 +92,7 @@ static bool member_at(const struct run *r, const struct test_end *e,
                       const struct endpoint_member *m, bool has[FAMILIES])
 {
     bool meant[FAMILIES] = {false, false};
-    if (m->workload != NULL && e->workload.n > 0 && member_has_name(m->workload, e)) {
+    if (m->workload != NULL && e->workload.n > 0 && member_has_name(r, m->workload, e)) {
         meant[FAM_IP4] = meant[FAM_IP6] = true;
     }
     for (size_t i = 0; i < e->npeers; i++) {

@@ -25,9 +25,15 @@ struct source {
     bool built_in;   /* the prelude: nobody's file */
 };
 
-struct remark { /* a comment on a line of its own that npc itself reads: see frontend/remark.h */
+struct extent { /* from a place to the one behind the end; zeroed: none */
+    uint32_t line, col;
+    uint32_t end_line, end_col;
+};
+
+struct remark { /* a comment that npc itself reads: see frontend/remark.h */
     struct span at;
-    struct str text; /* from # on */
+    struct str text;     /* from # on */
+    struct extent about; /* the part of the source that it is about */
 };
 
 struct sources {

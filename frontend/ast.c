@@ -20,6 +20,7 @@ struct ast_loc ast_loc_join(const struct ast_loc *rhs, size_t n)
         }
         all.last = part->last;
         all.end_line = part->end_line;
+        all.end_col = part->end_col;
         if (part->at.line == all.at.line) {
             all.at.len = part->at.col + part->at.len - all.at.col;
         }

@@ -15,6 +15,7 @@
 struct ast_loc {
     struct span at;
     uint32_t end_line;    /* line of the last byte */
+    uint32_t end_col;     /* column behind it */
     uint32_t first, last; /* tokens */
 };
 

@@ -6,6 +6,9 @@
  * statement; inside an element, before the element. All decisions depend only on the tree and on
  * what formatting leaves alone (comments and single blank lines), so that formatting twice changes
  * nothing.
+ *
+ * What a comment belongs to by that is also what it silences findings of (remark.h): then
+ * formatting changes no finding, either.
  */
 #include "frontend/dsl_layout.h"
 #include "frontend/dsl_parse.h"
@@ -19,6 +22,8 @@ struct format {
     size_t element;     /* piece where the element being put together begins, or NO_ELEMENT */
     VEC(const struct ast_comment *) comments;
     size_t next;                          /* of them, the first that is not printed */
+    VEC(struct comment_about) abouts;     /* of those before it */
+    struct comment_about about;           /* of a comment that would be next */
     VEC(const struct ast_comment *) lead; /* to go before the statement */
     size_t indent;
     uint32_t last_line; /* in the source, of what was printed last */
@@ -41,8 +46,15 @@ static void put_lead(struct format *f, const struct ast_comment *c)
 /* The next comment, if it stands before a token; moves on. */
 static const struct ast_comment *next_before(struct format *f, uint32_t token)
 {
-    bool there = f->next < f->comments.n && f->comments.v[f->next]->after < token;
-    return there ? f->comments.v[f->next++] : NULL;
+    if (f->next == f->comments.n || f->comments.v[f->next]->after >= token) {
+        return NULL;
+    }
+    const struct ast_comment *c = f->comments.v[f->next++];
+    if (f->about.first == NULL) {
+        f->about.first = c;
+    }
+    vec_push(f->a, &f->abouts, f->about);
+    return c;
 }
 
 /* Takes the comments before a token. */
@@ -60,6 +72,8 @@ static const struct ast_comment *comment_behind(struct format *f, uint32_t token
         f->comments.v[f->next]->after != token) {
         return NULL;
     }
+    const struct comment_about nothing = {0};
+    vec_push(f->a, &f->abouts, nothing);
     return f->comments.v[f->next++];
 }
 
@@ -127,6 +141,7 @@ static void put_elements(struct format *f, const struct ast_set *set, put_elemen
 {
     for (const struct ast_elem *e = set->first; e != NULL; e = e->next) {
         f->element = f->line.v.n;
+        f->about = (struct comment_about){.loc = &e->loc};
         comments_before(f, e->loc.first);
         put(f, e);
         comments_before(f, e->loc.last); /* inside the element */
@@ -148,13 +163,16 @@ static void put_set(struct format *f, const struct ast_set *set, put_element_fn 
     layout_mark(&f->line, PIECE_OPEN);
     put_trail(f, set->loc.first, false);
     size_t outer = f->element;
+    struct comment_about about = f->about;
     put_elements(f, set, put);
     if (has_comments(f, 0, set->loc.last)) { /* behind the last element */
         layout_mark(&f->line, PIECE_NEXT);
         f->element = f->line.v.n;
+        f->about = (struct comment_about){0};
         comments_before(f, set->loc.last);
     }
     f->element = outer;
+    f->about = about;
     layout_mark(&f->line, PIECE_CLOSE);
 }
 
@@ -647,6 +665,7 @@ static bool is_policy(const struct ast_item *item)
 static void end_list(struct format *f, uint32_t token)
 {
     bool blank = false;
+    f->about = (struct comment_about){0};
     print_comments_before(f, token, &blank);
 }
 
@@ -655,6 +674,7 @@ static bool print_item(struct format *f, const struct ast_item *item, const stru
                        enum ast_kind parent)
 {
     bool blank = is_policy(item) && is_policy(before);
+    f->about = (struct comment_about){.loc = &item->loc};
     print_comments_before(f, item->loc.first, &blank);
     blank_line_before(f, item->loc.at.line, blank);
     bool goes_on = begin_item(f, item, parent);
@@ -684,7 +704,7 @@ static void print_block(struct format *f, const struct ast_item *block)
     f->last_line = block->body.loc.end_line;
 }
 
-void dsl_format(const struct ast_file *file, struct buf *out)
+static struct format format(const struct ast_file *file, struct buf *out)
 {
     struct format f = {.a = out->arena, .out = out, .element = NO_ELEMENT, .at_start = true};
     layout_init(&f.line, out->arena);
@@ -698,4 +718,15 @@ void dsl_format(const struct ast_file *file, struct buf *out)
         }
     }
     end_list(&f, UINT32_MAX);
+    return f;
+}
+
+void dsl_format(const struct ast_file *file, struct buf *out)
+{
+    format(file, out);
+}
+
+const struct comment_about *comments_about(const struct ast_file *file, struct arena *a)
+{
+    return format(file, buf_new(a)).abouts.v;
 }

@@ -27,6 +27,7 @@ struct ast_loc parser_advance(struct parser *p, size_t n)
     p->offset += n;
     p->matched = n;
     loc.end_line = p->line;
+    loc.end_col = p->col;
     return loc;
 }
 
@@ -282,15 +283,45 @@ size_t dsl_imports(const struct ast_file *f, const struct ast_import **list)
 
 /* ---- remarks ---- */
 
-void dsl_remarks(struct ctx *c, const struct ast_file *f)
+/* Whether a comment may be one that silences: only then it matters what comments are about. */
+static bool may_silence(const struct ast_file *f)
 {
     for (const struct ast_comment *i = f->comments; i != NULL; i = i->next) {
-        if (!i->trailing) {
-            const struct span at = {.file = f->file,
-                                    .line = i->line,
-                                    .col = i->col,
-                                    .len = (uint32_t)utf8_length(i->text)};
-            remark_add(c, at, i->text);
+        if (str_starts(remark_words(i->text), "npc:")) {
+            return true;
         }
     }
+    return false;
+}
+
+/* From the first comment of a statement or element, if that stands before it, to its end. */
+static struct extent extent_of(const struct comment_about *about)
+{
+    const struct ast_loc *loc = about->loc;
+    const struct ast_comment *first = about->first;
+    struct extent e = {loc->at.line, loc->at.col, loc->end_line, loc->end_col};
+    if (first->after < loc->first) {
+        e.line = first->line;
+        e.col = first->col;
+    }
+    return e;
+}
+
+void dsl_remarks(struct ctx *c, const struct ast_file *f)
+{
+    struct arena *scratch = arena_new_scratch(&c->arena);
+    const struct comment_about *about = may_silence(f) ? comments_about(f, scratch) : NULL;
+    size_t n = 0;
+    for (const struct ast_comment *i = f->comments; i != NULL; i = i->next, n++) {
+        struct remark r = {.at = {.file = f->file,
+                                  .line = i->line,
+                                  .col = i->col,
+                                  .len = (uint32_t)utf8_length(i->text)},
+                           .text = i->text};
+        if (about != NULL && about[n].loc != NULL) {
+            r.about = extent_of(&about[n]);
+        }
+        remark_add(c, r);
+    }
+    arena_free(scratch);
 }

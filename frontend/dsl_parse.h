@@ -83,6 +83,16 @@ void syntax_report(struct parser *p, const char *found, const char *const *names
 /* The keyword nearest to a word, or an empty string. */
 struct str syntax_nearest_keyword(struct str word);
 
+/* ---- comments (dsl_format.c) ---- */
+
+struct comment_about {
+    const struct ast_loc *loc;       /* the statement, or the element of a set; NULL: neither */
+    const struct ast_comment *first; /* of those about the same */
+};
+/* What each comment of a file is about, in their order: that which the formatter puts it before.
+ * The file must have parsed without error. */
+const struct comment_about *comments_about(const struct ast_file *f, struct arena *a);
+
 /* ---- bytes and words ---- */
 
 /* Checks that the text may be scanned (npc-language(5)): clean UTF-8 without control or

@@ -51,7 +51,9 @@ struct ast_import {
 };
 size_t dsl_imports(const struct ast_file *f, const struct ast_import **list);
 
-/* Hands the comments of a parsed file that stand on lines of their own to remark_add(). */
+/* Hands the comments of a file to remark_add(), each with what it is about: the statement or the
+ * element of a set that the formatter would put it before, so that formatting changes nothing. The
+ * file must have parsed without error. */
 void dsl_remarks(struct ctx *c, const struct ast_file *f);
 
 /* Applies the static rules of the language to all files together and adds policies, tiers,

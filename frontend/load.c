@@ -185,11 +185,12 @@ static void load_npc(struct loader *l, struct feed *f, const struct item *it, ui
     sources_get(&l->c->sources, file)->is_npc = true;
     bool parsed;
     struct ast_file *ast = dsl_parse(l->c, file, buf_text(text), &parsed);
-    if (!parsed) {
+    if (parsed) {
+        dsl_remarks(l->c, ast);
+    } else {
         l->ok = false;
         l->holes = true;
     }
-    dsl_remarks(l->c, ast);
     vec_push(arena(l), &l->files, ast);
     struct frame top = {.node = node, .name = it->name};
     top.n = dsl_imports(ast, &top.imports);

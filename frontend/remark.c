@@ -15,29 +15,51 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Whether the text behind # begins with npc:, or holds bytes that are not ASCII. */
-static bool is_read(struct str text)
+struct str remark_words(struct str comment)
 {
     size_t i = 0;
-    while (i < text.n && (text.p[i] == '#' || is_blank(text.p[i]))) {
+    while (i < comment.n && (comment.p[i] == '#' || is_blank(comment.p[i]))) {
         i++;
     }
-    if (str_starts((struct str){text.p + i, text.n - i}, "npc:")) {
+    return (struct str){comment.p + i, comment.n - i};
+}
+
+/* Whether a comment begins with npc:, or holds bytes that are not ASCII. */
+static bool is_read(struct str comment)
+{
+    struct str words = remark_words(comment);
+    if (str_starts(words, "npc:")) {
         return true;
     }
-    for (; i < text.n; i++) {
-        if ((unsigned char)text.p[i] >= 0x80) {
+    for (size_t i = 0; i < words.n; i++) {
+        if ((unsigned char)words.p[i] >= 0x80) {
             return true;
         }
     }
     return false;
 }
 
-void remark_add(struct ctx *c, struct span at, struct str text)
+bool remark_add(struct ctx *c, struct remark r)
 {
-    if (is_read(text) && c->sources.remarks.n < REMARKS_MAX) {
-        const struct remark remark = {at, str_dup(&c->arena, text)};
-        vec_push(&c->arena, &c->sources.remarks, remark);
+    if (!is_read(r.text) || c->sources.remarks.n >= REMARKS_MAX) {
+        return false;
+    }
+    r.text = str_dup(&c->arena, r.text);
+    vec_push(&c->arena, &c->sources.remarks, r);
+    return true;
+}
+
+static struct extent line_behind(uint32_t line)
+{
+    return (struct extent){line + 1, 1, line + 2, 1};
+}
+
+/* Another comment follows on the line that the last one was about: now both are about the next. */
+static void go_on(struct ctx *c, struct span at)
+{
+    struct remark *last = c->sources.remarks.v + c->sources.remarks.n;
+    if (c->sources.remarks.n > 0 && last[-1].at.file == at.file && last[-1].about.line == at.line) {
+        last[-1].about = line_behind(at.line);
     }
 }
 
@@ -57,7 +79,10 @@ static void end_comment(struct remark_scan *s)
     }
     const struct span at = {
         .file = s->file, .line = s->line, .col = s->begin, .len = s->col - s->begin};
-    remark_add(s->ctx, at, (struct str){s->text, s->n});
+    const struct remark r = {at, {s->text, s->n}, line_behind(s->line)};
+    if (!remark_add(s->ctx, r)) {
+        go_on(s->ctx, at);
+    }
     s->state = SCAN_INDENT;
     s->line++;
     s->col = 1;

@@ -1,16 +1,19 @@
 /*
  * Comments that npc itself reads: those that silence a finding (`# npc:allow NPC102 reason`), and
- * those with other characters than ASCII, whose encoding is looked at. Only comments on lines of
- * their own count. The readers find them, ctx.sources.remarks holds them, and what they mean is for
- * others to say.
+ * those with other characters than ASCII, whose encoding is looked at. Of YAML only comments on
+ * lines of their own count; each is about the line behind it. The readers find them,
+ * ctx.sources.remarks holds them, and what they mean is for others to say.
  */
 #ifndef NPC_FRONTEND_REMARK_H
 #define NPC_FRONTEND_REMARK_H
 
 #include "base/ctx.h"
 
-/* Keeps a comment (from # on) if it is one that npc reads. The text is copied. */
-void remark_add(struct ctx *c, struct span at, struct str text);
+/* Keeps a comment if it is one that npc reads, or says that it is none. The text is copied. */
+bool remark_add(struct ctx *c, struct remark r);
+
+/* What a comment (from # on) says. */
+struct str remark_words(struct str comment);
 
 /* Finds the lines of a YAML stream that look like comments, in pieces of clean text. */
 struct remark_scan {

@@ -1,7 +1,8 @@
 /*
- * `# npc:allow NPC102 reason`, on a line of its own: silences findings of that kind on the next
- * line that is not such a comment. The reason is not for npc, but whoever reads the source has a
- * right to it.
+ * `# npc:allow NPC102 reason`, on a line of its own: silences findings of that kind in what the
+ * comment is about, which the readers say (frontend/remark.h): in YAML the next line, in npc source
+ * the next statement, with all that is in it, or element of a set. The reason is not for npc, but
+ * whoever reads the source has a right to it.
  */
 #include "lib/check.h"
 
@@ -10,7 +11,6 @@
 
 struct allow {
     const struct remark *remark;
-    uint32_t line; /* that it is about */
     unsigned number;
     struct str reason;
 };
@@ -113,33 +113,57 @@ static bool parse(struct ctx *c, const struct remark *r, struct allow *out)
     return true;
 }
 
-/* ---- findings by place ---- */
+/* ---- findings by kind and place ---- */
 
-static int place_cmp(const struct diag *d, uint32_t file, uint32_t line, unsigned number)
+struct findings {
+    struct diag **v;
+    size_t *next; /* for each, one at or behind it that may not be silenced yet */
+    size_t n;
+};
+
+static int place_cmp(const struct diag *d, uint32_t file, unsigned number, uint32_t line,
+                     uint32_t col)
 {
-    if (d->at.file != file) {
-        return d->at.file < file ? -1 : 1;
-    }
-    if (d->at.line != line) {
-        return d->at.line < line ? -1 : 1;
-    }
     unsigned own = diag_number(d->id);
-    return (own > number) - (own < number);
+    const uint32_t a[] = {d->at.file, own, d->at.line, d->at.col}, b[] = {file, number, line, col};
+    for (size_t i = 0; i < sizeof a / sizeof *a; i++) {
+        if (a[i] != b[i]) {
+            return a[i] < b[i] ? -1 : 1;
+        }
+    }
+    return 0;
 }
 
 static int diag_order(const void *pa, const void *pb)
 {
     const struct diag *a = *(struct diag *const *)pa, *b = *(struct diag *const *)pb;
-    return place_cmp(a, b->at.file, b->at.line, diag_number(b->id));
+    return place_cmp(a, b->at.file, diag_number(b->id), b->at.line, b->at.col);
 }
 
-/* The first of the sorted findings that is not before a place. */
-static size_t lower_bound(struct diag *const *v, size_t n, const struct allow *a)
+static struct findings findings_of(struct ctx *c)
 {
-    size_t low = 0, high = n;
+    size_t n = c->diags.list.n;
+    struct findings f = {.v = ARENA_NEW_ARRAY(&c->arena, n, struct diag *),
+                         .next = ARENA_NEW_ARRAY(&c->arena, n + 1, size_t),
+                         .n = n};
+    for (size_t i = 0; i < n; i++) {
+        f.v[i] = c->diags.list.v[i];
+    }
+    array_sort(f.v, n, sizeof *f.v, diag_order);
+    for (size_t i = 0; i <= n; i++) {
+        f.next[i] = i;
+    }
+    return f;
+}
+
+/* The first of the findings of a kind that is not before a place. */
+static size_t lower_bound(const struct findings *f, const struct allow *a, uint32_t line,
+                          uint32_t col)
+{
+    size_t low = 0, high = f->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (place_cmp(v[middle], a->remark->at.file, a->line, a->number) < 0) {
+        if (place_cmp(f->v[middle], a->remark->at.file, a->number, line, col) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -148,14 +172,29 @@ static size_t lower_bound(struct diag *const *v, size_t n, const struct allow *a
     return low;
 }
 
-/* The line that the i-th comment is about: comments that follow each other are about one line. */
-static uint32_t line_after(const struct sources *s, size_t i)
+/* The first finding from the i-th on that no comment has been at: those that one has been at are
+ * passed over, however many comments are about the same. */
+static size_t first_left(struct findings *f, size_t i)
 {
-    while (i + 1 < s->remarks.n && s->remarks.v[i + 1].at.file == s->remarks.v[i].at.file &&
-           s->remarks.v[i + 1].at.line == s->remarks.v[i].at.line + 1) {
-        i++;
+    while (f->next[i] != i) {
+        f->next[i] = f->next[f->next[i]];
+        i = f->next[i];
     }
-    return s->remarks.v[i].at.line + 1;
+    return i;
+}
+
+/* Silences what a comment is about; false if there is nothing. */
+static bool silence(struct ctx *c, struct findings *f, const struct allow *a, size_t *silenced)
+{
+    const struct extent *about = &a->remark->about;
+    size_t from = lower_bound(f, a, about->line, about->col);
+    size_t to = lower_bound(f, a, about->end_line, about->end_col);
+    for (size_t i = first_left(f, from); i < to; i = first_left(f, i)) {
+        *silenced += !f->v[i]->silenced;
+        diag_silence(&c->diags, f->v[i], a->reason);
+        f->next[i] = i + 1;
+    }
+    return from < to;
 }
 
 /* Whether all findings are there to be silenced: of very many some are only counted. */
@@ -164,32 +203,49 @@ static bool are_all_kept(const struct diags *d)
     return d->errors <= d->kept && d->warnings <= d->kept && d->infos <= d->kept;
 }
 
+static void report_idle(struct ctx *c, const struct allow *a)
+{
+    const struct remark *r = a->remark;
+    bool is_misplaced = r->about.line == 0;
+    struct str why;
+    if (is_misplaced) {
+        why = STR("it stands before no statement and no element of a set");
+    } else if (sources_get(&c->sources, r->at.file)->is_npc) {
+        why = STR("what it stands before has no such finding");
+    } else {
+        why = str_printf(&c->arena, "line %u has no such finding", (unsigned)r->about.line);
+    }
+    struct diag *d =
+        diag_warning(&c->diags, NPC515, r->at, "npc:allow NPC%03u silences nothing: " STR_FMT,
+                     a->number, STR_ARG(why));
+    diag_hint(&c->diags, d,
+              is_misplaced ? "write it on a line of its own, before what it is about"
+                           : "remove the comment");
+}
+
+/* Comments that follow each other line by line are about the same line. */
+static void join_runs(struct sources *s)
+{
+    for (size_t i = s->remarks.n; i-- > 1;) {
+        struct remark *r = &s->remarks.v[i - 1];
+        if (r[1].at.file == r->at.file && r[1].at.line == r->about.line) {
+            r->about = r[1].about;
+        }
+    }
+}
+
 size_t suppress(struct ctx *c)
 {
     bool all = are_all_kept(&c->diags);
-    size_t n = c->diags.list.n, silenced = 0;
-    struct diag **sorted = ARENA_NEW_ARRAY(&c->arena, n, struct diag *);
-    for (size_t i = 0; i < n; i++) {
-        sorted[i] = c->diags.list.v[i];
-    }
-    array_sort(sorted, n, sizeof *sorted, diag_order);
-    for (size_t i = 0; i < c->sources.remarks.n; i++) {
+    size_t silenced = 0;
+    struct findings findings = findings_of(c);
+    join_runs(&c->sources);
+    /* From the last one on: what is said within a block goes before what is said of the whole. */
+    for (size_t i = c->sources.remarks.n; i-- > 0;) {
         struct allow a;
-        if (!parse(c, &c->sources.remarks.v[i], &a)) {
-            continue;
-        }
-        a.line = line_after(&c->sources, i);
-        size_t at = lower_bound(sorted, n, &a), first = at;
-        for (; at < n && place_cmp(sorted[at], a.remark->at.file, a.line, a.number) == 0; at++) {
-            silenced += !sorted[at]->silenced;
-            diag_silence(&c->diags, sorted[at], a.reason);
-        }
-        if (at == first && all) {
-            struct diag *d = diag_warning(&c->diags, NPC515, a.remark->at,
-                                          "npc:allow NPC%03u silences nothing: line %u has no such "
-                                          "finding",
-                                          a.number, a.line);
-            diag_hint(&c->diags, d, "remove the comment");
+        if (parse(c, &c->sources.remarks.v[i], &a) && !silence(c, &findings, &a, &silenced) &&
+            all) {
+            report_idle(c, &a);
         }
     }
     return silenced;

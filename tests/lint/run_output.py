@@ -2,6 +2,8 @@
 """npc check as a program: exit status, where its answer goes, JSON, SARIF 2.1.0 by the parts that its schema requires,
 comments that silence findings, and inputs that are no program."""
 import json
+import random
+import re
 import sys
 import urllib.parse
 
@@ -127,8 +129,12 @@ def silencing(suite):
     cases = {
         "npc": ("in.npc", f"namespace shop {{\n# npc:allow NPC108 fine\n{policy}\n}}\n", True),
         "crlf": ("in.npc", f"namespace shop {{\r\n  # npc:allow NPC108 fine\r\n{policy}\r\n}}\r\n", True),
-        "two-lines-before": ("in.npc", f"namespace shop {{\n# npc:allow NPC108 fine\n\n{policy}\n}}\n", False),
-        "another-comment-between": ("in.npc", f"namespace shop {{\n# npc:allow NPC108 fine\n# other\n{policy}\n}}\n", False),
+        "two-lines-before": ("in.npc", f"namespace shop {{\n# npc:allow NPC108 fine\n\n{policy}\n}}\n", True),
+        "another-comment-between": ("in.npc", f"namespace shop {{\n# npc:allow NPC108 fine\n# other\n{policy}\n}}\n", True),
+        "of-the-block": ("in.npc", f"# npc:allow NPC108 fine\nnamespace shop {{\n\n{policy}\n}}\n", True),
+        "of-the-statement-before": ("in.npc", f"namespace shop {{\n# npc:allow NPC108 fine\nlabel a=b {policy}\n}}\n", False),
+        "in-the-statement": ("in.npc", f"namespace shop {{\n{policy.replace('for', chr(10) + '# npc:allow NPC108 fine' + chr(10) + 'for')}\n}}\n", True),
+        "last-in-the-block": ("in.npc", f"namespace shop {{\n{policy}\n# npc:allow NPC108 fine\n}}\n", False),
         "trailing": ("in.npc", f"namespace shop {{ # npc:allow NPC108 fine\n{policy}\n}}\n", False),
         "same-line": ("in.npc", f"namespace shop {{\n{policy} # npc:allow NPC108 fine\n}}\n", False),
         "no-reason": ("in.npc", f"namespace shop {{\n# npc:allow NPC108\n{policy}\n}}\n", False),
@@ -136,6 +142,9 @@ def silencing(suite):
         "lower-case": ("in.npc", f"namespace shop {{\n# npc:allow npc108 fine\n{policy}\n}}\n", False),
         "yaml": ("in.yaml", yaml.format("  # npc:allow NPC108 fine\n"), True),
         "yaml-indented-otherwise": ("in.yaml", yaml.format("         # npc:allow NPC108 fine\n"), True),
+        "yaml-second-line": ("in.yaml", yaml.format("  # npc:allow NPC108 fine,\n  # because it is\n  # as it is\n"), True),
+        "yaml-two-lines-before": ("in.yaml", yaml.format("  # npc:allow NPC108 fine\n\n"), False),
+        "yaml-before-another": ("in.yaml", yaml.format("  # npc:allow NPC108 fine\n  # because\n  # npc:allow NPC513 fine\n  # too\n"), True),
         "yaml-folded-text": ("in.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  annotations: {a: \"text\n"
                              "  # npc:allow NPC108 fine\"}\n  name: np\n  namespace: shop\nspec:\n  podSelector: {matchLabels: {a: b}}\n  policyTypes: [Ingress]\n", False),
         "yaml-block-text": ("in.yaml", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  annotations:\n    a: |\n      text\n"
@@ -152,6 +161,45 @@ def silencing(suite):
         piped = suite.run("check", "-v", "-o", "json", "-", stdin=text)
         same = [d["id"] for d in json.loads(piped.text)["diagnostics"]] if piped.status in (0, 1) else None
         suite.check(f"check/silence-stdin/{name}", "" if same == found else f"{same}, not {found}")
+
+
+LAYOUTS = """
+namespace shop {
+  label team = "x"
+  let w = {pods tier=frontend, pods tier in {a, b} in namespaces kubernetes.io/metadata.name=x}
+  policy web for pods app=web {
+    desc "Ã¼"
+    allow from {namespaces name=monitoring, namespaces name=dev, namespaces name=dev, pods app=a in namespaces name=x} on {tcp/80, tcp/80}
+    allow to {cidr 10.0.0.0/8 except {10.1.0.0/16, 10.2.0.0/16}, cidr 10.1.0.0/24} on all ports
+    allow from anywhere on tcp/http as "it"
+  }
+  policy api for pods app=api & tier notin {x, y} { allow to pods app=web on tcp/8080 allow from w on tcp/80 }
+  policy none for pods app=none { default deny {ingress, egress} }
+  test "t" { expect deny pods app=web -> pods app=api on tcp/1 }
+}
+cluster policy c in tier admin priority 10 for all pods in all namespaces { deny from namespaces name=bad on all ports }
+"""
+
+
+def layouts(suite):
+    """npc fmt changes nothing of what npc check says, wherever a comment that silences stands."""
+    rng = random.Random(suite.args.seed)
+    tokens = re.findall(r'"[^"]*"|->|[{},&=!]|[^\s{},&=!"]+', LAYOUTS)
+
+    def said(text):
+        r = suite.run("check", "-v", "-o", "json", "-", stdin=text)
+        return sorted((d["id"], d["message"]) for d in json.loads(r.text)["diagnostics"]) if r.status in (0, 1) else r.diag
+
+    ids = [i for i, _ in said(LAYOUTS)] + ["NPC512"] * 3 + ["NPC999"]
+    suite.check("check/layouts/findings", "" if len(set(ids)) > 10 else str(ids))
+    for number in range(30 if suite.short else 200):
+        text = ""
+        for token in tokens:
+            comment = rng.choice([f"# npc:allow {rng.choice(ids)} fine", "# a fine Ã¼", "# other"])
+            text += token + rng.choice([" "] * 30 + ["\n"] * 10 + ["\n\n", f" {comment}\n", f"\n{comment}\n", f"\n\n{comment}\n\n{comment}\n"])
+        formatted = suite.run("fmt", "-", stdin=text).text
+        before, after = said(text), said(formatted)
+        suite.check(f"check/layouts/{number}", "" if before == after else f"{before}\nis not\n{after}\n{text}\n{formatted}")
 
 
 def many(suite):
@@ -177,6 +225,7 @@ def main():
     statuses(suite)
     formats(suite)
     silencing(suite)
+    layouts(suite)
     many(suite)
     return suite.finish()
 

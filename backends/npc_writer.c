@@ -49,13 +49,6 @@ static bool is_word(struct str s)
     return !looks_like_port(s);
 }
 
-/* Characters that may not stand in source as they are, or that no one would see there. */
-static bool needs_escape(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
-           utf8_is_bidi_control(c);
-}
-
 static void put_character(struct buf *out, uint32_t c, struct str bytes)
 {
     static const char plain[] = "\"\\\n\t\r", letter[] = "\"\\ntr";
@@ -66,7 +59,7 @@ static void put_character(struct buf *out, uint32_t c, struct str bytes)
             return;
         }
     }
-    if (needs_escape(c)) {
+    if (utf8_is_hidden(c)) {
         buf_printf(out, "\\u{%x}", (unsigned)c);
     } else {
         buf_str(out, bytes);

@@ -12,36 +12,13 @@
 
 /* ---- strings ---- */
 
-/* Characters that a YAML reader may take for a line break, may refuse, or that a person who reads
- * the file would not see (YAML 1.2 section 5.1; Unicode's format characters that reorder or hide
- * text). */
-bool yaml_must_escape(uint32_t c)
-{
-    static const struct {
-        uint32_t first, last;
-    } ranges[] = {
-        {0x00, 0x1f},       {0x7f, 0x9f},     /* C0, DEL, C1 with NEL */
-        {0xad, 0xad},       {0x61c, 0x61c},   /* soft hyphen, Arabic letter mark */
-        {0x200b, 0x200f},   {0x2028, 0x202e}, /* zero width, marks; LS, PS; embeddings */
-        {0x2060, 0x206f},   {0xfeff, 0xfeff}, /* isolates and invisible operators; BOM */
-        {0xfff9, 0xfffb},   {0xfffe, 0xffff}, /* annotations; noncharacters */
-        {0xe0000, 0xe007f},                   /* tags: text that no one sees */
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        if (c >= ranges[i].first && c <= ranges[i].last) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool needs_escapes(struct str s)
 {
     while (s.n > 0) {
         uint32_t c;
         size_t n = utf8_decode(s, &c);
         assert(n > 0); /* frontends let no other bytes pass */
-        if (n == 0 || yaml_must_escape(c)) {
+        if (n == 0 || utf8_is_hidden(c)) {
             return true;
         }
         s.p += n;
@@ -129,7 +106,7 @@ static void put_double(struct buf *out, struct str s)
         if (n == 0) {
             break;
         }
-        if (yaml_must_escape(c)) {
+        if (utf8_is_hidden(c)) {
             put_escape(out, c);
         } else {
             buf_puts(out, c == '"' || c == '\\' ? "\\" : "");

@@ -55,7 +55,5 @@ void yaml_verbatim(struct yaml *y, struct str s);
 enum yaml_style { YAML_PLAIN, YAML_SINGLE, YAML_DOUBLE };
 /* How a string must be written so that every reader gives back just this string. */
 enum yaml_style yaml_style_of(struct str s);
-/* Whether a code point may not stand in the output as it is. */
-bool yaml_must_escape(uint32_t code_point);
 
 #endif

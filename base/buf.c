@@ -144,14 +144,19 @@ static char json_escape(unsigned char c)
     return 0;
 }
 
-/* C0 must be written as a code. DEL, C1, line separators and characters that reorder text are, so
- * that JSON on a terminal is as harmless as text; to a JSON reader it is the same string. */
-static bool needs_code(uint32_t c)
+/* As JSON counts, in UTF-16. */
+static void put_code(struct buf *b, uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 ||
-           utf8_is_bidi_control(c);
+    if (c > 0xFFFF) {
+        c -= 0x10000;
+        buf_printf(b, "\\u%04x\\u%04x", 0xD800 | c >> 10, 0xDC00 | (c & 0x3FF));
+    } else {
+        buf_printf(b, "\\u%04x", c);
+    }
 }
 
+/* C0 must be written as a code. What else is hidden is, so that JSON on a terminal is as harmless
+ * as text; to a JSON reader it is the same string. */
 void buf_json_string(struct buf *b, struct str s)
 {
     buf_putc(b, '"');
@@ -166,8 +171,8 @@ void buf_json_string(struct buf *b, struct str s)
         } else if (escape) {
             buf_putc(b, '\\');
             buf_putc(b, escape);
-        } else if (needs_code(code_point)) {
-            buf_printf(b, "\\u%04x", code_point);
+        } else if (utf8_is_hidden(code_point)) {
+            put_code(b, code_point);
         } else {
             buf_put(b, s.p + at, len);
         }

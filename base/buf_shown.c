@@ -2,13 +2,6 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-/* Characters that steer a terminal, reorder text or cannot be seen. */
-static bool is_unsafe(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || utf8_is_bidi_control(c) || c == 0x061C ||
-           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0xFEFF;
-}
-
 size_t buf_shown_char(struct buf *out, struct str s)
 {
     uint32_t c;
@@ -17,7 +10,7 @@ size_t buf_shown_char(struct buf *out, struct str s)
         buf_printf(out, "\\x%02x", (unsigned char)s.p[0]);
         return 1;
     }
-    if (!is_unsafe(c)) {
+    if (!utf8_is_hidden(c)) {
         buf_put(out, s.p, len);
     } else if (c < 0x80) {
         buf_printf(out, "\\x%02x", c);

@@ -96,5 +96,35 @@ size_t utf8_length(struct str s)
 bool utf8_is_bidi_control(uint32_t code_point)
 {
     return (code_point >= 0x202A && code_point <= 0x202E) ||
-           (code_point >= 0x2066 && code_point <= 0x2069);
+           (code_point >= 0x2066 && code_point <= 0x2069) || code_point == 0x061C ||
+           code_point == 0x200E || code_point == 0x200F;
+}
+
+bool utf8_is_hidden(uint32_t code_point)
+{
+    /* Controls, line and paragraph separators, and Unicode's property Default_Ignorable_Code_Point,
+     * with interlinear annotations and noncharacters. */
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x00, 0x1F},       {0x7F, 0x9F},       /* C0, DEL, C1 with NEL */
+        {0xAD, 0xAD},       {0x034F, 0x034F},   /* soft hyphen, grapheme joiner */
+        {0x061C, 0x061C},   {0x115F, 0x1160},   /* Arabic letter mark, Hangul fillers */
+        {0x17B4, 0x17B5},   {0x180B, 0x180F},   /* Khmer vowels, Mongolian selectors */
+        {0x200B, 0x200F},   {0x2028, 0x202E},   /* zero width, marks; LS, PS; embeddings */
+        {0x2060, 0x206F},   {0x3164, 0x3164},   /* isolates and invisible operators; filler */
+        {0xFE00, 0xFE0D},   {0xFEFF, 0xFEFF},   /* variation selectors, byte order mark */
+        {0xFFA0, 0xFFA0},   {0xFFF0, 0xFFFB},   /* filler; annotations */
+        {0xFFFE, 0xFFFF},   {0x1BCA0, 0x1BCA3}, /* noncharacters; shorthand controls */
+        {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}, /* musical controls; tags, selectors */
+    };
+    if (code_point >= 0x20 && code_point < 0x7F) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        if (code_point <= ranges[i].last) {
+            return code_point >= ranges[i].first;
+        }
+    }
+    return false;
 }

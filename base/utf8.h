@@ -13,7 +13,13 @@ size_t utf8_encode(uint32_t code_point, char out[4]);
 size_t utf8_check(struct str s);
 /* Code points in s; an invalid byte counts as one. */
 size_t utf8_length(struct str s);
-/* U+202A-202E, U+2066-2069: characters that reorder text ("Trojan Source"). */
+/* Characters that reorder text ("Trojan Source"): embeddings, overrides, isolates and marks. */
 bool utf8_is_bidi_control(uint32_t code_point);
+/* Whether text that holds the character looks other than it is: it steers a terminal, ends a line
+ * for some readers, reorders text or is not seen at all. That is every control and every character
+ * that Unicode lets a reader show as nothing, but for the two that choose between the two looks of
+ * a sign (U+FE0E, U+FE0F). Such characters are in no npc source, and where input is printed they
+ * are escaped. */
+bool utf8_is_hidden(uint32_t code_point);
 
 #endif

@@ -15,31 +15,30 @@ struct cursor {
     size_t faults;
 };
 
-static const struct {
-    uint32_t first, last;
-    const char *what;
-} refused[] = {
-    {0x00, 0x00, "a NUL byte"},
-    {0x01, 0x08, "a control character"},
-    {0x0b, 0x0c, "a control character"},
-    {0x0e, 0x1f, "a control character"},
-    {0x7f, 0x7f, "a control character"},
-    /* Line ends for some readers and none for others: they would hide lines from a reviewer. */
-    {0x85, 0x85, "a line end that is not LF (NEL)"},
-    {0x2028, 0x2029, "a line end that is not LF"},
-    {0x202a, 0x202e, "a character that reorders text"},
-    {0x2066, 0x2069, "a character that reorders text"},
-    {0xfeff, 0xfeff, "a byte order mark behind the start of the file"},
-};
-
+/* What is wrong with a character, or NULL. */
 static const char *refusal(uint32_t code_point)
 {
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        if (code_point >= refused[i].first && code_point <= refused[i].last) {
-            return refused[i].what;
-        }
+    if (!utf8_is_hidden(code_point) || code_point == '\t' || code_point == '\n' ||
+        code_point == '\r') {
+        return NULL;
     }
-    return NULL;
+    if (utf8_is_bidi_control(code_point)) {
+        return "a character that reorders text";
+    }
+    switch (code_point) {
+    case 0:
+        return "a NUL byte";
+    /* Line ends for some readers and none for others: they would hide lines from a reviewer. */
+    case 0x85:
+        return "a line end that is not LF (NEL)";
+    case 0x2028:
+    case 0x2029:
+        return "a line end that is not LF";
+    case 0xfeff:
+        return "a byte order mark behind the start of the file";
+    default:
+        return code_point < 0xa0 ? "a control character" : "a character that is not seen";
+    }
 }
 
 static void report_character(struct cursor *cur, uint32_t code_point, const char *what)

@@ -168,13 +168,6 @@ bool word_is_bare(struct str s)
     return true;
 }
 
-/* Characters that must not, or had better not, stand in source as they are. */
-static bool needs_escape(uint32_t code_point)
-{
-    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || code_point == 0x2028 ||
-           code_point == 0x2029 || code_point == 0xfeff || utf8_is_bidi_control(code_point);
-}
-
 static void character_print(struct buf *out, uint32_t code_point, struct str bytes)
 {
     switch (code_point) {
@@ -194,7 +187,7 @@ static void character_print(struct buf *out, uint32_t code_point, struct str byt
         buf_puts(out, "\\r");
         break;
     default:
-        if (needs_escape(code_point)) {
+        if (utf8_is_hidden(code_point)) {
             buf_printf(out, "\\u{%x}", (unsigned)code_point);
         } else {
             buf_str(out, bytes);

@@ -190,7 +190,8 @@ static void check_utf8(struct str s)
         FUZZ_CHECK(utf8_decode((struct str){s.p + at, s.n - at}, &got) == n, "utf8_decode");
         if (n > 0) {
             char out[4];
-            bool bidi = (want >= 0x202a && want <= 0x202e) || (want >= 0x2066 && want <= 0x2069);
+            bool bidi = (want >= 0x202a && want <= 0x202e) || (want >= 0x2066 && want <= 0x2069) ||
+                        want == 0x200e || want == 0x200f || want == 0x61c;
             FUZZ_CHECK(got == want && utf8_encode(want, out) == n &&
                            memcmp(out, s.p + at, n) == 0 && utf8_is_bidi_control(got) == bidi,
                        "utf8_encode");

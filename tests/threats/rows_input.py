@@ -334,16 +334,17 @@ def T17_escaped_nul(t):
 
 
 BIDI = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"]
+UNSEEN = ["\u200b", "\u200d", "\u200e", "\u061c", "\u2060", "\u00ad", "\u180e", "\ufff9", "\U000e0041"]
 
 
-def T18_bidi(t):
-    for c in BIDI:
+def T18_hidden(t):
+    for c in BIDI + UNSEEN:
         for text in (NPC + f"# {c}\n", NPC.replace("app=web", f'app="{c}"'), NPC.replace("{\n", f'{{\n desc "{c}"\n', 1), NPC.replace("good", f"good{c}"),
                      NPC.replace("  policy", f'  raw k8s """{c}"""\n  policy')):
             t.refuse(text, "in.npc", id="NPC002", what=repr(c))
-        for text in (POLICY.replace("good", f"go{c}od"), POLICY.replace("app: db", f"app: d{c}b"), POLICY.replace("shop", f'"sh\\u{ord(c):04x}op"')):
+        for text in (POLICY.replace("good", f"go{c}od"), POLICY.replace("app: db", f"app: d{c}b"), POLICY.replace("shop", f'"sh\\U{ord(c):08x}op"')):
             t.refuse(text, what=repr(c))
-        annotated = POLICY.replace("  name: good\n", f'  name: good\n  annotations: {{a: "x\\u{ord(c):04x}y"}}\n')
+        annotated = POLICY.replace("  name: good\n", f'  name: good\n  annotations: {{a: "x\\U{ord(c):08x}y"}}\n')
         got = t.objects(annotated)
         need(got[0]["metadata"]["annotations"]["a"] == f"x{c}y", f"annotation: {got}")
         out = t.accept(annotated, target="npc").text

@@ -93,7 +93,18 @@ static void T14_T18_characters(void)
     REFUSES("# \xe2\x80\xae", DIAG_NPC002, 1, 3);
     REFUSES("# \xe2\x81\xa9", DIAG_NPC002, 1, 3);
     REFUSES("test \"\xe2\x80\xaa\" { }", DIAG_NPC002, 1, 7);
-    CU_ASSERT(READS("# \xe2\x80\xaf \xe2\x81\xaa")); /* beside those */
+    CU_ASSERT(READS("# \u2027 \u202f \u2070 \ufe0f \u00a0 \U000e1000")); /* beside those */
+    static const char *const hidden[] = {"\u200b",     "\u200c",    "\u200d", "\u200e", "\u200f",
+                                         "\u061c",     "\u2060",    "\u206f", "\u00ad", "\u034f",
+                                         "\u180e",     "\u3164",    "\ufff9", "\ufe00", "\xc2\x9b",
+                                         "\U000e0041", "\U000e0100"};
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+        char comment[16], string[32];
+        snprintf(comment, sizeof comment, "# %s", hidden[i]);
+        snprintf(string, sizeof string, "test \"%s\" {}", hidden[i]);
+        REFUSES(comment, DIAG_NPC002, 1, 3);
+        REFUSES(string, DIAG_NPC002, 1, 7);
+    }
     /* The byte order mark: at the start only. */
     CU_ASSERT(READS("\xef\xbb\xbfnpc 1"));
     REFUSES("\xef\xbb\xbf\xef\xbb\xbfnpc 1", DIAG_NPC002, 1, 1);
@@ -284,6 +295,7 @@ static void test_printed(void)
         {STR_INIT("\x1f\x7f\xc2\x9f\u00a0"), "\"\\u{1f}\\u{7f}\\u{9f}\u00a0\""},
         {STR_INIT("\u2027\u2028\u2029\u202a\ufeff"),
          "\"\u2027\\u{2028}\\u{2029}\\u{202a}\\u{feff}\""},
+        {STR_INIT("\u200b\u00ad\U000e0041\ufe0f"), "\"\\u{200b}\\u{ad}\\u{e0041}\ufe0f\""},
         {STR_INIT("\xff\x01\xe2\x80"), "\"\xff\\u{1}\xe2\x80\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

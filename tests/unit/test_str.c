@@ -439,6 +439,7 @@ static void T36_json_strings(void)
         {STR_INIT("a\xFFz\xC3"), STR_INIT("\"a\xEF\xBF\xBDz\xEF\xBF\xBD\"")},
         {STR_INIT("\xED\xA0\x80"), STR_INIT("\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"")},
         {STR_INIT("\xC2\x9B\xE2\x80\xAE\xE2\x80\xA8"), STR_INIT("\"\\u009b\\u202e\\u2028\"")},
+        {STR_INIT("\u200b\U000e0041"), STR_INIT("\"\\u200b\\udb40\\udc41\"")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf *b = buf_new(&arena);

@@ -127,8 +127,8 @@ static void T16_check_finds_first_invalid_byte(void)
 
 static void T18_bidi_controls(void)
 {
-    static const uint32_t all[] = {0x202A, 0x202B, 0x202C, 0x202D, 0x202E,
-                                   0x2066, 0x2067, 0x2068, 0x2069};
+    static const uint32_t all[] = {0x061C, 0x200E, 0x200F, 0x202A, 0x202B, 0x202C,
+                                   0x202D, 0x202E, 0x2066, 0x2067, 0x2068, 0x2069};
     size_t found = 0;
     for (uint32_t c = 0; c <= 0x10FFFF; c++) {
         if (utf8_is_bidi_control(c)) {
@@ -140,6 +140,26 @@ static void T18_bidi_controls(void)
     CU_ASSERT_EQUAL(found, sizeof all / sizeof *all);
 }
 
+static void T18_hidden(void)
+{
+    static const uint32_t seen[] = {' ',    '~',    0xA0,   0xAC,   0xAE,    0x200A, 0x2010,
+                                    0x2027, 0x202F, 0x205F, 0x2070, 0xFE0E,  0xFE0F, 0xFE10,
+                                    0xFEFE, 0xFF9F, 0xFFFC, 0xFFFD, 0x1F600, 0xE1000};
+    static const uint32_t hidden[] = {0,       0x1F,    0x7F,    0x9F,   0xAD,   0x34F,   0x115F,
+                                      0x17B5,  0x180E,  0x200B,  0x200D, 0x2028, 0x2060,  0x206F,
+                                      0x3164,  0xFE00,  0xFFA0,  0xFFF9, 0xFFFE, 0x1BCA0, 0x1D17A,
+                                      0xE0000, 0xE0041, 0xE01EF, 0xE0FFF};
+    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++) {
+        CU_ASSERT(!utf8_is_hidden(seen[i]));
+    }
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+        CU_ASSERT(utf8_is_hidden(hidden[i]));
+    }
+    for (uint32_t c = 0; c <= 0x10FFFF; c++) {
+        CU_ASSERT_FATAL(!utf8_is_bidi_control(c) || utf8_is_hidden(c));
+    }
+}
+
 UNIT_MAIN("utf8", TEST(decode_all_short_sequences), TEST(decode_four_bytes),
           TEST(encode_all_code_points), TEST(T16_check_finds_first_invalid_byte),
-          TEST(T18_bidi_controls))
+          TEST(T18_bidi_controls), TEST(T18_hidden))

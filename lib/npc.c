@@ -262,8 +262,17 @@ static enum npc_status format(struct npc *n, const char *name, struct str text,
     }
     struct buf *formatted = buf_new(&n->ctx.arena);
     dsl_format(ast, formatted);
-    *out_text = buf_text(formatted).p;
-    *out_size = buf_text(formatted).n;
+    struct str result = buf_text(formatted);
+    if (result.n > n->ctx.limits.dsl_file) { /* nobody could read it again */
+        struct diag *d = diag_error(&n->ctx.diags, NPC003, (struct span){.file = file},
+                                    "formatted, this is an npc file of %zu bytes; at most %zu are "
+                                    "read",
+                                    result.n, n->ctx.limits.dsl_file);
+        diag_hint(&n->ctx.diags, d, "move a part of it to another file, and include that");
+        return NPC_BAD;
+    }
+    *out_text = result.p;
+    *out_size = result.n;
     return NPC_OK;
 }
 

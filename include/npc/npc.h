@@ -163,7 +163,8 @@ NPC_API enum npc_status npc_check(struct npc *n, const struct npc_check_options 
 NPC_API enum npc_status npc_read_file(struct npc *n, const char *path, const char **text,
                                       size_t *size);
 
-/* Formats one npc source text. On NPC_OK *out_text, *out_size are set. */
+/* Formats one npc source text. On NPC_OK *out_text, *out_size are set. A text that would become
+ * larger than npc reads is refused. */
 NPC_API enum npc_status npc_format(struct npc *n, const char *name, const char *text, size_t size,
                                    const char **out_text, size_t *out_size);
 

@@ -55,6 +55,20 @@ chmod 666 wide.npc
 run "$NPC" fmt -w wide.npc
 check write-keeps-wide-mode test "$(stat -c %a wide.npc)" = 666
 
+{
+    echo 'policy web for pods app=web { '
+    for rule in {1..60}; do
+        printf 'allow from anywhere on {'
+        yes tcp/1, | head -9900 | tr -d '\n'
+        echo '}'
+    done
+    echo '}'
+} >grows.npc
+cp grows.npc before.npc
+run "$NPC" fmt -w grows.npc
+check_err write-nothing-too-large 2 'grows.npc: error: formatted, this is an npc file of'
+check write-nothing-too-large-file cmp -s grows.npc before.npc
+
 run "$NPC" fmt -w --check a.npc
 check_err write-and-check 2 'exclude each other'
 run "$NPC" fmt -w -

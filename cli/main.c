@@ -90,6 +90,20 @@ static int run_command(const struct command *command, int argc, char **argv)
     return status;
 }
 
+/* npc --version, npc --help */
+static int tell_about(bool is_version, int nrest, char **rest)
+{
+    if (nrest > 0) {
+        return usage_error(NULL, "one argument too many: '%s'", rest[0]);
+    }
+    if (is_version) {
+        printf("npc %s\n", npc_version());
+    } else {
+        help_all(stdout);
+    }
+    return print_text("", 0);
+}
+
 int main(int argc, char **argv)
 {
     /* A reader that goes away is a failed write like any other, not a sudden death. */
@@ -100,13 +114,9 @@ int main(int argc, char **argv)
         return NPC_BAD;
     }
     const char *word = argv[1];
-    if (strcmp(word, "--version") == 0) {
-        printf("npc %s\n", npc_version());
-        return print_text("", 0);
-    }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        help_all(stdout);
-        return print_text("", 0);
+    bool is_version = strcmp(word, "--version") == 0;
+    if (is_version || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        return tell_about(is_version, argc - 2, argv + 2);
     }
     const struct command *command = find_command(word);
     return command != NULL ? run_command(command, argc - 2, argv + 2) : NPC_BAD;

@@ -55,6 +55,9 @@ usage value-missing '--target needs a value' compile p.npc -t
 usage long-value-missing '--namespace needs a value' compile p.npc --namespace
 usage no-input 'compile needs an INPUT' compile
 usage too-many 'one argument too many' prelude extra
+for form in --version --help -h; do
+    usage "too-many[$form]" "one argument too many: 'x'" $form x
+done
 usage unknown-backend "did you mean 'calico'?" compile -t calicoo p.npc
 usage choice-color "one of auto|always|never" compile --color=red p.npc
 usage choice-diag "one of text|json" compile --diag=xml p.npc

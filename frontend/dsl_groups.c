@@ -78,34 +78,59 @@ struct group *group_lookup(struct resolver *r, struct str ns, struct str name)
     return (struct group *)dep_lookup(r, &r->groups, ns, name); /* dep is the first member */
 }
 
-static bool is_address(struct str s)
+/* Whether a word is an address, with or without prefix length; *prefix is it as a prefix, empty if
+ * it may be read in several ways. */
+static bool is_address(struct resolver *r, struct str s, struct str *prefix)
 {
-    struct cidr cidr;
-    enum family family;
-    struct ip ip;
-    return ip_parse(s, &family, &ip) != IP_BAD || cidr_parse(s, &cidr, NULL) != IP_BAD;
+    struct cidr cidr = {0};
+    enum ip_parse how = cidr_parse(s, &cidr, NULL);
+    if (how == IP_BAD) {
+        how = ip_parse(s, &cidr.family, &cidr.first);
+        cidr.len = cidr.family == FAM_IP4 ? 32 : 128;
+    }
+    *prefix = how == IP_OK ? cidr_text(r->a, cidr) : STR("");
+    return how != IP_BAD;
+}
+
+/* An address that lacks the word before it, or is where ports belong. */
+static void report_address(struct resolver *r, const struct ast_word *w, struct str prefix,
+                           bool among_ports)
+{
+    struct diag *d;
+    if (among_ports) {
+        d = FAIL(r, NPC023, w->loc.at, "'" STR_FMT "' is an address and no port", STR_ARG(w->text));
+        HINT(r, d, "write ports as tcp/80; addresses are for from and to");
+        return;
+    }
+    d = FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' alone is no peer", STR_ARG(w->text));
+    if (prefix.n > 0) {
+        HINT(r, d, "did you mean cidr " STR_FMT "?", STR_ARG(prefix));
+    } else {
+        HINT(r, d, "write cidr before it, and the address without bits beyond its prefix length");
+    }
 }
 
 /* A number or an address that lacks the word before it. */
-static bool report_bare(struct resolver *r, const struct ast_word *w)
+static bool report_bare(struct resolver *r, const struct ast_word *w, bool among_ports)
 {
-    struct diag *d;
-    if (is_address(w->text)) {
-        d = FAIL(r, NPC024, w->loc.at, "'" STR_FMT "' alone is no peer", STR_ARG(w->text));
-        HINT(r, d, "did you mean cidr " STR_FMT "?", STR_ARG(w->text));
+    struct str prefix;
+    if (is_address(r, w->text, &prefix)) {
+        report_address(r, w, prefix, among_ports);
         return true;
     }
     if (ch_is_digit((unsigned char)w->text.p[0])) { /* no word is empty */
-        d = FAIL(r, NPC023, w->loc.at, "'" STR_FMT "' alone is no port", STR_ARG(w->text));
+        struct diag *d =
+            FAIL(r, NPC023, w->loc.at, "'" STR_FMT "' alone is no port", STR_ARG(w->text));
         HINT(r, d, "did you mean tcp/" STR_FMT "?", STR_ARG(w->text));
         return true;
     }
     return false;
 }
 
-static void report_unknown(struct resolver *r, struct str ns, const struct ast_word *w)
+static void report_unknown(struct resolver *r, struct str ns, const struct ast_word *w,
+                           bool among_ports)
 {
-    if (report_bare(r, w)) {
+    if (report_bare(r, w, among_ports)) {
         return;
     }
     struct diag *d =
@@ -118,11 +143,12 @@ static void report_unknown(struct resolver *r, struct str ns, const struct ast_w
     }
 }
 
-struct group *group_find(struct resolver *r, struct str ns, const struct ast_word *w)
+struct group *group_find(struct resolver *r, struct str ns, const struct ast_word *w,
+                         bool among_ports)
 {
     struct group *g = group_lookup(r, ns, w->text);
     if (g == NULL) {
-        report_unknown(r, ns, w);
+        report_unknown(r, ns, w, among_ports);
     }
     return g;
 }
@@ -361,7 +387,7 @@ static void find_needs(struct resolver *r, struct group *g, const struct ast_set
         if (to != NULL) {
             dep_need(r, &g->dep, &to->dep);
         } else if (!is_any_named(e->word.text)) {
-            report_unknown(r, g->dep.decl->ns, &e->word);
+            report_unknown(r, g->dep.decl->ns, &e->word, set == g->let->on);
             g->dep.bad = true;
         }
     }

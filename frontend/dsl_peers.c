@@ -224,7 +224,7 @@ static bool take_service(struct resolver *r, const struct ast_elem *e, const str
 static bool take_group(struct resolver *r, const struct ast_set *set, const struct ast_elem *e,
                        const struct home *home, struct census *c, struct peers_of *out)
 {
-    struct group *g = group_find(r, home->ns, &e->word);
+    struct group *g = group_find(r, home->ns, &e->word, false);
     if (g == NULL) {
         return false;
     }
@@ -325,7 +325,7 @@ static bool count_ports(struct resolver *r, const struct ast_elem *e, const stru
     const struct group *g = e->kind == ELEM_WORD ? group_lookup(r, home->ns, e->word.text) : NULL;
     bool any_named = g != NULL ? g->any_named : is_any_named(e->word.text);
     if (e->kind == ELEM_WORD && g == NULL && !any_named) {
-        group_find(r, home->ns, &e->word);
+        group_find(r, home->ns, &e->word, true);
         return false;
     }
     if (g != NULL && g->kind == GROUP_BAD) {

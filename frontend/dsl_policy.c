@@ -64,7 +64,7 @@ static const struct ast_elem *target_phrase(struct resolver *r, const struct ast
     if (e->kind != ELEM_WORD) {
         return e;
     }
-    const struct group *g = group_find(r, *ns, &e->word);
+    const struct group *g = group_find(r, *ns, &e->word, false);
     if (g == NULL || g->kind == GROUP_BAD) {
         return NULL;
     }

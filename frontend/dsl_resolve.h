@@ -161,8 +161,9 @@ void groups_resolve(struct resolver *r);
 const struct ast_elem *group_phrase(const struct group *g, struct str *ns);
 /* The group that a word means where `ns` is the namespace, or NULL. */
 struct group *group_lookup(struct resolver *r, struct str ns, struct str name);
-/* The same, but reports a word that names none. */
-struct group *group_find(struct resolver *r, struct str ns, const struct ast_word *w);
+/* The same, but reports a word that names none, which may stand where ports do. */
+struct group *group_find(struct resolver *r, struct str ns, const struct ast_word *w,
+                         bool among_ports);
 
 /* ---- sets ---- */
 

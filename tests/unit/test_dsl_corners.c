@@ -21,7 +21,13 @@ struct corner {
 
 static const struct corner groups[] = {
     {"address as peer", DIAG_NPC024, P("allow from $10.0.0.1 on tcp/1"),
-     "did you mean cidr 10.0.0.1?"},
+     "did you mean cidr 10.0.0.1/32?"},
+    {"prefix with host bits as peer", DIAG_NPC024, P("allow from $10.0.0.1/8 on tcp/1"),
+     "write cidr before it"},
+    {"prefix as port", DIAG_NPC023, P("allow from anywhere on $10.0.0.0/8"),
+     "is an address and no port"},
+    {"address among ports of a group", DIAG_NPC023, "let g = anywhere on {tcp/1, $10.0.0.1}",
+     "write ports as tcp/80"},
     {"prefix as peer", DIAG_NPC024, "let g = $10.0.0.0/8", "did you mean cidr 10.0.0.0/8?"},
     {"unknown name in a group", DIAG_NPC030, "let g = {tcp/1, $nosuch}", "nosuch"},
     {"bad name of any protocol", DIAG_NPC023, "let g = $any/a--b", "the port name 'a--b'"},

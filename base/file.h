@@ -51,8 +51,9 @@ bool file_rewrite_atomic(struct temps *t, const char *path, struct str text, uns
 /* The same as the first for a file and the few that go with it, at paths of their own (with a NUL
  * after them): all are written and synced before the first is renamed, so that a full disk changes
  * none; while they are renamed signals wait, and if one cannot be, those before it are put back, so
- * that these change all or none. */
-bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode);
+ * that these change all or none. On failure *failed is the one that cannot be written. */
+bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode,
+                        size_t *failed);
 
 /* Writes several files as the directory `dir`: a new temporary directory beside it, every file
  * synced, then one exchange (renameat2 RENAME_EXCHANGE) or rename; the old directory, whose mode

@@ -305,16 +305,18 @@ static void restage(struct staged *s)
     errno = fault;
 }
 
-/* All of them; in their places with no signal in between. */
-static bool unstage_all(struct staged *files, size_t n)
+/* All of them; in their places with no signal in between. On failure *failed is whose it is. */
+static bool unstage_all(struct staged *files, size_t n, size_t *failed)
 {
     bool done = true;
     for (size_t i = 0; i < n && done; i++) {
+        *failed = i;
         done = !files[i].through || file_write_through(files[i].path, files[i].text);
     }
     sigset_t before;
     signals_hold(&before);
     for (size_t i = 0; i < n && done; i++) {
+        *failed = i;
         done = files[i].through || unstage(&files[i], i + 1 == n);
     }
     for (size_t i = 0; i < n && !done; i++) {
@@ -340,13 +342,14 @@ static void staged_drop(struct staged *s)
     close_quietly(s->place.dir);
 }
 
-static bool write_staged(struct staged *files, size_t n, unsigned mode)
+static bool write_staged(struct staged *files, size_t n, unsigned mode, size_t *failed)
 {
     bool done = true;
     for (size_t i = 0; i < n && done; i++) {
+        *failed = i;
         done = stage(&files[i], mode);
     }
-    done = done && unstage_all(files, n);
+    done = done && unstage_all(files, n, failed);
     for (size_t i = 0; i < n; i++) {
         staged_drop(&files[i]);
     }
@@ -356,19 +359,21 @@ static bool write_staged(struct staged *files, size_t n, unsigned mode)
 bool file_write_atomic(struct temps *t, const char *path, struct str text, unsigned mode)
 {
     struct staged file = {.path = path, .text = text, .place = {.dir = -1}, .temp = t->v};
-    return write_staged(&file, 1, mode);
+    return write_staged(&file, 1, mode, &(size_t){0});
 }
 
 bool file_rewrite_atomic(struct temps *t, const char *path, struct str text, unsigned mode)
 {
     struct staged file = {
         .path = path, .text = text, .exact = true, .place = {.dir = -1}, .temp = t->v};
-    return write_staged(&file, 1, mode);
+    return write_staged(&file, 1, mode, &(size_t){0});
 }
 
-bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode)
+bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n, unsigned mode,
+                        size_t *failed)
 {
     struct staged staged[FILES_WRITE_MOST];
+    *failed = 0;
     if (n > FILES_WRITE_MOST) {
         errno = EINVAL;
         return false;
@@ -379,7 +384,7 @@ bool files_write_atomic(struct temps *t, const struct out_file *files, size_t n,
                                     .place = {.dir = -1},
                                     .temp = &t->v[i]};
     }
-    return write_staged(staged, n, mode);
+    return write_staged(staged, n, mode, failed);
 }
 
 /* ---- a directory of files ---- */

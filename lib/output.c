@@ -129,8 +129,9 @@ static bool write_files(struct npc *n, const char *path, const struct emit *e)
         files[i].text = e->files.v[i].text;
     }
     files[beside] = (struct out_file){str_dup(a, str_of(path)), e->out};
-    return files_write_atomic(&n->temps, files, beside + 1, OUTPUT_MODE) ||
-           io_error(n, "write", path, errno);
+    size_t failed;
+    return files_write_atomic(&n->temps, files, beside + 1, OUTPUT_MODE, &failed) ||
+           io_error(n, "write", files[failed].path.p, errno);
 }
 
 enum npc_status npc_write_path(struct npc *n, const char *path, const struct npc_output *out)

@@ -54,6 +54,12 @@ check side-file test -s n.nft.map
 check side-file-is-json python3 -m json.tool n.nft.map /dev/null
 check side-main grep -q '^table ' n.nft
 
+mkdir m.nft.map
+run "$NPC" compile -t nft -o m.nft "$shop"
+check_err side-file-is-a-directory 3 "cannot write 'm.nft.map': Is a directory"
+check side-file-is-a-directory-no-main test ! -e m.nft
+rmdir m.nft.map
+
 # What is no file has no file beside it.
 run "$NPC" compile -t nft -o /dev/stdout "$shop"
 check stream-has-no-side-file test "$status" = 0

@@ -64,6 +64,9 @@ static bool has_nameless_peer(const struct rule *r)
 static void rule_features(const struct walk *w, const struct rule *r)
 {
     bool nameless = w->cluster && has_nameless_peer(r);
+    if (!w->cluster && r->name.n > 0) {
+        need(w, FEAT_RULE_NAME, r->at);
+    }
     if (w->cluster && r->any_peer) {
         need(w, FEAT_CLUSTER_ANYWHERE, r->at);
     }

@@ -52,14 +52,32 @@ static bool has_flag(const struct backend *b, unsigned flag)
 struct refusal { /* of one policy: a kind of construct is refused once, at its first use */
     const struct backend *backend;
     struct ctx *ctx;
-    unsigned refused;
+    unsigned refused, told;
 };
+
+/* What no packet depends on is left out. Of rules for a kernel nobody expects more than packets. */
+static void tell_lost(struct refusal *r, enum feature f, struct span at)
+{
+    if ((r->told & f) != 0 || has_flag(r->backend, BACKEND_BINDS)) {
+        return;
+    }
+    r->told |= f;
+    struct diag *d =
+        diag_info(&r->ctx->diags, NPC406, at, "the %s backend cannot say %s, and leaves it out",
+                  r->backend->name, feature_text(f));
+    diag_hint(&r->ctx->diags, d, "backends that can: " STR_FMT,
+              STR_ARG(backends_that(r->ctx, has_feature, f)));
+}
 
 static void refuse_feature(void *arg, enum feature f, struct span at)
 {
     struct refusal *r = arg;
     bool whole_policy = (r->refused & FEAT_CLUSTER) != 0; /* then its details say nothing new */
     if (has_feature(r->backend, f) || (r->refused & f) != 0 || whole_policy) {
+        return;
+    }
+    if (f == FEAT_RULE_NAME) {
+        tell_lost(r, f, at);
         return;
     }
     r->refused |= f;

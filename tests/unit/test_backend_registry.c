@@ -123,6 +123,43 @@ static void test_once_for_each_kind_and_policy(void)
     compile_free(&c);
 }
 
+/* The name of a rule decides about no packet: it is left out where it cannot be said, and told. */
+static void test_names_of_rules_are_left_out(void)
+{
+    static const struct {
+        const char *backend;
+        size_t told;
+    } cases[] = {
+        {"k8s", 2},
+        {"calico", 2},
+        {"npc", 0},
+        {"json", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct compiled c;
+        compile_load(&c, "p.npc",
+                     STR("policy a for pods x=y {\n"
+                         "  allow from anywhere on tcp/1\n"
+                         "  allow from anywhere on tcp/2 as \"two\"\n"
+                         "  allow from anywhere on tcp/3 as \"three\"\n"
+                         "}\n"
+                         "let g = pods x=y\n"
+                         "flows f { g -> cidr 10.0.0.0/8 on tcp/1 as \"flow\" }\n"));
+        compile_run(&c, cases[i].backend);
+        CU_ASSERT(c.loaded && c.ok);
+        CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), cases[i].told);
+        compile_free(&c);
+    }
+    struct compiled c;
+    compile_load(&c, "p.npc",
+                 STR("policy a for pods x=y {\n"
+                     "  allow from anywhere on tcp/2 as \"two\"\n}\n"));
+    compile_run(&c, "k8s");
+    CU_ASSERT_EQUAL_FATAL(c.ctx.diags.list.n, 1);
+    CU_ASSERT(c.ctx.diags.list.v[0]->severity == SEV_INFO && c.ctx.diags.list.v[0]->at.line == 2);
+    compile_free(&c);
+}
+
 struct found {
     size_t n;
     uint32_t lines[8], cols[8];
@@ -245,6 +282,6 @@ static void test_cluster_policies_of_one_name(void)
 
 UNIT_MAIN("backend_registry", TEST(test_every_backend_is_complete),
           TEST(test_every_feature_has_a_text), TEST(test_T34_refused_at_first_use),
-          TEST(test_once_for_each_kind_and_policy), TEST(test_features_in_source_order),
-          TEST(test_T37_raw_for_nobody), TEST(test_what_k8s_can_say), TEST(test_null),
-          TEST(test_cluster_policies_of_one_name))
+          TEST(test_once_for_each_kind_and_policy), TEST(test_names_of_rules_are_left_out),
+          TEST(test_features_in_source_order), TEST(test_T37_raw_for_nobody),
+          TEST(test_what_k8s_can_say), TEST(test_null), TEST(test_cluster_policies_of_one_name))

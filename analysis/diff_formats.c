@@ -104,9 +104,9 @@ static void diff_text(const struct difference *d, struct buf *out)
         text_side(t, c, true, out);
         text_side(t, c, false, out);
         for (size_t age = 0; age < AGES; age++) {
-            for (size_t k = 0; k < c->nbecause[age]; k++) {
+            for (size_t k = 0; k < c->because.of[age].n; k++) {
                 buf_printf(out, "    %s: ", ages[age]);
-                print_reason(d, &c->because[age][k], out);
+                print_reason(d, &c->because.of[age].v[k], out);
                 buf_putc(out, '\n');
             }
         }
@@ -137,9 +137,9 @@ static void md_reasons(struct teller *t, const struct diff_change *c, struct buf
 {
     bool first = true;
     for (size_t age = 0; age < AGES; age++) {
-        for (size_t k = 0; k < c->nbecause[age]; k++) {
+        for (size_t k = 0; k < c->because.of[age].n; k++) {
             struct buf *text = buf_new(t->arena);
-            print_reason(t->d, &c->because[age][k], text);
+            print_reason(t->d, &c->because.of[age].v[k], text);
             buf_printf(out, "%s%s ", first ? "" : "<br>", ages[age]);
             list_md_cell(out, buf_text(text));
             first = false;
@@ -178,6 +178,7 @@ static void diff_md(const struct difference *d, struct buf *out)
 struct pair {
     struct str from, to;
     const struct diff_change *change;
+    const struct diff_reasons *because;
 };
 
 struct pairs {
@@ -206,7 +207,11 @@ static void add_pairs(struct teller *t, const struct diff_change *c, struct pair
     for (size_t i = 0; i < nfrom; i++) {
         for (size_t k = 0; k < nto; k++) {
             if (!difference_is_free(t->d, c, i, k)) {
-                vec_push(t->arena, &out->list, (struct pair){from[i], to[k], c});
+                const struct diff_reasons *because = &c->because;
+                if (c->ranges.n > 0) {
+                    because = &c->of_range[end_at(t->d, c->from)->external ? i : k];
+                }
+                vec_push(t->arena, &out->list, (struct pair){from[i], to[k], c, because});
             }
         }
     }
@@ -225,13 +230,14 @@ static void json_ports(struct teller *t, uint32_t ports, struct buf *out)
     list_json_ports(ports == ID_NONE ? &nothing : &t->lister.ports.v[ports], out);
 }
 
-static void json_reasons(const struct difference *d, const struct diff_change *c, struct buf *out)
+static void json_reasons(const struct difference *d, const struct diff_reasons *because,
+                         struct buf *out)
 {
     bool first = true;
     buf_puts(out, ", \"because\": [");
     for (size_t age = 0; age < AGES; age++) {
-        for (size_t k = 0; k < c->nbecause[age]; k++) {
-            const struct diff_reason *r = &c->because[age][k];
+        for (size_t k = 0; k < because->of[age].n; k++) {
+            const struct diff_reason *r = &because->of[age].v[k];
             const struct world *w = d->world[age];
             struct span at = r->rule != NULL ? r->rule->origin->at : r->policy->origin->at;
             buf_printf(out, "%s{\"in\": \"%s\", \"policy\": ", first ? "" : ", ",
@@ -273,7 +279,7 @@ static void json_pair(struct teller *t, const struct pair *p, bool *first, struc
         json_ports(t, gained.by_family[f], out);
         buf_puts(out, ", \"lost\": ");
         json_ports(t, lost.by_family[f], out);
-        json_reasons(t->d, p->change, out);
+        json_reasons(t->d, p->because, out);
         buf_putc(out, '}');
     }
 }

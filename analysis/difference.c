@@ -1,6 +1,6 @@
 /*
- * Comparing two worlds: ends that are alike in both, every pair of them whose traffic differs, and
- * which policies made it so. Nothing here knows a format.
+ * Comparing two worlds: ends that are alike in both, and every pair of them whose traffic differs.
+ * Nothing here knows a format.
  */
 #include "analysis/difference_priv.h"
 
@@ -8,7 +8,8 @@
 
 /* ---- changes ---- */
 
-/* Everything is asked of families that the pair has; in others nothing flows. */
+/* Everything is asked of families that the pair has; in others nothing flows. A class may have more
+ * of them than an end, of which the other world tells addresses apart. */
 static struct traffic traffic_at(const struct diffing *x, enum world_age age, uint32_t from,
                                  uint32_t to)
 {
@@ -16,19 +17,12 @@ static struct traffic traffic_at(const struct diffing *x, enum world_age age, ui
     if (source == ID_NONE || target == ID_NONE) {
         return (struct traffic){{TRAFFIC_ABSENT, TRAFFIC_ABSENT}};
     }
-    return world_traffic(x->out->world[age], source, target);
-}
-
-static struct traffic less(struct traffic_table *t, struct traffic a, struct traffic b)
-{
-    struct traffic out;
+    struct traffic t = world_traffic(x->out->world[age], source, target);
     for (size_t f = 0; f < FAMILIES; f++) {
-        uint32_t x = a.of[f] == TRAFFIC_ABSENT ? TRAFFIC_NONE : a.of[f];
-        uint32_t y = b.of[f] == TRAFFIC_ABSENT ? TRAFFIC_NONE : b.of[f];
-        bool absent = a.of[f] == TRAFFIC_ABSENT && b.of[f] == TRAFFIC_ABSENT;
-        out.of[f] = absent ? TRAFFIC_ABSENT : traffic_subtract(t, x, y);
+        bool has = x->ends.v[from].has[f] && x->ends.v[to].has[f];
+        t.of[f] = has ? t.of[f] : TRAFFIC_ABSENT;
     }
-    return out;
+    return t;
 }
 
 /* External ends that change alike with one other end are one change. */
@@ -46,12 +40,9 @@ static void push_range_change(struct diffing *x, struct diff_change c)
     uint32_t id = intern_ids(&x->range_ids, key, sizeof key / sizeof *key);
     if (id == x->changes.n) {
         vec_push(x->arena, &x->changes, c);
-        vec_push(x->arena, &x->changed, (__typeof__(*x->changed.v)){0});
+        vec_push(x->arena, &x->changed, (struct id_vec){0});
     }
-    const struct ipset *s = &x->ends.v[range].ranges;
-    for (size_t i = 0; i < s->n; i++) {
-        vec_push(x->arena, &x->changed.v[id], s->v[i]);
-    }
+    vec_push(x->arena, &x->changed.v[id], range);
 }
 
 static int str_order(const void *a, const void *b)
@@ -97,8 +88,8 @@ static void compare(struct diffing *x, uint32_t from, uint32_t to)
     struct traffic old = traffic_at(x, OLD, from, to), now = traffic_at(x, NEW, from, to);
     struct diff_change c = {.from = from,
                             .to = to,
-                            .gained = less(x->out->traffic, now, old),
-                            .lost = less(x->out->traffic, old, now)};
+                            .gained = traffic_less(x->out->traffic, now, old),
+                            .lost = traffic_less(x->out->traffic, old, now)};
     if (traffic_is_none(c.gained) && traffic_is_none(c.lost)) {
         return;
     }
@@ -132,6 +123,19 @@ static bool compare_flow(void *arg, uint32_t from, uint32_t to, struct traffic t
     return true;
 }
 
+/* The addresses of external ends. */
+static struct ipset ranges_of(struct diffing *x, const struct id_vec *ends)
+{
+    VEC(struct ip_range) all = {0};
+    for (size_t i = 0; i < ends->n; i++) {
+        const struct ipset *s = &x->ends.v[ends->v[i]].ranges;
+        for (size_t k = 0; k < s->n; k++) {
+            vec_push(x->arena, &all, s->v[k]);
+        }
+    }
+    return ipset_of_ranges(x->arena, all.v, all.n);
+}
+
 static void compare_all(struct diffing *x)
 {
     for (size_t age = 0; age < AGES; age++) {
@@ -139,159 +143,12 @@ static void compare_all(struct diffing *x)
         world_flows(x->out->world[age], compare_flow, &w);
     }
     for (size_t i = 0; i < x->changes.n; i++) {
-        x->changes.v[i].ranges = ipset_of_ranges(x->arena, x->changed.v[i].v, x->changed.v[i].n);
+        x->changes.v[i].ranges = ranges_of(x, &x->changed.v[i]);
+        difference_explain_ranges(x, &x->changes.v[i], &x->changed.v[i]);
     }
     for (size_t i = 0; i < x->others.n; i++) {
+        difference_explain(x, &x->others.v[i]);
         vec_push(x->arena, &x->changes, x->others.v[i]);
-    }
-}
-
-/* ---- reasons ---- */
-
-struct reasons {
-    VEC(struct diff_reason) list;
-};
-
-static void add_reason(struct diffing *x, struct reasons *r, struct diff_reason reason)
-{
-    for (size_t i = 0; i < r->list.n; i++) {
-        if (r->list.v[i].policy == reason.policy && r->list.v[i].rule == reason.rule) {
-            return;
-        }
-    }
-    vec_push(x->arena, &r->list, reason);
-}
-
-static bool overlaps(struct traffic_table *t, struct traffic a, struct traffic b)
-{
-    for (size_t f = 0; f < FAMILIES; f++) {
-        bool both = a.of[f] != TRAFFIC_ABSENT && b.of[f] != TRAFFIC_ABSENT;
-        if (both && traffic_intersect(t, a.of[f], b.of[f]) != TRAFFIC_NONE) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Rules of one side that allow (or, of cluster policies, deny) some of the traffic. */
-static size_t rules_about(struct diffing *x, enum world_age age, const struct explained_side *s,
-                          struct traffic about, bool allowing, struct reasons *out)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < s->nrules; i++) {
-        const struct explained_rule *r = &s->rules[i];
-        bool does = (r->rule->action == ACT_ALLOW) == allowing && r->rule->action != ACT_PASS;
-        if (does && overlaps(x->out->traffic, r->decides, about)) {
-            add_reason(x, out, (struct diff_reason){age, r->policy, r->rule});
-            found++;
-        }
-    }
-    return found;
-}
-
-static void isolation_of(struct diffing *x, enum world_age age, const struct explained_side *s,
-                         struct reasons *out)
-{
-    for (size_t i = 0; i < s->npolicies; i++) {
-        if (s->policies[i]->isolates[s->direction]) {
-            add_reason(x, out, (struct diff_reason){age, s->policies[i], NULL});
-        }
-    }
-}
-
-/* What one direction alone has to do with a change: `about` flows in world `has` and not in the
- * other. If no rule says so, then because in the one nothing isolates and in the other something
- * does. */
-static void explain_side(struct diffing *x, const struct explanation *const e[AGES],
-                         enum direction d, struct traffic about, enum world_age has,
-                         struct reasons out[AGES])
-{
-    enum world_age lacks = has == OLD ? NEW : OLD;
-    if (e[has] == NULL) {
-        return;
-    }
-    const struct explained_side *a = &e[has]->side[d];
-    if (e[lacks] == NULL) { /* an end is not there */
-        rules_about(x, has, a, about, true, &out[has]);
-        return;
-    }
-    const struct explained_side *b = &e[lacks]->side[d];
-    struct traffic here = less(x->out->traffic, a->allowed, b->allowed);
-    if (!overlaps(x->out->traffic, here, about)) {
-        return;
-    }
-    size_t found = rules_about(x, has, a, about, true, &out[has]);
-    found += rules_about(x, lacks, b, about, false, &out[lacks]);
-    if (found == 0) {
-        isolation_of(x, lacks, b, &out[lacks]);
-    }
-}
-
-static struct str policy_key(struct arena *a, const struct npolicy *p)
-{
-    return str_printf(a, "%d/" STR_FMT "/" STR_FMT, (int)policy_is_cluster(p->origin),
-                      STR_ARG(p->origin->ns), STR_ARG(p->origin->name));
-}
-
-static void index_policies(struct diffing *x, enum world_age age)
-{
-    const struct world *w = x->out->world[age];
-    strmap_init(&x->policies[age], x->arena);
-    for (size_t i = 0; i < w->npolicies; i++) {
-        struct npolicy *p = ARENA_NEW(x->arena, struct npolicy);
-        *p = *w->policies[i];
-        strmap_put(&x->policies[age], policy_key(x->arena, p), p);
-    }
-}
-
-/* Whether the other world has not the same policy. */
-static bool is_changed(struct diffing *x, const struct diff_reason *r)
-{
-    enum world_age other = r->age == OLD ? NEW : OLD;
-    const struct npolicy *same = strmap_get(&x->policies[other], policy_key(x->arena, r->policy));
-    return same == NULL || !policy_equal(same->origin, r->policy->origin);
-}
-
-/* If policies changed, those that did not are no reasons. Else the endpoints changed. */
-static void keep_changed(struct diffing *x, struct reasons out[AGES])
-{
-    bool any = false;
-    for (size_t age = 0; age < AGES; age++) {
-        for (size_t i = 0; i < out[age].list.n; i++) {
-            any = any || is_changed(x, &out[age].list.v[i]);
-        }
-    }
-    for (size_t age = 0; age < AGES && any; age++) {
-        size_t kept = 0;
-        for (size_t i = 0; i < out[age].list.n; i++) {
-            if (is_changed(x, &out[age].list.v[i])) {
-                out[age].list.v[kept++] = out[age].list.v[i];
-            }
-        }
-        out[age].list.n = kept;
-    }
-}
-
-static void explain_change(struct diffing *x, struct diff_change *c)
-{
-    const struct diff_end *a = &x->ends.v[c->from], *b = &x->ends.v[c->to];
-    const struct explanation *e[AGES] = {NULL, NULL};
-    for (size_t age = 0; age < AGES; age++) {
-        if (a->class_of[age] != ID_NONE && b->class_of[age] != ID_NONE) {
-            e[age] = world_explain(x->out->world[age], x->arena,
-                                   (struct explain_end){.class_id = a->class_of[age]},
-                                   (struct explain_end){.class_id = b->class_of[age]});
-        }
-    }
-    struct reasons out[AGES] = {0};
-    for (size_t d = 0; d < DIRECTIONS; d++) {
-        explain_side(x, e, (enum direction)d, c->gained, NEW, out);
-        explain_side(x, e, (enum direction)d, c->lost, OLD, out);
-    }
-    keep_changed(x, out);
-    for (size_t age = 0; age < AGES; age++) {
-        c->because[age] = out[age].list.v;
-        c->nbecause[age] = out[age].list.n;
     }
 }
 
@@ -345,17 +202,14 @@ const struct difference *difference_new(const struct world *old, const struct wo
     struct arena *a = &now->ctx->arena;
     struct diffing *x = ARENA_NEW(a, struct diffing);
     x->arena = a;
+    x->scratch = arena_new_scratch(a);
     x->out = ARENA_NEW(a, struct difference);
     *x->out = (struct difference){.world = {old, now}, .traffic = now->traffic};
     intern_init(&x->range_ids, a);
-    index_policies(x, OLD);
-    index_policies(x, NEW);
+    difference_policies(x);
     difference_ends(x);
     compare_all(x);
     sort_changes(x);
-    for (size_t i = 0; i < x->changes.n; i++) {
-        explain_change(x, &x->changes.v[i]);
-    }
     x->out->ends = x->ends.v;
     x->out->nends = x->ends.n;
     x->out->changes = x->changes.v;

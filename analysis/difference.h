@@ -20,6 +20,7 @@ enum world_age { OLD, NEW };
 /* Ends that are alike in both worlds. */
 struct diff_end {
     bool external, nodes;
+    bool has[FAMILIES];      /* of whose addresses it is: a part of a workload, of its own */
     uint32_t class_of[AGES]; /* class, or ID_NONE: it is not there */
     struct str *names;       /* workloads or nodes ("node:NAME"), sorted */
     struct str *homes; /* of each: the node that all of a workload run on, in both worlds, or "" */
@@ -34,6 +35,10 @@ struct diff_reason {
     const struct nrule *rule; /* NULL: that the policy isolates at all */
 };
 
+struct diff_reasons { /* why it was so; why it is so now. Each once. */
+    VEC(struct diff_reason) of[AGES];
+};
+
 /* One change: everybody of `from` to everybody of `to`, but nobody to itself, nor to the node that
  * it runs on, nor that node to it. */
 struct diff_change {
@@ -42,8 +47,8 @@ struct diff_change {
      * all such ends, neighbours merged; n == 0: neither end is external. */
     struct ipset ranges;
     struct traffic gained, lost;
-    struct diff_reason *because[AGES]; /* why it was so; why it is so now. Each once. */
-    size_t nbecause[AGES];
+    struct diff_reasons because;
+    struct diff_reasons *of_range; /* the same of each of the ranges alone */
 };
 
 struct difference {

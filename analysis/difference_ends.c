@@ -4,12 +4,14 @@
  */
 #include "analysis/difference_priv.h"
 
-static uint32_t end_of(struct diffing *x, uint32_t old, uint32_t now)
+/* The end of these classes; of addresses of some families, or NULL: whatever the classes have. */
+static uint32_t end_of(struct diffing *x, uint32_t old, uint32_t now, const bool *has)
 {
-    uint32_t key[AGES] = {old, now};
-    uint32_t id = intern_ids(&x->end_ids, key, AGES);
+    bool ip4 = has == NULL || has[FAM_IP4], ip6 = has == NULL || has[FAM_IP6];
+    uint32_t key[] = {old, now, ip4, ip6};
+    uint32_t id = intern_ids(&x->end_ids, key, sizeof key / sizeof *key);
     if (id == x->ends.n) {
-        vec_push(x->arena, &x->ends, (struct diff_end){.class_of = {old, now}});
+        vec_push(x->arena, &x->ends, (struct diff_end){.class_of = {old, now}, .has = {ip4, ip6}});
         vec_push(x->arena, &x->names, (__typeof__(*x->names.v)){0});
         vec_push(x->arena, &x->ranges, (__typeof__(*x->ranges.v)){0});
     }
@@ -101,9 +103,9 @@ static struct str node_called(struct diffing *x, struct str node)
 }
 
 static void add_end(struct diffing *x, struct str name, struct str home,
-                    const uint32_t class_of[AGES])
+                    const uint32_t class_of[AGES], const bool *has)
 {
-    uint32_t end = end_of(x, class_of[OLD], class_of[NEW]);
+    uint32_t end = end_of(x, class_of[OLD], class_of[NEW], has);
     vec_push(x->arena, &x->names.v[end], (struct named){name, home});
 }
 
@@ -206,8 +208,12 @@ static void add_parts(struct diffing *x, const struct single *s, struct str home
         struct endpoint_member m = s->who[s->places[NEW].n > 0 ? NEW : OLD];
         m.addrs = part->addrs.v;
         m.naddrs = part->addrs.n;
+        bool has[FAMILIES] = {false, false};
+        for (size_t k = 0; k < m.naddrs; k++) {
+            has[m.addrs[k].family] = true;
+        }
         struct str name = called_name(x, s->called, member_name(x->arena, &m));
-        add_end(x, name, home, part->class_of);
+        add_end(x, name, home, part->class_of, has);
     }
 }
 
@@ -222,7 +228,7 @@ static void add_single(struct diffing *x, const struct single *s)
     for (size_t age = 0; age < AGES; age++) {
         class_of[age] = s->places[age].n > 0 ? s->places[age].v[0] : ID_NONE;
     }
-    add_end(x, called_name(x, s->called, s->called.name), home, class_of);
+    add_end(x, called_name(x, s->called, s->called.name), home, class_of, NULL);
 }
 
 /* Pods one by one: their owner is not the same thing to all of them. */
@@ -304,7 +310,7 @@ static void add_workloads(struct diffing *x)
             class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
         }
         if (alike) {
-            add_end(x, t->name, home_of_all(x, t->unit), class_of);
+            add_end(x, t->name, home_of_all(x, t->unit), class_of, NULL);
         } else {
             add_pods(x, t);
         }
@@ -323,7 +329,7 @@ static void add_ranges(struct diffing *x, enum family f)
                                 ip_cmp(r.last, s.last) < 0 ? r.last : s.last};
         if (nets_has_external(a, both) && nets_has_external(b, both)) {
             uint32_t end = end_of(x, old->range_class[f].v[a->atoms.v[i].list],
-                                  now->range_class[f].v[b->atoms.v[k].list]);
+                                  now->range_class[f].v[b->atoms.v[k].list], NULL);
             x->ends.v[end].external = true;
             x->ends.v[end].family = f;
             vec_push(x->arena, &x->ranges.v[end], both);

@@ -399,6 +399,62 @@ check diff-bad-old-first test "$(grep -o '^bad-[a-z]*' "$TMP/err" | uniq | tr '\
 run "$NPC" diff old
 check_err diff-needs-two 2 'OLD and NEW'
 
+# Reasons: of each range the rules that are about it; of what changed with a pod, policies that did not.
+cat >one.npc <<'EOF'
+namespace a {
+  workload web { addr 10.0.0.1 label app=web }
+  workload cli { addr 10.0.0.2 label app=cli }
+  policy u for pods app=web { allow from pods app=new on tcp/81 }
+  policy p for pods app=web { default deny ingress }
+}
+EOF
+cat >two.npc <<'EOF'
+namespace a {
+  workload web { addr 10.0.0.1 label app=web }
+  workload cli { addr 10.0.0.2 label app=new }
+  policy u for pods app=web { allow from pods app=new on tcp/81 }
+  policy p for pods app=web {
+    allow from cidr 192.0.2.0/28 on tcp/80
+    allow from {cidr 198.51.100.0/28, pods app=new} on tcp/80
+  }
+}
+EOF
+run "$NPC" diff one.npc two.npc
+cat >want <<'EOF'
++ a/cli -> a/web: tcp/80-81
+    now: a/u ingress[0] two.npc:4
+    now: a/p ingress[1] two.npc:7
++ 192.0.2.0/28, 198.51.100.0/28 -> a/web: tcp/80
+    now: a/p ingress[0] two.npc:6
+    now: a/p ingress[1] two.npc:7
+3 connections gained, 0 lost
+EOF
+check diff-reasons cmp "$TMP/out" want
+run "$NPC" diff -o json one.npc two.npc
+check diff-reasons-json python3 -c '
+import json, sys
+lines = {c["from"].split("-")[0]: [r["line"] for r in c["because"]] for c in json.load(open(sys.argv[1]))["changes"]}
+assert lines == {"a/cli": [4, 7], "192.0.2.0": [6], "198.51.100.0": [7]}, lines' "$TMP/out"
+
+# Addresses that one of the two tells apart have their own family only.
+cat >split.npc <<'EOF'
+namespace a {
+  workload web { addr {10.0.0.1, fd00::1} label app=web }
+  workload cli { addr {10.0.0.2, 10.0.0.9, fd00::2} label app=cli }
+  policy p for pods app=web { allow from cidr 10.0.0.2/32 on tcp/80 }
+}
+EOF
+sed 's/from cidr.* on/from pods app=cli on/' split.npc >whole.npc
+run "$NPC" diff split.npc whole.npc
+cat >want <<'EOF'
++ a/cli[10.0.0.9] -> a/web: tcp/80
+    now: a/p ingress[0] whole.npc:4
++ a/cli[fd00::2] -> a/web: tcp/80
+    now: a/p ingress[0] whole.npc:4
+2 connections gained, 0 lost
+EOF
+check diff-families cmp "$TMP/out" want
+
 # The pods of one Deployment are one end, as is the Deployment whose pods are not there.
 cat >deployment.yaml <<'END'
 apiVersion: apps/v1

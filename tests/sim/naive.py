@@ -84,6 +84,7 @@ class ClusterPolicy:
 
     def __init__(self, obj):
         spec, kind = obj["spec"], obj["kind"]
+        self.name = obj["metadata"]["name"]
         self.tier = spec.get("tier", "Baseline" if kind == "BaselineAdminNetworkPolicy" else "Admin")
         self.order = spec.get("order", TIER_ORDERS.get(self.tier))
         self.priority = spec.get("priority", 0)

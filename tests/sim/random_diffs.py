@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Pairs of random clusters: what `npc diff` says was gained and lost is what the naive evaluator allows
-in one and not in the other, for every pair of addresses and all traffic; the reverse comparison is the
-mirror; a cluster and itself differ in nothing.
+in one and not in the other, for every pair of addresses and all traffic; the rules that it says made the
+difference made some of it, and all of it together; the reverse comparison is the mirror; a cluster and
+itself differ in nothing.
 
     random_diffs.py [--seed N] [--count N]
 """
 import copy
+import ipaddress
 import json
 import pathlib
 import random
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "pylib"))
@@ -35,12 +38,41 @@ class Side(Trial):
         self.by_name = {str(p): p for p in self.pods}
         self.write()
 
+    def policy(self, name):
+        """A policy by NAMESPACE/NAME, or of the cluster by NAME."""
+        found = {"/".join(p["metadata"][k] for k in ("namespace", "name")): p for p in self.world.policies}
+        return (found | {p.name: p for _, tier in self.world.tiers for p in tier})[name]
+
+    def rule(self, reason, pod, direction, address):
+        """(whether it allows, for what) of a rule that is a reason, for one direction."""
+        policy, field, index = self.policy(reason[1]), reason[2], int(reason[3])
+        if field.capitalize() != direction:
+            return True, 0
+        world, destination = self.world, pod if direction == "Ingress" else self.world.pod_at(address)
+        if isinstance(policy, dict):
+            rule, allows = policy["spec"][field][index], True
+            peers, ports = rule.get("from" if field == "ingress" else "to") or [], rule.get("ports") or []
+            matches = self.verdicts.peers_match(peers, lambda p, a: world.peer_matches(p, a, pod.namespace), address)
+        else:
+            rule = policy.rules[direction][index]
+            allows, ports = rule.action == "Allow", rule.ports
+            matches = self.verdicts.peers_match(rule.peers, world.cluster_peer_matches, address)
+        return allows, self.verdicts.ports_mask(ports, destination, address.version) if matches else 0
+
     def members(self, end):
         """An owner that only the other cluster has is nobody here, whatever pod has its name."""
         found = super().members(end)
         if end.type in (None, "Pod"):
             return found
         return [p for p in found if self.owners.get(str(p), ("",))[0] == end.type]
+
+
+def open_networks(rng, spec):
+    """Some rules that open the same port to a network each."""
+    field, end = rng.choice([("ingress", "from"), ("egress", "to")])
+    near = [ipaddress.ip_address(a) for a in ("10.0.0.1", "203.0.113.7", "2001:db8::7")]
+    spec["policyTypes"] = [field.capitalize()]
+    spec[field] = [{end: [worlds.ip_block(rng, near)], "ports": [{"port": 80}]} for _ in range(rng.randint(2, 4))]
 
 
 def change(rng, objs):
@@ -69,7 +101,40 @@ def change(rng, objs):
         rules = policy["spec"].get("ingress") or policy["spec"].get("egress")
         if rules and rng.random() < 0.4:
             rules.pop(rng.randrange(len(rules)))
+        if rng.random() < 0.15:
+            open_networks(rng, policy["spec"])
     return new
+
+
+REASON = re.compile(r"(isolated by )?(\S+) (?:(ingress|egress)\[(\d+)\] )?\S+:\d+$")
+
+
+class Reasons:
+    """What is said to have made the difference between two ends."""
+
+    def __init__(self, sides, change):
+        self.sides = sides
+        self.reasons = [(r["in"], *REASON.match(r["policy"]).group(2, 3, 4)) for r in change["because"]]
+        self.used = set()
+
+    def part(self, reason, age, direction, pods, peer):
+        """What a reason makes of the difference of one direction: what is allowed in cluster `age` alone."""
+        side = self.sides[reason[0]]
+        if reason[2] is None:
+            return side.verdicts.all if reason[0] != age and side.policy(reason[1]) in side.world.isolating(
+                pods[reason[0]], direction) else 0
+        allows, mask = side.rule(reason, pods[reason[0]], direction, peer)
+        return mask if allows == (reason[0] == age) else 0
+
+    def check(self, direction, pods, peer, changed, what):
+        for age, other in (("new", "old"), ("old", "new")):
+            here, there = (self.sides[x].verdicts.side(pods[x], direction, peer) for x in (age, other))
+            needed, found = changed[age] & here & ~there, 0
+            for reason in self.reasons:
+                part = self.part(reason, age, direction, pods, peer) & needed
+                found |= part
+                self.used |= {reason} if part else set()
+            listing.demand(found == needed, f"no reason for all that only the {age} one has: {direction}, {what}")
 
 
 class Comparison:
@@ -159,6 +224,14 @@ class Comparison:
                     home = runs.get((pod.name, pod.type))
                     listing.demand(not home or node.name != f"node:{home}", f"{c['from']} and {c['to']}: never filtered")
 
+    def check_families(self, changes):
+        """Nothing is said of families that none of the addresses has that an end is about."""
+        for c in changes:
+            for end in (listing.end_of(c[k]) for k in ("from", "to")):
+                if "family" in c and isinstance(end, listing.Named) and end.addresses:
+                    versions = listing.VERSIONS[c["family"]]
+                    listing.demand(any(a.version in versions for a in end.addresses), f"{c['from']} to {c['to']}: {c['family']}")
+
     def check_outside(self, gained, lost):
         outside = set(worlds.interesting_addresses(self.old.objs)) | gained.range_ends() | lost.range_ends()
         outside -= self.old.world.owned | self.new.world.owned
@@ -168,6 +241,37 @@ class Comparison:
                     old, new = (0 if self.missing(s, p) else s.wanted(x, y) for s in (self.old, self.new))
                     self.new.differ("gained", gained.allowed(x, y), x, y, new & ~old)
                     self.new.differ("lost", lost.allowed(x, y), x, y, old & ~new)
+
+    def spots(self, name):
+        """The addresses of an end that are worth asking about."""
+        end = listing.end_of(name)
+        if isinstance(end, listing.Range):
+            known = self.old.world.owned | self.new.world.owned
+            found = {a for s in (self.old, self.new) for a in worlds.interesting_addresses(s.objs) if a.version == end.version}
+            return [a for a in found | {end.first, end.last} if end.first <= a <= end.last and a not in known]
+        return self.addresses(end) if end.addresses is None else end.addresses
+
+    def check_reasons(self, changes):
+        sides = {"old": self.old, "new": self.new}
+        for c in changes:
+            if any(c[k] == f"node:{n}" for k in ("from", "to") for n in self.old.world.nodes.keys() ^ self.new.world.nodes.keys()):
+                continue
+            reasons = Reasons(sides, c)
+            pairs = [(a, b) for a in self.spots(c["from"]) for b in self.spots(c["to"]) if a.version == b.version]
+            whole = bool(pairs)
+            for a, b in pairs:
+                pods = {x: (s.world.pod_at(a), s.world.pod_at(b)) for x, s in sides.items()}
+                if [*map(str, pods["old"])] != [*map(str, pods["new"])] or pods["old"][0] is pods["old"][1]:
+                    whole = False  # somebody is in one of them only
+                    continue
+                allowed = {x: s.wanted(a, b) for x, s in sides.items()}
+                changed = {"old": allowed["old"] & ~allowed["new"], "new": allowed["new"] & ~allowed["old"]}
+                for direction, end, peer in (("Egress", 0, b), ("Ingress", 1, a)):
+                    ends = {x: both[end] for x, both in pods.items()}
+                    if ends["old"] is not None:
+                        reasons.check(direction, ends, peer, changed, f"{c['from']} ({a}) to {c['to']} ({b})")
+            listing.demand(not whole or reasons.used == set(reasons.reasons),
+                           f"{c['from']} to {c['to']}: no reasons are {set(reasons.reasons) - reasons.used}")
 
     def check_mirror(self, changes):
         def key(c, gained, lost):
@@ -184,7 +288,9 @@ class Comparison:
             self.check_pods(gained, lost)
             self.check_nodes(gained, lost)
             self.check_free(changes)
+            self.check_families(changes)
             self.check_outside(gained, lost)
+            self.check_reasons(changes)
             self.check_mirror(changes)
         except listing.Bad as error:
             return str(error)

@@ -57,9 +57,10 @@ static struct extent line_behind(uint32_t line)
 /* Another comment follows on the line that the last one was about: now both are about the next. */
 static void go_on(struct ctx *c, struct span at)
 {
-    struct remark *last = c->sources.remarks.v + c->sources.remarks.n;
-    if (c->sources.remarks.n > 0 && last[-1].at.file == at.file && last[-1].about.line == at.line) {
-        last[-1].about = line_behind(at.line);
+    size_t n = c->sources.remarks.n;
+    struct remark *last = n > 0 ? &c->sources.remarks.v[n - 1] : NULL;
+    if (last != NULL && last->at.file == at.file && last->about.line == at.line) {
+        last->about = line_behind(at.line);
     }
 }
 

@@ -95,8 +95,8 @@ const struct comment_about *comments_about(const struct ast_file *f, struct aren
 
 /* ---- bytes and words ---- */
 
-/* Checks that the text may be scanned (npc-language(5)): clean UTF-8 without control or
- * reordering characters. Reports what is wrong. dsl_bytes.c */
+/* Checks that the text may be scanned (npc-language(5)): clean UTF-8 without characters
+ * that control, reorder or are not seen. Reports what is wrong. dsl_bytes.c */
 bool bytes_check(struct ctx *c, uint32_t file, struct str text);
 
 /* Whether the scanner reads the text as one word where any word may stand; else it needs quotes.

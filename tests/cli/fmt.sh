@@ -57,7 +57,7 @@ check write-keeps-wide-mode test "$(stat -c %a wide.npc)" = 666
 
 {
     echo 'policy web for pods app=web { '
-    for rule in {1..60}; do
+    for _ in {1..60}; do
         printf 'allow from anywhere on {'
         yes tcp/1, | head -9900 | tr -d '\n'
         echo '}'

@@ -138,13 +138,13 @@ static void test_names_of_rules_are_left_out(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct compiled c;
         compile_load(&c, "p.npc",
-                     STR("policy a for pods x=y {\n"
+                     STR("namespace n { policy a for pods x=y {\n"
                          "  allow from anywhere on tcp/1\n"
                          "  allow from anywhere on tcp/2 as \"two\"\n"
                          "  allow from anywhere on tcp/3 as \"three\"\n"
                          "}\n"
                          "let g = pods x=y\n"
-                         "flows f { g -> cidr 10.0.0.0/8 on tcp/1 as \"flow\" }\n"));
+                         "flows f { g -> cidr 10.0.0.0/8 on tcp/1 as \"flow\" } }\n"));
         compile_run(&c, cases[i].backend);
         CU_ASSERT(c.loaded && c.ok);
         CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC406), cases[i].told);
@@ -152,8 +152,8 @@ static void test_names_of_rules_are_left_out(void)
     }
     struct compiled c;
     compile_load(&c, "p.npc",
-                 STR("policy a for pods x=y {\n"
-                     "  allow from anywhere on tcp/2 as \"two\"\n}\n"));
+                 STR("namespace n { policy a for pods x=y {\n"
+                     "  allow from anywhere on tcp/2 as \"two\"\n} }\n"));
     compile_run(&c, "k8s");
     CU_ASSERT_EQUAL_FATAL(c.ctx.diags.list.n, 1);
     CU_ASSERT(c.ctx.diags.list.v[0]->severity == SEV_INFO && c.ctx.diags.list.v[0]->at.line == 2);

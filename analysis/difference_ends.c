@@ -177,20 +177,13 @@ static void add_to_part(struct diffing *x, struct parts *parts, const struct sin
     vec_push(x->arena, &parts->list, part);
 }
 
-/* The node that nothing filters the traffic of a workload with. Rules of a machine by itself know
- * of none. */
-static struct str node_of(const struct diffing *x, const struct workload *w)
-{
-    bool host = w == x->out->world[OLD]->options.host || w == x->out->world[NEW]->options.host;
-    return host ? STR("") : w->node;
-}
-
-/* The node that a workload runs on in both worlds, or in the one that has it. */
+/* The node that a workload is at home on in both worlds, or in the one that has it. */
 static struct str home_of(struct diffing *x, const struct workload *old, const struct workload *now)
 {
-    const struct workload *w = now != NULL ? now : old;
-    bool moved = old != NULL && now != NULL && !str_eq(node_of(x, old), node_of(x, now));
-    return w == NULL || moved ? STR("") : node_called(x, node_of(x, w));
+    struct str was = old != NULL ? world_home(x->out->world[OLD], old) : STR("");
+    struct str is = now != NULL ? world_home(x->out->world[NEW], now) : STR("");
+    bool moved = old != NULL && now != NULL && !str_eq(was, is);
+    return moved ? STR("") : node_called(x, now != NULL ? is : was);
 }
 
 /* Something whose addresses policies tell apart, in one of the worlds. */
@@ -275,17 +268,20 @@ static void add_nodes(struct diffing *x)
 /* The node that everybody of a name runs on, in both worlds. */
 static struct str home_of_all(struct diffing *x, const struct unit unit[AGES])
 {
-    const struct workload *one = NULL;
+    struct str home = STR("");
+    bool begun = false;
     for (size_t age = 0; age < AGES; age++) {
         for (size_t i = 0; i < unit[age].places.n; i++) {
             const struct workload *w = workload_at(x, (enum world_age)age, unit[age].places.v[i]);
-            if (one != NULL && !str_eq(node_of(x, w), node_of(x, one))) {
+            struct str own = world_home(x->out->world[age], w);
+            if (begun && !str_eq(own, home)) {
                 return STR("");
             }
-            one = w;
+            home = own;
+            begun = true;
         }
     }
-    return one != NULL ? node_called(x, node_of(x, one)) : STR("");
+    return node_called(x, home);
 }
 
 static void add_workloads(struct diffing *x)

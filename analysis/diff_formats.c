@@ -96,6 +96,14 @@ static void text_side(struct teller *t, const struct diff_change *c, bool gained
     buf_putc(out, '\n');
 }
 
+/* People are shown some of many reasons: all of one change that are no more than these, else so
+ * many that it pays to say that there are more. JSON has them all. */
+static size_t reasons_shown(size_t reasons)
+{
+    enum { MOST = 8 };
+    return reasons > MOST ? MOST - 1 : reasons;
+}
+
 static void diff_text(const struct difference *d, struct buf *out)
 {
     struct teller *t = teller_new(d);
@@ -104,10 +112,14 @@ static void diff_text(const struct difference *d, struct buf *out)
         text_side(t, c, true, out);
         text_side(t, c, false, out);
         for (size_t age = 0; age < AGES; age++) {
-            for (size_t k = 0; k < c->because.of[age].n; k++) {
+            size_t n = c->because.of[age].n;
+            for (size_t k = 0; k < reasons_shown(n); k++) {
                 buf_printf(out, "    %s: ", ages[age]);
                 print_reason(d, &c->because.of[age].v[k], out);
                 buf_putc(out, '\n');
+            }
+            if (reasons_shown(n) < n) {
+                buf_printf(out, "    %s: %zu more\n", ages[age], n - reasons_shown(n));
             }
         }
     }
@@ -137,12 +149,16 @@ static void md_reasons(struct teller *t, const struct diff_change *c, struct buf
 {
     bool first = true;
     for (size_t age = 0; age < AGES; age++) {
-        for (size_t k = 0; k < c->because.of[age].n; k++) {
+        size_t n = c->because.of[age].n;
+        for (size_t k = 0; k < reasons_shown(n); k++) {
             struct buf *text = buf_new(t->arena);
             print_reason(t->d, &c->because.of[age].v[k], text);
             buf_printf(out, "%s%s ", first ? "" : "<br>", ages[age]);
             list_md_cell(out, buf_text(text));
             first = false;
+        }
+        if (reasons_shown(n) < n) {
+            buf_printf(out, "<br>%s %zu more", ages[age], n - reasons_shown(n));
         }
     }
 }

@@ -523,4 +523,20 @@ cp -r manifests ended
 sed 's/Running/Failed/' replicas.yaml >ended/replicas.yaml
 run "$NPC" diff manifests ended
 check diff-owner-and-ended-pods test "$status" = 0 -a "$(cat "$TMP/out")" = '0 connections gained, 0 lost'
+
+# Of many reasons people are shown some, and how many there are more.
+echo 'namespace a { policy p for all pods { default deny ingress } workload w { addr 10.0.0.1 } }' >none.npc
+for rules in 8 9 300; do
+    {
+        echo 'namespace a { workload w { addr 10.0.0.1 } policy p for all pods {'
+        for ((i = 0; i < rules; i++)); do echo "allow from cidr 192.$((i / 256)).$((i % 256)).0/24 on tcp/80"; done
+        echo '} }'
+    } >many.npc
+    run "$NPC" diff none.npc many.npc
+    check "diff-reasons-of-$rules" test "$(grep -c '^    now: a/p' "$TMP/out")" = "$((rules == 8 ? 8 : 7))"
+    check "diff-more-reasons-of-$rules" \
+        test "$(grep -c "^    now: $((rules - 7)) more$" "$TMP/out")" = "$((rules > 8))"
+    run "$NPC" diff -o json none.npc many.npc
+    check "diff-all-reasons-of-$rules" test "$(grep -o 'many.npc:' "$TMP/out" | wc -l)" -ge "$rules"
+done
 test_end

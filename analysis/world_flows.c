@@ -14,7 +14,7 @@ struct traffic world_side(const struct world *w, enum direction d, uint32_t targ
     return t;
 }
 
-static struct traffic both(const struct world *w, struct traffic out, struct traffic in)
+static struct traffic in_both(const struct world *w, struct traffic out, struct traffic in)
 {
     for (size_t f = 0; f < FAMILIES; f++) {
         if (out.of[f] != TRAFFIC_ABSENT) {
@@ -26,7 +26,7 @@ static struct traffic both(const struct world *w, struct traffic out, struct tra
 
 struct traffic world_traffic(const struct world *w, uint32_t from, uint32_t to)
 {
-    return both(w, world_side(w, DIR_EGRESS, from, to), world_side(w, DIR_INGRESS, to, from));
+    return in_both(w, world_side(w, DIR_EGRESS, from, to), world_side(w, DIR_INGRESS, to, from));
 }
 
 uint32_t world_kept(const struct world *w, enum family f, uint32_t class_id)
@@ -54,7 +54,7 @@ static struct traffic side_passes(const struct world *w, enum direction d, uint3
 
 struct traffic world_passes(const struct world *w, uint32_t from, uint32_t to)
 {
-    return both(w, side_passes(w, DIR_EGRESS, from, to), side_passes(w, DIR_INGRESS, to, from));
+    return in_both(w, side_passes(w, DIR_EGRESS, from, to), side_passes(w, DIR_INGRESS, to, from));
 }
 
 /*

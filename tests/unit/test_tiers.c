@@ -157,4 +157,54 @@ static void order_of_policies(void)
     ctx_free(&c);
 }
 
-UNIT_MAIN("tiers", TEST(random_cells), TEST(bounded_by_traffic), TEST(order_of_policies))
+/* One policy of each pair of actions, of its ingress and its egress rule, in any order of the list.
+ */
+static void order_of_one_priority(void)
+{
+    static const struct {
+        const char *name;
+        enum policy_api api;
+        enum action in, out;
+    } rising[] = {
+        {"e", API_CLUSTER_POLICY, ACT_DENY, ACT_DENY},
+        {"a", API_CLUSTER_POLICY, ACT_DENY, ACT_ALLOW},
+        {"b", API_CLUSTER_POLICY, ACT_ALLOW, ACT_DENY},
+        {"c", API_CLUSTER_POLICY, ACT_PASS, ACT_PASS},
+        {"c", API_ADMIN_POLICY, ACT_ALLOW, ACT_PASS},
+        {"d", API_CLUSTER_POLICY, ACT_DENY, ACT_PASS},
+        {"a", API_ADMIN_POLICY, ACT_ALLOW, ACT_ALLOW},
+        {"b", API_ADMIN_POLICY, ACT_ALLOW, ACT_ALLOW},
+    };
+    enum { N = sizeof rising / sizeof *rising };
+    struct ctx c;
+    ctx_init(&c, unit_oom, NULL);
+    struct program program;
+    program_init(&program, &c);
+    for (size_t turn = 0; turn < N; turn++) {
+        const struct npolicy *policies[N];
+        for (size_t i = 0; i < N; i++) {
+            size_t at = turn % 2 == 0 ? (i + turn) % N : (2 * N - i - turn) % N;
+            struct policy *p = ARENA_NEW(&c.arena, struct policy);
+            struct npolicy *n = ARENA_NEW(&c.arena, struct npolicy);
+            *p = (struct policy){
+                .api = rising[i].api, .name = str_of(rising[i].name), .tier = STR("admin")};
+            *n = (struct npolicy){.origin = p};
+            for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+                n->rules[d] = ARENA_NEW(&c.arena, struct nrule);
+                n->rules[d]->action = d == DIR_INGRESS ? rising[i].in : rising[i].out;
+                n->nrules[d] = 1;
+            }
+            policies[at] = n;
+        }
+        struct tier_order got = tier_order(&c.arena, &program, policies, N);
+        CU_ASSERT_EQUAL_FATAL(got.n, N);
+        for (size_t i = 0; i < N; i++) {
+            const struct policy *p = policies[got.v[i].policy]->origin;
+            CU_ASSERT(str_is(p->name, rising[i].name) && p->api == rising[i].api);
+        }
+    }
+    ctx_free(&c);
+}
+
+UNIT_MAIN("tiers", TEST(random_cells), TEST(bounded_by_traffic), TEST(order_of_policies),
+          TEST(order_of_one_priority))

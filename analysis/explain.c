@@ -165,11 +165,6 @@ static bool some_address(const struct world *w, struct explain_end end, enum fam
     return false;
 }
 
-static const char *family_name(enum family f)
-{
-    return f == FAM_IP4 ? "IPv4" : "IPv6";
-}
-
 static void try_cidr(struct missing *m, const struct peer *p)
 {
     const struct world *w = m->world;

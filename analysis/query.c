@@ -226,7 +226,7 @@ static struct str lack_of(const struct asking *x, const struct asked *a, const s
             const bool named = end->kind != END_ADDRESS; /* what is asked of it is its own */
             const struct str name = named ? name_of(x, a, a->members.v[0], f) : end->text;
             return str_printf(x->arena, STR_FMT " has no %s address", STR_ARG(name),
-                              f == FAM_IP4 ? "IPv4" : "IPv6");
+                              family_name(f));
         }
     }
     return STR("");

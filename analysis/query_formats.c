@@ -59,7 +59,7 @@ static void put_pair(struct telling *t, const struct query_pair *p)
     }
     buf_puts(t->out, p->kept ? ", which always passes" : "");
     if (p->by_family) {
-        buf_printf(t->out, " (%s)", p->family == FAM_IP4 ? "IPv4" : "IPv6");
+        buf_printf(t->out, " (%s)", family_name(p->family));
     }
 }
 
@@ -227,7 +227,7 @@ static struct str nothing_decided(struct telling *t, const struct explained_rule
         traffic_print(&t->lister, of_family(p->family, r->ports.of[p->family]), b);
         buf_puts(b, ", which rules before it decide");
     } else if (r->rule->nnames == 0) {
-        buf_printf(b, "on nothing that there is in %s", p->family == FAM_IP4 ? "IPv4" : "IPv6");
+        buf_printf(b, "on nothing that there is in %s", family_name(p->family));
     } else {
         buf_str(b, p->to);
         for (size_t i = 0; i < r->rule->nnames; i++) {
@@ -413,8 +413,7 @@ static void json_pair(struct telling *t, const char *name, const struct query_pa
     buf_json_string(t->out, p->from);
     buf_puts(t->out, ", \"to\": ");
     buf_json_string(t->out, p->to);
-    buf_printf(t->out,
-               ", \"family\": \"%s\", \"allowed\": ", p->family == FAM_IP4 ? "IPv4" : "IPv6");
+    buf_printf(t->out, ", \"family\": \"%s\", \"allowed\": ", family_name(p->family));
     json_ports(t, p->family, p->allowed);
     buf_puts(t->out, ", \"denied\": ");
     json_ports(t, p->family, p->denied);

@@ -212,7 +212,7 @@ static struct str range_title(const struct report *r, const struct endpoint_clas
     struct ipset all = ipset_of_ranges(r->arena, c->ranges.v, c->ranges.n);
     if (c->id == r->rest[c->family]) {
         return str_printf(r->arena, "%s %s", ipset_is_all(all, c->family) ? "Any" : "Any other",
-                          c->family == FAM_IP4 ? "IPv4" : "IPv6");
+                          family_name(c->family));
     }
     struct str first = range_name(r->arena, c->family, all.v[0]);
     return all.n == 1 ? first : str_printf(r->arena, STR_FMT " +%zu", STR_ARG(first), all.n - 1);

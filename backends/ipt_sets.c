@@ -8,7 +8,7 @@
 /* The kernel's smallest hash; a power of two (ip_set_hash_gen.h). */
 #define HASH_MIN 64u
 
-static const char *const family_name[FAMILIES] = {"inet", "inet6"};
+static const char *const family_word[FAMILIES] = {"inet", "inet6"};
 
 struct content {
     enum family family;
@@ -27,7 +27,7 @@ void ipt_sets_init(struct ipt_sets *s, struct ctx *c, struct kernel_names *names
 static bool name_set(struct ipt_sets *s, const struct content *x, const char *role, struct span at,
                      struct str *name)
 {
-    const struct str parts[] = {str_of(role), str_of(x->type), str_of(family_name[x->family]),
+    const struct str parts[] = {str_of(role), str_of(x->type), str_of(family_word[x->family]),
                                 str_printf(&s->ctx->arena, "%zu", x->n), buf_text(x->lines)};
     return kernel_name(s->names, str_of(x->slug), parts, sizeof parts / sizeof *parts, at, name);
 }
@@ -51,7 +51,7 @@ static void put_create(struct buf *out, const struct content *x, struct str name
         buckets *= 2;
     }
     buf_printf(out, "create " STR_FMT " %s family %s hashsize %zu maxelem %zu\n", STR_ARG(name),
-               x->type, family_name[x->family], buckets, x->n);
+               x->type, family_word[x->family], buckets, x->n);
 }
 
 static void put_set(struct buf *out, const struct content *x, struct str name, struct str filling)

@@ -8,6 +8,12 @@
 #define WIDTH(f) ((f) == FAM_IP4 ? 32u : 128u)
 #define GROUPS   8
 
+const char *family_name(enum family f)
+{
+    static const char *const names[FAMILIES] = {"IPv4", "IPv6"};
+    return names[f];
+}
+
 /* ---- numbers of 128 bits ---- */
 
 int ip_cmp(struct ip a, struct ip b)

@@ -11,6 +11,7 @@
 
 enum family { FAM_IP4, FAM_IP6 };
 #define FAMILIES 2
+const char *family_name(enum family f); /* "IPv4", "IPv6" */
 
 /* An address as a 128-bit number. IPv4 addresses have hi == 0 and lo < 2^32. */
 struct ip {

@@ -373,13 +373,12 @@ static void warn_empty(struct binding *b)
 
 static void note_family_gaps(const struct binding *b, const struct bound *out)
 {
-    static const char *const names[FAMILIES] = {"IPv4", "IPv6"};
     for (size_t f = 0; f < FAMILIES; f++) {
         if (out->host != NULL && out->local[f].n == 0) {
             diag_info(&b->ctx->diags, NPC606, out->host->at,
                       STR_FMT "/" STR_FMT
                               " has no known %s address: the host rules close both families",
-                      STR_ARG(out->host->ns), STR_ARG(out->host->name), names[f]);
+                      STR_ARG(out->host->ns), STR_ARG(out->host->name), family_name(f));
         }
     }
 }

@@ -353,26 +353,34 @@ static void normalize(struct world *w, struct str default_ns)
     }
 }
 
-/* Whether a policy selects somebody about whom it may decide. */
-static bool selects_subject(struct binding *b, const struct npolicy *p)
+/* Whether a policy selects one of some workloads. */
+static bool selects_any(struct binding *b, const struct npolicy *p, const struct workload *const *v,
+                        size_t n)
 {
-    for (size_t i = 0; i < b->nlive; i++) {
-        const struct workload *wl = b->live[i].w;
-        if (b->live[i].local && selector_matches(p->target_pods, &wl->labels) &&
-            selector_matches(p->target_ns, bind_ns_labels(b, wl->ns))) {
+    for (size_t i = 0; i < n; i++) {
+        if (selector_matches(p->target_pods, &v[i]->labels) &&
+            selector_matches(p->target_ns, bind_ns_labels(b, v[i]->ns))) {
             return true;
         }
     }
     return false;
 }
 
-/* Other policies would only cut classes into smaller ones, between all of which everything flows.
- */
+/* Keeps the policies that select somebody about whom they may decide. Others would only cut classes
+ * into smaller ones, between all of which everything flows. */
 static void keep_deciding(struct world *w)
 {
-    size_t kept = 0;
+    struct binding *b = &w->parts->match;
+    const struct workload **subjects =
+        ARENA_NEW_ARRAY(b->scratch, b->nlive, const struct workload *);
+    size_t nsubjects = 0, kept = 0;
+    for (size_t i = 0; i < b->nlive; i++) {
+        if (b->live[i].local) {
+            subjects[nsubjects++] = b->live[i].w;
+        }
+    }
     for (size_t i = 0; i < w->npolicies; i++) {
-        if (selects_subject(&w->parts->match, w->policies[i])) {
+        if (selects_any(b, w->policies[i], subjects, nsubjects)) {
             w->policies[kept++] = w->policies[i];
         }
     }

@@ -233,7 +233,7 @@ static bool yaml_read(struct event_reader *base, struct event *ev)
     return true;
 }
 
-/* Leaves out what it can of the block that has just begun: of a dump more than half. */
+/* Leaves out what it can of the block that has just begun: of a dump about half. */
 static void yaml_hurry(struct event_reader *base, size_t depth)
 {
     struct yaml_reader *r = (struct yaml_reader *)base;
@@ -248,6 +248,9 @@ static void yaml_hurry(struct event_reader *base, size_t depth)
     }
     const struct yaml_block block = {ev->start_mark.column, is_list, most->depth - depth};
     struct yaml_rest rest = yaml_bytes_rest(&r->bytes, ev->start_mark.line, &block);
+    if (rest.bytes == 0) {
+        return;
+    }
     if (base->values - base->before + rest.values > most->object_nodes ||
         r->left_out.bytes + ev->start_mark.index + YAML_WINDOW - base->from > most->object_bytes) {
         return; /* somewhere in it the object may be too long */

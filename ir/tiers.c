@@ -54,7 +54,7 @@ struct portset tier_cell_finish(const struct tier_cell *c)
 
 struct slot { /* one policy, with what it is sorted by */
     const struct npolicy *policy;
-    uint32_t index, order;
+    uint32_t index, order, leniency;
 };
 
 static uint32_t order_of(const struct program *p, struct str tier)
@@ -103,7 +103,7 @@ static int compare_slots(const void *x, const void *y)
     const struct policy *pa = a->policy->origin, *pb = b->policy->origin;
     int order = compare_tiers(a, b);
     order = order != 0 ? order : compare_numbers(pa->priority, pb->priority);
-    order = order != 0 ? order : compare_numbers(leniency(a->policy), leniency(b->policy));
+    order = order != 0 ? order : compare_numbers(a->leniency, b->leniency);
     order = order != 0 ? order : str_cmp(pa->name, pb->name);
     return order != 0 ? order : compare_numbers(pa->api, pb->api);
 }
@@ -115,7 +115,7 @@ struct tier_order tier_order(struct arena *a, const struct program *p,
     for (uint32_t i = 0; i < n; i++) {
         const struct policy *origin = policies[i]->origin;
         if (policy_is_cluster(origin)) {
-            struct slot slot = {policies[i], i, order_of(p, origin->tier)};
+            struct slot slot = {policies[i], i, order_of(p, origin->tier), leniency(policies[i])};
             vec_push(a, &slots, slot);
         }
     }

@@ -373,7 +373,7 @@ static void warn_empty(struct binding *b)
 
 static void note_family_gaps(const struct binding *b, const struct bound *out)
 {
-    for (size_t f = 0; f < FAMILIES; f++) {
+    for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
         if (out->host != NULL && out->local[f].n == 0) {
             diag_info(&b->ctx->diags, NPC606, out->host->at,
                       STR_FMT "/" STR_FMT

@@ -239,6 +239,40 @@ static void domains_left_out(void)
     compile_free(&c);
 }
 
+/* ---- one machine ---- */
+
+/* The others keep out of its class, and out of each other's where policies tell them apart,
+ * whatever the numbers of their groups. Nobody has an address, so that only their groups tell them
+ * apart. */
+static void machine_is_alone(void)
+{
+    static const char text[] =
+        "namespace a {\n"
+        "workload a { label app=a } workload b { label app=b } workload c { label app=c }\n"
+        "workload m { label app=m }\n"
+        "policy p for all pods { allow from pods app=a on tcp/1 allow from pods app=b on tcp/2"
+        " allow from pods app=c on tcp/3 }\n}\n";
+    static const char *const names[] = {"a", "b", "c", "m"};
+    for (size_t host = 0; host < 4; host++) {
+        struct compiled c;
+        compile_load(&c, "t.npc", str_of(text));
+        CU_ASSERT_FATAL(c.loaded);
+        const struct world_options options = {.host = find(&c, names[host]), .one_machine = true};
+        const struct world *w = world_new(&c.ctx, &c.program, &options, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+        uint32_t ids[4];
+        for (size_t i = 0; i < 4; i++) {
+            struct places at = world_find_workload(w, &c.ctx.arena, find(&c, names[i]));
+            CU_ASSERT_EQUAL_FATAL(at.n, 1);
+            ids[i] = at.v[0].class_id;
+            for (size_t k = 0; k < i; k++) {
+                CU_ASSERT_NOT_EQUAL(ids[i], ids[k]);
+            }
+        }
+        compile_free(&c);
+    }
+}
+
 /* ---- what is never filtered ---- */
 
 static void free_with_itself_and_its_node(void)
@@ -260,6 +294,27 @@ static void free_with_itself_and_its_node(void)
     }
 }
 
+/* ---- whose addresses ---- */
+
+static void addresses_of_members(void)
+{
+    static struct address some[] = {{.family = FAM_IP4}, {.family = FAM_IP6}};
+    static struct address part = {.family = FAM_IP6};
+    static const struct workload w = {.addrs = some, .naddrs = 2};
+    static const struct node_object n = {.addrs = some, .naddrs = 1};
+    const struct endpoint_member rows[] = {{.workload = &w},
+                                           {.node = &n},
+                                           {.workload = &w, .addrs = &part, .naddrs = 1},
+                                           {.node = NULL}};
+    const struct addresses want[] = {{some, 2}, {some, 1}, {&part, 1}, {NULL, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct addresses got = member_addresses(&rows[i]);
+        CU_ASSERT_PTR_EQUAL(got.v, want[i].v);
+        CU_ASSERT_EQUAL(got.n, want[i].n);
+    }
+}
+
 UNIT_MAIN("world_places", TEST(templates), TEST(addresses_told_apart), TEST(nodes_have_places),
           TEST(addresses_told_apart_by_networks), TEST(ranges_are_of_strangers), TEST(refused),
-          TEST(domains_left_out), TEST(free_with_itself_and_its_node))
+          TEST(domains_left_out), TEST(machine_is_alone), TEST(free_with_itself_and_its_node),
+          TEST(addresses_of_members))

@@ -102,8 +102,8 @@ static void T14_T18_characters(void)
         char comment[16], string[32];
         snprintf(comment, sizeof comment, "# %s", hidden[i]);
         snprintf(string, sizeof string, "test \"%s\" {}", hidden[i]);
-        REFUSES(comment, DIAG_NPC002, 1, 3);
-        REFUSES(string, DIAG_NPC002, 1, 7);
+        refuses(comment, strlen(comment), DIAG_NPC002, 1, 3);
+        refuses(string, strlen(string), DIAG_NPC002, 1, 7);
     }
     /* The byte order mark: at the start only. */
     CU_ASSERT(READS("\xef\xbb\xbfnpc 1"));

@@ -145,7 +145,7 @@ static void sort_inside(struct lint *l)
     l->inside_made = true;
 }
 
-/* Those with the lowest address in the net, or NULL. */
+/* The one with the lowest address in the net, or NULL. */
 static const struct lint_inside *find_inside(struct lint *l, enum lint_holder kind, enum family f,
                                              struct ipset net)
 {

@@ -127,9 +127,16 @@ struct rest {
     bool any;
     enum family family;
     struct ipset net;
-    struct portset ports;
-    bool names; /* the rule has named ports, which numbers cannot cover */
+    struct nrule on; /* only its ports count; all of them are a set here, never any_port */
 };
+
+static struct rest rest_of(struct lint *l, const struct nrule *r)
+{
+    return (struct rest){.any = r->any_peer,
+                         .on.ports = r->any_port ? portset_all(l->a) : r->ports,
+                         .on.names = r->names,
+                         .on.nnames = r->nnames};
+}
 
 static bool rest_is_named(const struct nrule *r, const struct rest *rest)
 {
@@ -156,21 +163,35 @@ static bool rest_is_named(const struct nrule *r, const struct rest *rest)
     return false;
 }
 
+/* Takes the ports of a rule from the rest. */
+static void ports_subtract(struct lint *l, struct nrule *rest, const struct nrule *r)
+{
+    struct port_name *names = ARENA_NEW_ARRAY(l->a, rest->nnames, struct port_name);
+    size_t n = 0;
+    for (size_t i = 0; i < rest->nnames; i++) {
+        if (!lint_name_covered(r, &rest->names[i])) {
+            names[n++] = rest->names[i];
+        }
+    }
+    rest->ports = portset_subtract(l->a, rest->ports, r->ports);
+    rest->names = names;
+    rest->nnames = n;
+}
+
 /* Takes what a rule decides from the rest. True: nothing is left. */
 static bool rest_subtract(struct lint *l, struct rest *rest, const struct nrule *r)
 {
     if (r->any_port && rest_is_named(r, rest)) {
         return true;
     }
-    if (!rest->any && rest->clause == NULL && !rest->names &&
-        (r->any_port || portset_covers(r->ports, rest->ports))) {
+    if (!rest->any && rest->clause == NULL && lint_ports_cover(r, &rest->on)) {
         rest->net = ipset_subtract(l->a, rest->net, r->nets[rest->family]);
     }
     if (rest_is_named(r, rest)) {
-        rest->ports = portset_subtract(l->a, rest->ports, r->ports);
+        ports_subtract(l, &rest->on, r);
     }
     bool no_net = !rest->any && rest->clause == NULL && rest->net.n == 0;
-    return no_net || (!rest->names && portset_is_empty(rest->ports));
+    return no_net || (portset_is_empty(rest->on.ports) && rest->on.nnames == 0);
 }
 
 struct earlier { /* rules that are asked before one, for all its targets */
@@ -194,10 +215,8 @@ static bool rule_is_shadowed(const struct earlier *e, const struct nrule *r,
                              const struct nrule **last)
 {
     struct lint *l = e->l;
-    struct rest rest = {.ports = r->any_port ? portset_all(l->a) : r->ports,
-                        .names = r->nnames > 0};
+    struct rest rest = rest_of(l, r);
     if (r->any_peer) {
-        rest.any = true;
         return peer_is_shadowed(e, rest, last);
     }
     for (size_t i = 0; i < r->nclauses; i++) {
@@ -316,29 +335,28 @@ static bool is_internet_deny(const struct nrule *r)
            (ipset_is_all(r->nets[FAM_IP4], FAM_IP4) || ipset_is_all(r->nets[FAM_IP6], FAM_IP6));
 }
 
-/* Whether a rule before it, for the same pods, sends on or allows what goes to pods. */
-static bool spares_pods(struct lint *l, const struct npolicy *np, enum direction d, size_t before)
+/* Whether rules before it, for the same pods, decide about all pods on its ports. */
+static bool spares_pods(struct lint *l, const struct npolicy *np, enum direction d, size_t index)
 {
-    for (size_t i = 0; i < before; i++) {
-        const struct nrule *r = &np->rules[d][i];
-        if (r->action != ACT_DENY && r->any_port && names_all_pods(r)) {
-            return true;
-        }
-    }
+    static const struct selector all = {0};
+    static const struct nclause pods = {.kind = PEER_PODS, .ns = &all, .pods = &all};
+    struct earlier e = {.l = l};
     for (size_t i = 0; i < l->clusters.n && lint_spend(l, 1); i++) {
         const struct npolicy *other = l->policies[l->clusters.v[i]];
-        bool is_before = other != np && str_eq(other->origin->tier, np->origin->tier) &&
-                         other->origin->priority < np->origin->priority &&
-                         selector_covers(other->target_ns, np->target_ns) &&
-                         selector_covers(other->target_pods, np->target_pods);
-        for (size_t k = 0; is_before && k < other->nrules[d]; k++) {
-            const struct nrule *r = &other->rules[d][k];
-            if (r->action != ACT_DENY && r->any_port && names_all_pods(r)) {
-                return true;
-            }
+        if (other != np && str_eq(other->origin->tier, np->origin->tier) &&
+            other->origin->priority < np->origin->priority &&
+            selector_covers(other->target_ns, np->target_ns) &&
+            selector_covers(other->target_pods, np->target_pods)) {
+            add_rules(&e, other, d);
         }
     }
-    return false;
+    for (size_t i = 0; i < index; i++) {
+        vec_push(l->a, &e.rules, &np->rules[d][i]);
+    }
+    const struct nrule *last;
+    struct rest rest = rest_of(l, &np->rules[d][index]);
+    rest.clause = &pods;
+    return peer_is_shadowed(&e, rest, &last);
 }
 
 void lint_internet_deny(struct lint *l, const struct lint_at *at)

@@ -49,17 +49,57 @@ static bool has_word(struct str name, const char *word)
     return false;
 }
 
-static const struct rule *wide_rule(const struct policy *p)
+/* What the name of a policy speaks of: the direction that it names, or else all that it isolates.
+ */
+struct spoken {
+    bool of[DIRECTIONS];
+    const char *what; /* "" or " ingress" */
+};
+
+static struct spoken spoken_of(const struct policy *p)
 {
-    for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
-        for (size_t i = 0; i < p->nrules[d]; i++) {
-            const struct rule *r = &p->rules[d][i];
-            if (p->isolates[d] && r->any_peer && r->any_port) {
-                return r;
-            }
+    const bool in = has_word(p->name, "ingress"), out = has_word(p->name, "egress");
+    if (in != out) {
+        return (struct spoken){{in, out}, in ? " ingress" : " egress"};
+    }
+    return (struct spoken){{p->isolates[DIR_INGRESS], p->isolates[DIR_EGRESS]}, ""};
+}
+
+static const struct rule *wide_rule(const struct policy *p, enum direction d)
+{
+    for (size_t i = 0; i < p->nrules[d]; i++) {
+        const struct rule *r = &p->rules[d][i];
+        if (r->any_peer && r->any_port) {
+            return r;
         }
     }
     return NULL;
+}
+
+/* The first of the rules that allow all of what is spoken of, if they do; else NULL. */
+static const struct rule *allows_all(const struct policy *p, const struct spoken *s)
+{
+    const struct rule *first = NULL;
+    for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+        const struct rule *wide = p->isolates[d] ? wide_rule(p, d) : NULL;
+        if (s->of[d] && wide == NULL) {
+            return NULL;
+        }
+        first = s->of[d] && first == NULL ? wide : first;
+    }
+    return first;
+}
+
+static bool allows_none(const struct policy *p, const struct spoken *s)
+{
+    bool any = false;
+    for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+        if (s->of[d] && (!p->isolates[d] || p->nrules[d] > 0)) {
+            return false;
+        }
+        any |= s->of[d];
+    }
+    return any;
 }
 
 void lint_misleading_name(struct lint *l, const struct lint_at *at)
@@ -68,16 +108,17 @@ void lint_misleading_name(struct lint *l, const struct lint_at *at)
     if (policy_is_cluster(p)) {
         return;
     }
-    bool says_deny = has_word(p->name, "deny"), says_allow = has_word(p->name, "allow");
-    const struct rule *wide = wide_rule(p);
+    const bool says_deny = has_word(p->name, "deny"), says_allow = has_word(p->name, "allow");
+    const struct spoken s = spoken_of(p);
+    const struct rule *wide = allows_all(p, &s);
     if (says_deny && !says_allow && wide != NULL) {
-        struct diag *d =
-            INFO(l, NPC213, p->at, "named " STR_FMT ", but allows everything", STR_ARG(p->name));
+        struct diag *d = INFO(l, NPC213, p->at, "named " STR_FMT ", but allows %s%s",
+                              STR_ARG(p->name), s.what[0] == '\0' ? "everything" : "all", s.what);
         ALSO(l, d, wide->at, "by this rule");
         HINT(l, d, "an empty rule allows all; no rule at all denies");
-    } else if (says_allow && !says_deny && p->nrules[DIR_INGRESS] + p->nrules[DIR_EGRESS] == 0) {
-        struct diag *d =
-            INFO(l, NPC213, p->at, "named " STR_FMT ", but allows nothing", STR_ARG(p->name));
+    } else if (says_allow && !says_deny && allows_none(p, &s)) {
+        struct diag *d = INFO(l, NPC213, p->at, "named " STR_FMT ", but allows %s%s",
+                              STR_ARG(p->name), s.what[0] == '\0' ? "nothing" : "no", s.what);
         HINT(l, d, "a policy without rules only isolates");
     }
 }

@@ -33,7 +33,7 @@ void lint_inert_rules(struct lint *l, const struct lint_at *at)
 void lint_egress_only(struct lint *l, const struct lint_at *at)
 {
     const struct policy *p = at->policy;
-    if (p->types_implied && p->nrules[DIR_INGRESS] == 0 && p->nrules[DIR_EGRESS] > 0) {
+    if (p->ingress_implied && p->nrules[DIR_EGRESS] > 0) {
         struct diag *d = WARN(l, NPC106, p->at,
                               "this also blocks all ingress: policyTypes defaults to [Ingress, "
                               "Egress]");

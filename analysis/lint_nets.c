@@ -21,22 +21,81 @@ void lint_from_anywhere(struct lint *l, const struct lint_at *at)
 
 /* ---- families ---- */
 
+/* The peer of a rule that is all of a family, but for its exceptions; or NULL. */
+static const struct peer *whole_peer(const struct rule *r, enum family f)
+{
+    for (size_t i = 0; i < r->npeers; i++) {
+        const struct peer *p = &r->peers[i];
+        if (p->kind == PEER_CIDR && p->cidr.family == f && p->cidr.len == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Adds to `sum` the ports on which the policy's rules of a direction and action hold a family. */
+static void add_ports(struct lint *l, struct nrule *sum, const struct npolicy *np,
+                      const struct nrule *like, enum family f)
+{
+    VEC(struct port_name) names = {sum->names, sum->nnames, sum->nnames};
+    for (size_t i = 0; i < np->nrules[like->direction] && lint_spend(l, 1); i++) {
+        const struct nrule *r = &np->rules[like->direction][i];
+        if (r->action != like->action || (!r->any_peer && whole_peer(r->origin, f) == NULL)) {
+            continue;
+        }
+        sum->any_port |= r->any_port;
+        sum->ports = portset_union(l->a, sum->ports, r->ports);
+        for (size_t k = 0; k < r->nnames; k++) {
+            vec_push(l->a, &names, r->names[k]);
+        }
+    }
+    sum->names = names.v;
+    sum->nnames = names.n;
+}
+
+struct other_half {
+    struct lint *l;
+    const struct nrule *rule;
+    enum family family;
+    struct nrule sum; /* only its ports count */
+};
+
+static bool add_target(void *arg, struct target *covering)
+{
+    struct other_half *o = arg;
+    for (size_t i = 0; i < covering->policies.n; i++) {
+        add_ports(o->l, &o->sum, o->l->policies[covering->policies.v[i]], o->rule, o->family);
+    }
+    return true;
+}
+
+/* Whether other rules hold the family on the same ports: of the policy and, as NetworkPolicies add
+ * up, of those for the same pods. */
+static bool is_elsewhere(struct lint *l, const struct lint_at *at, enum family f)
+{
+    struct other_half o = {.l = l, .rule = at->nrule, .family = f};
+    if (policy_is_cluster(at->policy)) {
+        add_ports(l, &o.sum, at->np, at->nrule, f);
+    } else {
+        lint_covering(l, at, add_target, &o);
+    }
+    return lint_ports_cover(&o.sum, at->nrule);
+}
+
 void lint_half_internet(struct lint *l, const struct lint_at *at)
 {
-    const struct peer *whole[FAMILIES] = {0};
     if (at->nrule == NULL || !l->has_family[FAM_IP4] || !l->has_family[FAM_IP6]) {
         return;
     }
-    for (size_t i = 0; i < at->rule->npeers; i++) {
-        const struct peer *p = &at->rule->peers[i];
-        if (p->kind == PEER_CIDR && p->cidr.len == 0) {
-            whole[p->cidr.family] = p;
-        }
-    }
+    const struct peer *whole[FAMILIES] = {whole_peer(at->rule, FAM_IP4),
+                                          whole_peer(at->rule, FAM_IP6)};
     if ((whole[FAM_IP4] == NULL) == (whole[FAM_IP6] == NULL)) {
         return;
     }
-    bool lacks6 = whole[FAM_IP4] != NULL;
+    const bool lacks6 = whole[FAM_IP4] != NULL;
+    if (is_elsewhere(l, at, lacks6 ? FAM_IP6 : FAM_IP4)) {
+        return;
+    }
     struct diag *d =
         WARN(l, NPC304, lint_place(l, whole[lacks6 ? FAM_IP4 : FAM_IP6]->at, at->rule->at),
              "%s is not covered", lacks6 ? "IPv6" : "IPv4");
@@ -49,8 +108,14 @@ void lint_half_internet(struct lint *l, const struct lint_at *at)
 static int inside_order(const void *pa, const void *pb)
 {
     const struct lint_inside *a = pa, *b = pb;
-    int order = ip_cmp(a->ip, b->ip);
-    return order != 0 ? order : (a->service != NULL) - (b->service != NULL);
+    return ip_cmp(a->ip, b->ip);
+}
+
+static void add_inside(struct lint *l, enum lint_holder kind, struct address a,
+                       struct lint_inside in)
+{
+    in.ip = a.ip;
+    vec_push(l->keep, &l->inside[kind][a.family], in);
 }
 
 static void sort_inside(struct lint *l)
@@ -60,44 +125,78 @@ static void sort_inside(struct lint *l)
         const struct workload *w = inv->workloads.v[i];
         bool is_pod = w->kind == WL_POD && !w->host_network && !w->finished;
         for (size_t k = 0; is_pod && k < w->naddrs; k++) {
-            const struct lint_inside in = {.ip = w->addrs[k].ip, .pod = w};
-            vec_push(l->keep, &l->inside[w->addrs[k].family], in);
+            add_inside(l, HOLDER_POD, w->addrs[k],
+                       (struct lint_inside){.ns = w->ns, .name = w->name, .at = w->at});
         }
     }
     for (size_t i = 0; i < inv->services.n; i++) {
         const struct service *s = inv->services.v[i];
         for (size_t k = 0; k < s->naddrs; k++) {
-            const struct lint_inside in = {.ip = s->addrs[k].ip, .service = s};
-            vec_push(l->keep, &l->inside[s->addrs[k].family], in);
+            add_inside(l, HOLDER_SERVICE, s->addrs[k],
+                       (struct lint_inside){.ns = s->ns, .name = s->name, .at = s->at});
         }
     }
-    for (size_t f = 0; f < FAMILIES; f++) {
-        array_sort(l->inside[f].v, l->inside[f].n, sizeof *l->inside[f].v, inside_order);
+    for (size_t k = 0; k < LINT_HOLDERS; k++) {
+        for (size_t f = 0; f < FAMILIES; f++) {
+            array_sort(l->inside[k][f].v, l->inside[k][f].n, sizeof *l->inside[k][f].v,
+                       inside_order);
+        }
     }
     l->inside_made = true;
 }
 
-/* The pod or Service with the lowest address in the net, or NULL. */
-static const struct lint_inside *find_inside(struct lint *l, enum family f, struct ipset net)
+/* The one with the lowest address in the net, or NULL. */
+static const struct lint_inside *find_inside(struct lint *l, enum lint_holder kind, enum family f,
+                                             struct ipset net)
 {
     if (!l->inside_made) {
         sort_inside(l);
     }
+    const struct lint_inside *v = l->inside[kind][f].v;
+    const size_t n = l->inside[kind][f].n;
     for (size_t i = 0; i < net.n; i++) {
-        size_t low = 0, high = l->inside[f].n;
+        size_t low = 0, high = n;
         while (low < high) {
             size_t middle = low + (high - low) / 2;
-            if (ip_cmp(l->inside[f].v[middle].ip, net.v[i].first) < 0) {
+            if (ip_cmp(v[middle].ip, net.v[i].first) < 0) {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        if (low < l->inside[f].n && ip_cmp(l->inside[f].v[low].ip, net.v[i].last) <= 0) {
-            return &l->inside[f].v[low];
+        if (low < n && ip_cmp(v[low].ip, net.v[i].last) <= 0) {
+            return &v[low];
         }
     }
     return NULL;
+}
+
+/* What happens to a packet for a Service before any policy is asked. */
+#define REWRITTEN "whose addresses are replaced by pods' before policy is applied"
+
+static void report_pods(struct lint *l, const struct lint_at *at, const struct lint_inside *pod,
+                        const struct lint_inside *service)
+{
+    struct diag *d = WARN(
+        l, NPC309, at->place,
+        STR_FMT " holds addresses of pods (" STR_FMT "/" STR_FMT "): %s, and pod addresses change",
+        STR_ARG(cidr_text(l->a, at->peer->cidr)), STR_ARG(pod->ns), STR_ARG(pod->name),
+        policy_is_cluster(at->policy) ? "networks match pods, too"
+                                      : "plugins differ on whether ipBlock matches pods");
+    if (service != NULL) {
+        ALSO(l, d, service->at, "it holds Services, too (" STR_FMT "/" STR_FMT "), " REWRITTEN,
+             STR_ARG(service->ns), STR_ARG(service->name));
+    }
+    HINT(l, d, "select them by labels");
+}
+
+static void report_services(struct lint *l, const struct lint_at *at, const struct lint_inside *in)
+{
+    struct diag *d =
+        WARN(l, NPC309, at->place,
+             STR_FMT " holds addresses of Services (" STR_FMT "/" STR_FMT "), " REWRITTEN,
+             STR_ARG(cidr_text(l->a, at->peer->cidr)), STR_ARG(in->ns), STR_ARG(in->name));
+    HINT(l, d, "select their pods by labels");
 }
 
 void lint_cidr_inside(struct lint *l, const struct lint_at *at)
@@ -106,20 +205,16 @@ void lint_cidr_inside(struct lint *l, const struct lint_at *at)
     if (at->nrule == NULL || p->kind != PEER_CIDR || p->cidr.len == 0) {
         return; /* a whole family is meant to hold everything */
     }
-    const struct lint_inside *in = find_inside(l, p->cidr.family, lint_net(l, p));
-    struct str text = cidr_text(l->a, p->cidr);
-    if (in != NULL && in->pod != NULL) {
-        struct diag *d = WARN(l, NPC309, at->place,
-                              STR_FMT " are pods (" STR_FMT "/" STR_FMT "): plugins differ on "
-                                      "whether ipBlock matches pods, and pod addresses change",
-                              STR_ARG(text), STR_ARG(in->pod->ns), STR_ARG(in->pod->name));
-        HINT(l, d, "select them by labels");
-    } else if (in != NULL) {
-        struct diag *d = WARN(l, NPC309, at->place,
-                              STR_FMT " are Services (" STR_FMT "/" STR_FMT "): their addresses "
-                                      "are replaced by pods' before policy is applied",
-                              STR_ARG(text), STR_ARG(in->service->ns), STR_ARG(in->service->name));
-        HINT(l, d, "select their pods by labels");
+    const struct ipset net = lint_net(l, p);
+    const struct lint_inside *pod = find_inside(l, HOLDER_POD, p->cidr.family, net);
+    const struct lint_inside *service = NULL; /* no packet comes from the address of one */
+    if (at->rule->direction == DIR_EGRESS) {
+        service = find_inside(l, HOLDER_SERVICE, p->cidr.family, net);
+    }
+    if (pod != NULL) {
+        report_pods(l, at, pod, service);
+    } else if (service != NULL) {
+        report_services(l, at, service);
     }
 }
 
@@ -139,21 +234,31 @@ static bool opens_http(const struct nrule *r)
     return r->any_port || portset_has(r->ports, PROTO_TCP, 80);
 }
 
-/* Whether a cluster policy denies it to all pods before any NetworkPolicy is asked. */
-static bool is_denied_before(struct lint *l, const struct metadata *m)
+/* Whether one of a policy's first n egress rules denies it. */
+static bool denies_metadata(const struct npolicy *np, size_t n, const struct metadata *m)
 {
+    for (size_t i = 0; i < n; i++) {
+        const struct nrule *r = &np->rules[DIR_EGRESS][i];
+        if (r->action == ACT_DENY && opens_http(r) && ipset_has(r->nets[m->family], m->ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the same cluster policy denies it before the rule, or one does to all pods before any
+ * NetworkPolicy is asked. */
+static bool is_denied_before(struct lint *l, const struct lint_at *at, const struct metadata *m)
+{
+    if (policy_is_cluster(at->policy) &&
+        denies_metadata(at->np, (size_t)(at->nrule - at->np->rules[DIR_EGRESS]), m)) {
+        return true;
+    }
     for (size_t i = 0; i < l->clusters.n && lint_spend(l, 1); i++) {
         const struct npolicy *np = l->policies[l->clusters.v[i]];
-        if (str_is(np->origin->tier, "baseline") || np->target_ns->n > 0 ||
-            np->target_pods->n > 0) {
-            continue;
-        }
-        for (size_t r = 0; r < np->nrules[DIR_EGRESS]; r++) {
-            const struct nrule *rule = &np->rules[DIR_EGRESS][r];
-            if (rule->action == ACT_DENY && opens_http(rule) &&
-                ipset_has(rule->nets[m->family], m->ip)) {
-                return true;
-            }
+        if (np != at->np && !str_is(np->origin->tier, "baseline") && np->target_ns->n == 0 &&
+            np->target_pods->n == 0 && denies_metadata(np, np->nrules[DIR_EGRESS], m)) {
+            return true;
         }
     }
     return false;
@@ -164,12 +269,29 @@ static const struct peer *find_open(struct lint *l, const struct rule *r, const 
 {
     for (size_t i = 0; i < r->npeers; i++) {
         const struct peer *p = &r->peers[i];
-        if (p->kind == PEER_CIDR && p->cidr.len < 16 && p->cidr.family == m->family &&
-            ipset_has(lint_net(l, p), m->ip)) {
+        if (p->kind == PEER_CIDR && p->cidr.family == m->family &&
+            ip_cmp(p->cidr.first, cidr_last(p->cidr)) < 0 && ipset_has(lint_net(l, p), m->ip)) {
             return p;
         }
     }
     return NULL;
+}
+
+static const char *metadata_hint(struct lint *l, const struct lint_at *at)
+{
+    if (policy_is_cluster(at->policy)) {
+        return "deny it in a rule before";
+    }
+    if (lint_is_npc(l, at->rule->at)) {
+        return "write 'to internet', or except it";
+    }
+    return at->rule->any_peer ? "name the peers: an ipBlock may except it" : "add it to except";
+}
+
+/* Where the inventory has addresses, those of the other family alone reach nothing of this one. */
+static bool has_no_way(const struct lint *l, enum family f)
+{
+    return !l->has_family[f] && l->has_family[f == FAM_IP4 ? FAM_IP6 : FAM_IP4];
 }
 
 void lint_metadata_open(struct lint *l, const struct lint_at *at)
@@ -179,16 +301,15 @@ void lint_metadata_open(struct lint *l, const struct lint_at *at)
     }
     for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i++) {
         const struct peer *open = find_open(l, at->rule, &metadata[i]);
-        if ((open == NULL && !at->rule->any_peer) || is_denied_before(l, &metadata[i])) {
+        if ((open == NULL && !at->rule->any_peer) || has_no_way(l, metadata[i].family) ||
+            is_denied_before(l, at, &metadata[i])) {
             continue;
         }
         struct diag *d =
             WARN(l, NPC311, lint_place(l, open != NULL ? open->at : at->rule->at, at->rule->at),
                  "pods can read the cloud instance metadata, at " STR_FMT,
                  STR_ARG(ip_text(l->a, metadata[i].family, metadata[i].ip)));
-        HINT(l, d,
-             lint_is_npc(l, at->rule->at) ? "write 'to internet', or except it"
-                                          : "add it to except");
+        HINT(l, d, "%s", metadata_hint(l, at));
         return;
     }
 }

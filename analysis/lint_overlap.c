@@ -10,11 +10,19 @@
 static bool has_name(const struct nrule *r, const struct port_name *name)
 {
     for (size_t i = 0; i < r->nnames; i++) {
-        if (r->names[i].proto == name->proto && str_eq(r->names[i].name, name->name)) {
+        const enum proto p = r->names[i].proto;
+        if ((p == PROTO_ANY || p == name->proto) && str_eq(r->names[i].name, name->name)) {
             return true;
         }
     }
     return false;
+}
+
+bool lint_name_covered(const struct nrule *outer, const struct port_name *name)
+{
+    const enum proto p = name->proto;
+    return outer->any_port || (p < PROTO_KEYED && port_ranges_are_all(outer->ports.keys[p])) ||
+           has_name(outer, name);
 }
 
 bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner)
@@ -26,9 +34,7 @@ bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner)
         return false;
     }
     for (size_t i = 0; i < inner->nnames; i++) {
-        enum proto p = inner->names[i].proto;
-        bool whole = p < PROTO_KEYED && port_ranges_are_all(outer->ports.keys[p]);
-        if (!whole && !has_name(outer, &inner->names[i])) {
+        if (!lint_name_covered(outer, &inner->names[i])) {
             return false;
         }
     }

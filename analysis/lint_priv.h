@@ -55,10 +55,13 @@ struct target { /* policies of one namespace that have equal targets */
     struct net_index *nets[DIRECTIONS]; /* of lint_except.c; made when first asked */
 };
 
+enum lint_holder { HOLDER_POD, HOLDER_SERVICE };
+#define LINT_HOLDERS 2
+
 struct lint_inside { /* an address of a pod or of a Service */
     struct ip ip;
-    const struct workload *pod;
-    const struct service *service;
+    struct str ns, name;
+    struct span at;
 };
 
 enum dns_way { DNS_UDP = 1, DNS_TCP = 2, DNS_BOTH = 3 };
@@ -80,10 +83,10 @@ struct lint {
     const struct selector *dns_ns, *dns_pods; /* where CoreDNS is */
     uint32_t *target_of;                      /* by policy; ID_NONE for cluster policies */
     VEC(struct wgroup) groups;
-    struct buf *key;                          /* for building keys; reused */
-    struct strmap matches;                    /* struct match, by the two selectors */
-    struct strmap groups_with;                /* struct id_vec, by key and value of a label */
-    VEC(struct lint_inside) inside[FAMILIES]; /* rising; made when first asked */
+    struct buf *key;           /* for building keys; reused */
+    struct strmap matches;     /* struct match, by the two selectors */
+    struct strmap groups_with; /* struct id_vec, by key and value of a label */
+    VEC(struct lint_inside) inside[LINT_HOLDERS][FAMILIES]; /* rising; made when first asked */
     bool inside_made;
     uint32_t *class_of;        /* of the world, by group; made when first asked */
     bool has_workloads;        /* the input says what runs */
@@ -181,6 +184,8 @@ void lint_covering(struct lint *l, const struct lint_at *at, target_fn each, voi
 
 /* ---- lint_overlap.c ---- */
 
+/* Whether the ports of `outer` hold what the named port is, whatever pods declare. */
+bool lint_name_covered(const struct nrule *outer, const struct port_name *name);
 /* Whether every packet that the ports of `inner` let pass, those of `outer` let pass. */
 bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner);
 

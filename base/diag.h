@@ -94,8 +94,8 @@ struct diag_list diags_sorted(const struct diags *d, bool info, bool silenced, s
 
 /* Writes all diagnostics as one SARIF 2.1.0 log (OASIS standard): a result for each that has a
  * place, a notification of the run for the others, silenced ones with their justification. Paths
- * are relative to where the program was run; absolute ones are cut down to what stands below the
- * INPUT. `complete`: the analysis came to its end. */
+ * are relative to where the program was run; absolute ones that lead elsewhere are file: URIs.
+ * `complete`: the analysis came to its end. */
 void diags_sarif(const struct diags *d, bool info, bool complete, const char *version,
                  struct buf *out);
 

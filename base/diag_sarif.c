@@ -4,7 +4,10 @@
  */
 #include "base/diag.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -15,6 +18,8 @@ struct sarif {
     const struct diags *d;
     struct buf *out;
     struct arena *scratch;
+    struct str here;  /* the working directory, with a slash at its end; empty: unknown */
+    struct str *uris; /* by file, made when first asked */
     struct diag_list all;
     size_t rule_of[DIAG_COUNT]; /* index in driver.rules + 1; 0: not there */
 };
@@ -45,16 +50,8 @@ static bool is_path_char(unsigned char c)
     return ch_is_alnum(c) || (c != 0 && strchr("-._~/!$&'()*+,;=@", c) != NULL);
 }
 
-static struct str uri_of(struct sarif *w, uint32_t file)
+static void put_path(struct buf *b, struct str path)
 {
-    const struct source *source = sources_get(w->d->sources, file);
-    /* An absolute path says where a machine keeps its files. */
-    struct str path = str_starts(source->path, "/") ? source->name : source->path;
-    while (str_starts(path, "./") || str_starts(path, "/")) {
-        size_t skip = path.p[0] == '/' ? 1 : 2;
-        path = (struct str){path.p + skip, path.n - skip};
-    }
-    struct buf *b = buf_new(w->scratch);
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
         if (is_path_char(c)) {
@@ -63,7 +60,60 @@ static struct str uri_of(struct sarif *w, uint32_t file)
             buf_printf(b, "%%%02X", c);
         }
     }
+}
+
+static struct str working_directory(struct arena *a)
+{
+    char here[PATH_MAX];
+    if (getcwd(here, sizeof here) == NULL || here[0] != '/') {
+        return STR("");
+    }
+    return str_printf(a, "%s%s", here, here[1] == '\0' ? "" : "/");
+}
+
+/* An absolute path without links and dots on the way to the file, if there is such a way. */
+static struct str resolved(struct arena *a, struct str path)
+{
+    char directory[PATH_MAX];
+    size_t n = path.n;
+    while (path.p[n - 1] != '/') {
+        n--;
+    }
+    if (realpath(str_dup(a, (struct str){path.p, n}).p, directory) == NULL) {
+        return path;
+    }
+    const char *slash = directory[1] == '\0' ? "" : "/";
+    return str_printf(a, "%s%s" STR_FMT, directory, slash,
+                      STR_ARG(((struct str){path.p + n, path.n - n})));
+}
+
+/* Relative to the working directory for all that is in it: code scanning takes that for the root of
+ * the repository. What is elsewhere is told apart by where it is. */
+static struct str make_uri(struct sarif *w, struct str path)
+{
+    struct buf *b = buf_new(w->scratch);
+    if (str_starts(path, "/")) {
+        path = resolved(w->scratch, path);
+        if (w->here.n > 0 && path.n > w->here.n && str_starts(path, w->here.p)) {
+            path = (struct str){path.p + w->here.n, path.n - w->here.n};
+        } else {
+            buf_puts(b, "file://");
+        }
+    }
+    while (str_starts(path, "./")) {
+        path = (struct str){path.p + 2, path.n - 2};
+    }
+    put_path(b, path);
     return buf_text(b);
+}
+
+static struct str uri_of(struct sarif *w, uint32_t file)
+{
+    struct str *uri = &w->uris[file];
+    if (uri->p == NULL) {
+        *uri = make_uri(w, sources_get(w->d->sources, file)->path);
+    }
+    return *uri;
 }
 
 /* {"physicalLocation":…[,"message":…]} */
@@ -179,6 +229,8 @@ void diags_sarif(const struct diags *d, bool info, bool complete, const char *ve
 {
     struct arena *scratch = arena_new_scratch(d->arena);
     struct sarif w = {.d = d, .out = out, .scratch = scratch};
+    w.here = working_directory(scratch);
+    w.uris = ARENA_NEW_ARRAY(scratch, d->sources->list.n, struct str);
     w.all = diags_sorted(d, info, true, scratch);
     buf_puts(out, "{\"version\":\"2.1.0\",\"$schema\":\"" SCHEMA "\",\"runs\":[{\n"
                   "  \"tool\":{\"driver\":{\"name\":\"npc\",");

@@ -25,7 +25,7 @@ static const struct option input[] = {
     {OPT_LIBRARY, "allow-raw", 0, NULL, "let npc source pass raw text to a backend"},
     {OPT_LIBRARY, "allow-aliases", 0, NULL, "accept YAML anchors and aliases, within a budget"},
     {OPT_LIBRARY, "lenient", 0, NULL, "unknown fields of policies are warnings"},
-    {OPT_LIBRARY, "skip-kind", 0, "KIND", "skip objects of a policy kind that npc does not read"},
+    {OPT_LIBRARY, "skip-kind", 0, "KIND", "skip a KIND or KIND.GROUP of policy that is not read"},
     {OPT_LIBRARY, "expect-count", 0, "N", "fail unless the input holds N policies"},
     {OPT_LIBRARY, "max-age", 0, "TIME", "warn if what runs was written down longer ago (1h, 7d)"},
     {OPT_PROGRESS, "progress", 0, "auto|never", "progress of long work on a terminal (auto)"},

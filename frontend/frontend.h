@@ -77,7 +77,9 @@ struct byte_stream { /* pulls bytes; read returns 0 at the end, -1 and errno on 
 enum k8s_syntax { K8S_YAML, K8S_JSON };
 
 struct k8s_counts {
-    size_t skipped; /* objects of unknown kinds */
+    size_t skipped;      /* objects of unknown kinds */
+    size_t not_skipped;  /* objects that --skip-kind names, and that are read all the same … */
+    struct span kept_at; /* … and where the first of them is */
 };
 
 /* Reads all documents of a stream into p. Errors are reported and reading goes on where it can. */

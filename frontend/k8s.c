@@ -51,6 +51,24 @@ static struct str item_kind(const struct k8s_type *list)
     return is_list(list) ? (struct str){list->kind.p, list->kind.n - (sizeof "List" - 1)} : STR("");
 }
 
+/* kustomize knows its own files by their names, so that they need not say what they are. */
+static bool is_kustomization(const struct k8s *k, const struct k8s_type *t)
+{
+    static const char *const names[] = {"kustomization.yaml", "kustomization.yml", "Kustomization"};
+    struct str name = sources_get(&k->ctx->sources, t->at.file)->name;
+    for (size_t i = name.n; i > 0; i--) {
+        if (name.p[i - 1] == '/') {
+            name = (struct str){name.p + i, name.n - i};
+            break;
+        }
+    }
+    bool is_named = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        is_named |= str_is(name, names[i]);
+    }
+    return is_named && t->kind.n == 0 && t->api_version.n == 0;
+}
+
 static void require_kind(struct k8s *k, struct span at)
 {
     struct diag *d = k8s_error(k, NPC061, at, PATH_FIELD(NULL, "kind"), "Required value");
@@ -89,6 +107,10 @@ static bool resolve_type(struct stream *s, const struct pending *p, struct k8s_t
     if (t->kind.n == 0) {
         t->kind = item_kind(&p->list);
         t->api_version = t->api_version.n > 0 ? t->api_version : p->list.api_version;
+    }
+    if (p->list.kind.n == 0 && is_kustomization(k, t)) {
+        k->counts->skipped++;
+        return false;
     }
     if (t->kind.n == 0) {
         require_kind(k, p->object->at);

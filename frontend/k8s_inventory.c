@@ -213,6 +213,7 @@ static bool take_cluster_ip(struct k8s *k, const struct node *n, const struct pa
         return false;
     }
     if (n->text.n == 0 || str_is(n->text, "None")) {
+        out->headless |= n->text.n > 0;
         return true;
     }
     if (!k8s_address(k, n, p, &a)) {

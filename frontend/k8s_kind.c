@@ -164,13 +164,18 @@ static void refuse_policy(struct k8s *k, const struct k8s_type *t)
 
 const struct k8s_kind *k8s_find_kind(struct k8s *k, const struct k8s_type *t)
 {
-    if (is_skipped(k, t)) {
+    const struct k8s_kind *known = find_kind(t->kind);
+    const bool is_read = known != NULL && str_eq(known->api_version, t->api_version);
+    const bool skip = is_skipped(k, t);
+    if (skip && is_read && k->counts->not_skipped++ == 0) {
+        k->counts->kept_at = t->at;
+    }
+    if (is_read) {
+        return known;
+    }
+    if (skip) {
         k->counts->skipped++;
         return NULL;
-    }
-    const struct k8s_kind *known = find_kind(t->kind);
-    if (known != NULL && str_eq(known->api_version, t->api_version)) {
-        return known;
     }
     bool is_foreign = is_policy_kind(group_of(t->api_version), t->kind) && t->api_version.n > 0 &&
                       !is_below(group_of(t->api_version), STR("k8s.io")) &&

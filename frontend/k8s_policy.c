@@ -293,7 +293,6 @@ static void take_types(struct k8s *k, const struct node *list, const struct path
 
 static void default_types(struct k8s *k, struct policy *out, struct span at)
 {
-    out->types_implied = true;
     out->isolates[DIR_INGRESS] = true;
     out->isolates[DIR_EGRESS] = out->nrules[DIR_EGRESS] > 0;
     k8s_info(k, NPC105, at, PATH_FIELD(NULL, "spec"),
@@ -345,6 +344,7 @@ static void take_spec(struct k8s *k, const struct node *spec, struct span at, st
     if (nodes.types != NULL && nodes.types->n > 0) {
         take_types(k, nodes.types, PATH_FIELD(p, "policyTypes"), out);
     } else {
+        out->ingress_implied = nodes.rules[DIR_INGRESS] == NULL;
         default_types(k, out, nodes.types != NULL ? nodes.types->at : at);
     }
 }

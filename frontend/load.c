@@ -255,6 +255,8 @@ static void load_objects(struct loader *l, struct feed *f, enum syntax syntax, u
     }
     check_age(l, l->file_fd, file, workloads, nodes);
     l->counts.skipped += counts.skipped;
+    l->counts.kept_at = l->counts.not_skipped > 0 ? l->counts.kept_at : counts.kept_at;
+    l->counts.not_skipped += counts.not_skipped;
     if (!reopen) {
         sources_get(&l->c->sources, file)->text = buf_text(f->kept);
     }
@@ -652,6 +654,15 @@ static void report_counts(struct loader *l)
                   "skipped",
                   l->counts.skipped, l->counts.skipped == 1 ? "" : "s",
                   l->counts.skipped == 1 ? "was" : "were");
+    }
+    if (l->counts.not_skipped > 0) {
+        struct diag *d = diag_warning(diags(l), NPC009, l->counts.kept_at,
+                                      "%zu object%s that --skip-kind names %s read all the same",
+                                      l->counts.not_skipped, l->counts.not_skipped == 1 ? "" : "s",
+                                      l->counts.not_skipped == 1 ? "is" : "are");
+        diag_hint(diags(l), d,
+                  "it skips only what npc does not read; if a kind of another group is meant: "
+                  "--skip-kind KIND.GROUP");
     }
 }
 

@@ -81,11 +81,20 @@ static bool service_ports_equal(const struct service *a, const struct service *b
     return a->nports == b->nports;
 }
 
+/* A manifest, to which the server will give addresses. */
+static bool service_is_hint(const void *object)
+{
+    const struct service *s = object;
+    return s->naddrs == 0 && !s->headless;
+}
+
 static bool service_equal(const void *pa, const void *pb)
 {
     const struct service *a = pa, *b = pb;
     return labels_equal(&a->selector, &b->selector) && service_ports_equal(a, b) &&
-           addresses_equal(a->addrs, a->naddrs, b->addrs, b->naddrs);
+           (service_is_hint(a) || service_is_hint(b) ||
+            (a->headless == b->headless &&
+             addresses_equal(a->addrs, a->naddrs, b->addrs, b->naddrs)));
 }
 
 /* ---- order ---- */
@@ -177,7 +186,7 @@ static bool ns_is_hint(const void *object)
 
 static const struct object_kind ns_kind = {ns_order, ns_equal, ns_is_hint, describe_ns};
 static const struct object_kind node_kind = {node_order, node_equal, NULL, describe_node};
-static const struct object_kind service_kind = {service_order, service_equal, NULL,
+static const struct object_kind service_kind = {service_order, service_equal, service_is_hint,
                                                 describe_service};
 static const struct object_kind workload_kind = {workload_order, workload_equal, NULL,
                                                  describe_workload};

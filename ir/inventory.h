@@ -68,6 +68,7 @@ struct service {
     struct labels selector; /* empty: none */
     struct address *addrs;  /* cluster IPs */
     size_t naddrs;
+    bool headless; /* clusterIP: None; without it and addresses, the server has yet to give some */
     struct service_port *ports;
     size_t nports;
     struct span at;

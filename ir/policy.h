@@ -158,7 +158,8 @@ struct policy {
     const struct selector *target_ns;
     const struct selector *target_pods;
     bool isolates[DIRECTIONS]; /* policyTypes after defaulting; cluster policies: unused, false */
-    bool types_implied;        /* there was no policyTypes: isolates is the API's default */
+    bool ingress_implied;      /* neither policyTypes nor ingress was there: it is isolated by the
+                                  API's default alone */
     struct rule *rules[DIRECTIONS];
     size_t nrules[DIRECTIONS];
     struct str tier;   /* "admin", "baseline" or a declared one; cluster policies only */

@@ -54,6 +54,29 @@ refuses()
     check_err "$name" "$wanted" "$text"
 }
 
+# ---- what is left out ----
+mkdir -p kust/base skip
+object k >kust/base/k.yaml
+printf 'resources: [k.yaml]\nnamePrefix: x-\npatches:\n- path: p.yaml\n' >kust/base/kustomization.yaml
+printf 'resources: [base]\n' >kust/kustomization.yml
+loads kustomization k kust
+loads kustomization-named k kust/kustomization.yml kust/base/k.yaml
+{ object l; printf -- '---\nresources: [k.yaml]\n'; } >kust/base/Kustomization
+loads kustomization-with-a-policy "l k" kust kust/base/Kustomization
+printf 'kind: NetworkPolicy\nmetadata: {name: x}\n' >kust/kustomization.yaml
+refuses kustomization-of-a-kind 2 'a NetworkPolicy has one' kust
+printf 'resources: [k.yaml]\n' >skip/my-kustomization.yaml
+refuses no-kind 2 'every Kubernetes object says' skip/my-kustomization.yaml
+refuses no-kind-lenient 2 'every Kubernetes object says' --lenient skip/my-kustomization.yaml
+printf 'apiVersion: crd.projectcalico.org/v1\nkind: NetworkPolicy\nmetadata: {name: c}\n---\n' >skip/two.yaml
+object k >>skip/two.yaml
+refuses no-skip 2 'skip-kind NetworkPolicy.crd.projectcalico.org' skip/two.yaml
+loads skip-group k --skip-kind NetworkPolicy.crd.projectcalico.org skip/two.yaml
+check skip-group-quiet test ! -s "$TMP/err"
+loads skip-only-unread k --skip-kind NetworkPolicy skip/two.yaml
+check not-skipped grep -qF 'skip/two.yaml:6:7: warning: 1 object that --skip-kind names is read all the same [NPC009]' \
+    "$TMP/err"
+
 # ---- kinds of files ----
 mkdir kinds
 policy a >kinds/a.npc

@@ -92,7 +92,7 @@ def formats(suite):
     for args in ([], ["-v"]):
         js = json.loads(suite.run("check", "-o", "json", *args, ".", cwd=work).text)
         # The whole path on the command line: none of it may be in the log.
-        sarif = json.loads(suite.run("check", "-o", "sarif", *args, str(work)).text)
+        sarif = json.loads(suite.run("check", "-o", "sarif", *args, str(work), cwd=work).text)
         answers[bool(args)] = js, sarif
         name = "all" if args else "findings"
         suite.check(f"check/sarif/{name}/schema", sarif_problem(sarif, work))
@@ -117,8 +117,32 @@ def formats(suite):
     suite.check("check/text/not-silenced", "" if "[NPC101]" not in text and "[NPC201]" in text else text)
     colour = suite.run("check", "--color", "always", ".", cwd=work).out
     suite.check("check/text/colour", "" if b"\x1b[" in colour and b"\x1b[" not in text.encode() else "colour")
+    uris(suite)
     stdin = suite.run("check", "-o", "sarif", "-", stdin=FAILS)
     suite.check("check/sarif/stdin", sarif_problem(json.loads(stdin.text), work))
+
+
+def uris(suite):
+    """Files in the working directory are relative to it, however they were named; all others stay apart."""
+    work = suite.scratch("uris").resolve()
+    for i, name in enumerate(("repo/policies/a.npc", "x 1/a.npc", "x2/a.npc")):
+        (work / name).parent.mkdir(parents=True)
+        (work / name).write_text(FAILS.replace("shop", f"shop{i}"))
+    (work / "link").symlink_to("repo")
+    file = "file://" + urllib.parse.quote(str(work))
+    cases = {
+        "below": ([work / "repo/policies"], ["policies/a.npc"]),
+        "file-below": ([work / "repo/policies/a.npc"], ["policies/a.npc"]),
+        "by-a-link": ([work / "link/policies"], ["policies/a.npc"]),
+        "dots": ([f"{work}/x2/../repo/./policies"], ["policies/a.npc"]),
+        "relative": (["./policies/"], ["policies/a.npc"]),
+        "elsewhere": ([work / "x 1", work / "x2"], [f"{file}/x%201/a.npc", f"{file}/x2/a.npc"]),
+        "beside": (["../x2"], ["../x2/a.npc"]),
+    }
+    for name, (inputs, want) in cases.items():
+        log = json.loads(suite.run("check", "-o", "sarif", *map(str, inputs), cwd=work / "repo").text)
+        got = {r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in log["runs"][0]["results"]}
+        suite.check(f"check/sarif/uri/{name}", "" if sorted(got) == want else f"{sorted(got)}, not {want}")
 
 
 def silencing(suite):

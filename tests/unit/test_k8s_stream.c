@@ -209,6 +209,30 @@ static void skip_kind(void)
                       "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
                       "metadata: {name: p}\nspec: {}\n"));
     CU_ASSERT(r.counts.skipped == 2);
+    CU_ASSERT(r.counts.not_skipped == 0);
+    reading_free(&r);
+}
+
+/* A name without a group means kinds of that name that are not read, and versions. */
+static void skip_only_unread(void)
+{
+    static const struct str skip[] = {STR_INIT("NetworkPolicy"), STR_INIT("Pod"),
+                                      STR_INIT("Service.serving.knative.dev"),
+                                      STR_INIT("Deployment.apps")};
+    struct reading r;
+    read_skipping(&r, skip, COUNT(skip),
+                  STR("apiVersion: crd.projectcalico.org/v1\nkind: NetworkPolicy\n---\n"
+                      "apiVersion: networking.k8s.io/v2\nkind: NetworkPolicy\n---\n"
+                      "apiVersion: v2\nkind: Pod\n---\n"
+                      "apiVersion: serving.knative.dev/v1\nkind: Service\n---\n"
+                      "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {}\n---\n"
+                      "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+                      "metadata: {name: p}\nspec: {}\n---\n" POD("a")));
+    CU_ASSERT(r.counts.skipped == 4);
+    CU_ASSERT(r.counts.not_skipped == 2);
+    CU_ASSERT(r.counts.kept_at.line == 19);
+    CU_ASSERT(r.program.inv.services.n == 1);
+    CU_ASSERT(r.program.inv.workloads.n == 1);
     reading_free(&r);
 }
 
@@ -408,6 +432,6 @@ static void alias_bomb(void)
 }
 
 UNIT_MAIN("k8s_stream", TEST(documents_and_lists), TEST(broken_objects), TEST(policy_kinds),
-          TEST(refusal_hints), TEST(skip_kind), TEST(skip_other_kind), TEST(goes_on),
-          TEST(object_limits), TEST(stream_has_no_limit), TEST(skipped_is_not_kept), TEST(aliases),
-          TEST(bad_aliases), TEST(alias_bomb))
+          TEST(refusal_hints), TEST(skip_kind), TEST(skip_only_unread), TEST(skip_other_kind),
+          TEST(goes_on), TEST(object_limits), TEST(stream_has_no_limit), TEST(skipped_is_not_kept),
+          TEST(aliases), TEST(bad_aliases), TEST(alias_bomb))

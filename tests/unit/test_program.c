@@ -415,6 +415,16 @@ static void objects_twice(void)
         {OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.1}")
              OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.2}"),
          false, 0, 1, 0, 1},
+        {OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: None}")
+             OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.2}"),
+         false, 0, 1, 0, 1},
+        {OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: None}")
+             OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIPs: [None]}"),
+         true, 0, 1, 0, 1},
+        {OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.1}")
+             OBJECT("v1", "Service", "metadata: {name: a}, spec: {}")
+                 OBJECT("v1", "Service", "metadata: {name: a}, spec: {clusterIP: 10.0.0.2}"),
+         false, 0, 1, 0, 1},
         {OBJECT("v1", "Node", "metadata: {name: a}") OBJECT("v1", "Node", "metadata: {name: a}"),
          true, 0, 0, 1, 0},
         {OBJECT("v1", "Node", "metadata: {name: a}")
@@ -440,6 +450,28 @@ static void objects_twice(void)
         CU_ASSERT(inv->workloads.n == cases[i].workloads &&
                   inv->namespaces.n == cases[i].namespaces && inv->nodes.n == cases[i].nodes &&
                   inv->services.n == cases[i].services);
+        reading_free(&r);
+    }
+}
+
+/* What the server adds to a Service is no difference, and is known afterwards. */
+static void service_with_address_wins(void)
+{
+    static const char written[] = OBJECT("v1", "Service",
+                                         "metadata: {name: a}, spec: {selector: {a: b}, ports: "
+                                         "[{port: 80}]}");
+    static const char running[] = OBJECT("v1", "Service",
+                                         "metadata: {name: a}, spec: {selector: {a: b}, "
+                                         "clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1], ports: "
+                                         "[{port: 80, targetPort: 80, protocol: TCP, nodePort: "
+                                         "30000}]}, status: {loadBalancer: {}}");
+    for (size_t i = 0; i < 2; i++) {
+        struct reading r;
+        reading_init(&r);
+        reading_add(&r, K8S_YAML, str_of(i == 0 ? written : running), 0);
+        reading_add(&r, K8S_YAML, str_of(i == 0 ? running : written), 0);
+        CU_ASSERT(r.ok && program_finish(&r.ctx, &r.program));
+        CU_ASSERT(r.program.inv.services.n == 1 && r.program.inv.services.v[0]->naddrs == 1);
         reading_free(&r);
     }
 }
@@ -558,5 +590,5 @@ UNIT_MAIN("program", TEST(order_of_files), TEST(order_within_a_place), TEST(same
           TEST(second_names_the_first), TEST(default_namespace), TEST(policy_equal_sees_everything),
           TEST(policy_equal_sees_every_field), TEST(equal_whatever_the_place),
           TEST(equal_priorities), TEST(limits), TEST(full_of_objects), TEST(objects_twice),
-          TEST(declared_namespace_wins), TEST(look_ups), TEST(pod_before_template),
-          TEST(grand_owners), TEST(empty_program))
+          TEST(service_with_address_wins), TEST(declared_namespace_wins), TEST(look_ups),
+          TEST(pod_before_template), TEST(grand_owners), TEST(empty_program))

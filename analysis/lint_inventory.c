@@ -1,7 +1,7 @@
 /*
  * What runs, as selectors see it: workloads in groups that no selector of the program tells apart,
- * and for each pair of selectors the groups that it matches. Unlike the world this holds also pods
- * that have finished and pods on a host's network: a policy that selects those selects something.
+ * and for each pair of selectors the groups that it matches. Unlike the endpoints of the world
+ * these are also pods on a host's network: a policy that selects those selects something.
  */
 #include "analysis/lint_priv.h"
 
@@ -120,12 +120,6 @@ static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct w
     }
 }
 
-/* Whether a workload is there by itself, and stands for no pods. */
-static bool is_alive(const struct workload *w)
-{
-    return w->kind != WL_TEMPLATE && !w->finished;
-}
-
 void lint_inventory(struct lint *l)
 {
     const struct inventory *inv = &l->p->inv;
@@ -140,8 +134,8 @@ void lint_inventory(struct lint *l)
     for (size_t i = 0; i < inv->namespaces.n; i++) {
         lint_space(l, inv->namespaces.v[i]->name);
     }
-    for (size_t i = 0; i < inv->workloads.n; i++) {
-        const struct workload *w = inv->workloads.v[i];
+    for (size_t i = 0; i < l->w->npresent; i++) {
+        const struct workload *w = l->w->present[i];
         group_key(b, &keys, w);
         uint32_t id = intern_add(&ids, buf_text(b));
         if (id == l->groups.n) {
@@ -149,12 +143,12 @@ void lint_inventory(struct lint *l)
         }
         struct wgroup *g = &l->groups.v[id];
         g->n++;
-        g->example = is_alive(w) && !is_alive(g->example) ? w : g->example;
+        g->example = w->kind != WL_TEMPLATE && g->example->kind == WL_TEMPLATE ? w : g->example;
         for (size_t k = 0; k < w->naddrs; k++) {
             l->has_family[w->addrs[k].family] = true;
         }
     }
-    l->has_workloads = inv->workloads.n > 0;
+    l->has_workloads = l->w->npresent > 0;
 }
 
 struct str lint_group_name(struct lint *l, uint32_t group)

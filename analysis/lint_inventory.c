@@ -33,7 +33,8 @@ uint32_t lint_space(struct lint *l, struct str name)
         const struct ns_object *object = inventory_find_ns(&l->p->inv, name);
         const struct wspace space = {.name = name,
                                      .labels = labels_of_ns(l, name),
-                                     .declared = object != NULL && object->declared};
+                                     .declared = object != NULL && object->declared,
+                                     .exists = object != NULL && object->declared};
         vec_push(l->keep, &l->spaces, space);
         demands_init(&l->spaces.v[id].by_demand, l->keep);
         l->has_namespaces |= space.declared;
@@ -120,6 +121,44 @@ static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct w
     }
 }
 
+/* Policies in a namespace do not make it. */
+static void note_existing(struct lint *l)
+{
+    const struct inventory *inv = &l->p->inv;
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        l->spaces.v[lint_space(l, inv->workloads.v[i]->ns)].exists = true;
+    }
+    for (size_t i = 0; i < inv->services.n; i++) {
+        l->spaces.v[lint_space(l, inv->services.v[i]->ns)].exists = true;
+    }
+}
+
+/* Whether what runs is said by nothing but the language: such an inventory is made for npc. */
+static bool is_all_npc(const struct lint *l)
+{
+    const struct inventory *inv = &l->p->inv;
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        if (inv->workloads.v[i]->kind != WL_WORKLOAD) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < inv->namespaces.n; i++) {
+        const struct ns_object *ns = inv->namespaces.v[i];
+        if (ns->declared && !lint_is_npc(l, ns->at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Objects of Kubernetes may be those of one team, unless what every cluster has is among them. */
+static bool is_whole(const struct lint *l)
+{
+    uint32_t system = intern_find(&l->space_ids, STR("kube-system"));
+    return l->p->inv.nodes.n > 0 || (system != ID_NONE && l->spaces.v[system].exists) ||
+           is_all_npc(l);
+}
+
 void lint_inventory(struct lint *l)
 {
     const struct inventory *inv = &l->p->inv;
@@ -134,6 +173,8 @@ void lint_inventory(struct lint *l)
     for (size_t i = 0; i < inv->namespaces.n; i++) {
         lint_space(l, inv->namespaces.v[i]->name);
     }
+    note_existing(l);
+    l->is_whole = is_whole(l);
     for (size_t i = 0; i < l->w->npresent; i++) {
         const struct workload *w = l->w->present[i];
         group_key(b, &keys, w);

@@ -173,8 +173,7 @@ void lint_peer_selects_nothing(struct lint *l, const struct lint_at *at)
 
 /* ---- NPC208 ---- */
 
-/* Whether a namespace is there: an object or workloads of it are in the input, or it is one that
- * every cluster has. A policy in a namespace does not make it. */
+/* Whether a namespace is there: the input says so, or it is one that every cluster has. */
 static bool is_known(const struct lint *l, struct str name)
 {
     static const char *const built_in[] = {"default", "kube-system", "kube-public",
@@ -185,8 +184,7 @@ static bool is_known(const struct lint *l, struct str name)
         }
     }
     uint32_t id = intern_find(&l->space_ids, name);
-    return id != ID_NONE && (l->spaces.v[id].declared || l->spaces.v[id].groups.n > 0 ||
-                             l->spaces.v[id].targets.n > 0);
+    return id != ID_NONE && l->spaces.v[id].exists;
 }
 
 static struct str nearest_space(struct lint *l, struct str name)
@@ -200,21 +198,43 @@ static struct str nearest_space(struct lint *l, struct str name)
     return str_nearest(name, names.v, names.n);
 }
 
+/* A part of a cluster has no namespaces of others: there only a name that looks like one of those
+ * that are there is worth a word. */
+static void check_name(struct lint *l, struct str name, struct span at, const char *but)
+{
+    if (is_known(l, name)) {
+        return;
+    }
+    struct str near = nearest_space(l, name);
+    if (near.n == 0 && !l->is_whole) {
+        return;
+    }
+    struct diag *d =
+        WARN(l, NPC208, at, "no namespace " STR_FMT " is in the input%s", STR_ARG(name), but);
+    if (near.n > 0) {
+        HINT(l, d, "did you mean " STR_FMT "?", STR_ARG(near));
+    }
+}
+
 static void check_names(struct lint *l, const struct selector *s)
 {
     for (size_t i = 0; s != NULL && i < s->n; i++) {
         const struct sel_req *req = &s->v[i];
         bool demands = req->op == SEL_EQ || req->op == SEL_IN;
         for (size_t k = 0; demands && str_is(req->key, LABEL_NS_NAME) && k < req->nvalues; k++) {
-            if (is_known(l, req->values[k])) {
-                continue;
-            }
-            struct diag *d = WARN(l, NPC208, req->at, "no namespace " STR_FMT " is in the input",
-                                  STR_ARG(req->values[k]));
-            struct str near = nearest_space(l, req->values[k]);
-            if (near.n > 0) {
-                HINT(l, d, "did you mean " STR_FMT "?", STR_ARG(near));
-            }
+            check_name(l, req->values[k], req->at, "");
+        }
+    }
+}
+
+/* Once for all policies of a namespace: it may be one that is yet to be made. */
+static void check_homes(struct lint *l)
+{
+    for (size_t i = 0; i < l->spaces.n; i++) {
+        const struct wspace *s = &l->spaces.v[i];
+        if (s->targets.n > 0) {
+            uint32_t first = l->targets.v[s->targets.v[0]].policies.v[0];
+            check_name(l, s->name, l->policies[first]->origin->at, ", only policies for it");
         }
     }
 }
@@ -222,7 +242,11 @@ static void check_names(struct lint *l, const struct selector *s)
 void lint_unknown_namespaces(struct lint *l, const struct lint_at *at)
 {
     (void)at;
-    for (size_t i = 0; (l->has_namespaces || l->has_workloads) && i < l->npolicies; i++) {
+    if (!l->has_namespaces && !l->has_workloads) {
+        return;
+    }
+    check_homes(l);
+    for (size_t i = 0; i < l->npolicies; i++) {
         const struct policy *p = l->policies[i]->origin;
         check_names(l, p->target_ns);
         for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {

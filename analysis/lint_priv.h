@@ -43,6 +43,7 @@ struct wspace { /* a namespace: policies, workloads, or an object of it are in t
     struct str name;
     const struct labels *labels;
     bool declared;         /* its labels are in the input */
+    bool exists;           /* it, or workloads or Services of it, are in the input */
     struct id_vec groups;  /* of workloads */
     struct id_vec targets; /* of its policies */
     struct demands by_demand;
@@ -88,6 +89,7 @@ struct lint {
     uint32_t *class_of;        /* of the world, by group; made when first asked */
     bool has_workloads;        /* the input says what runs */
     bool has_namespaces;       /* it says what labels some namespace has */
+    bool is_whole;             /* it is evidently all there is, and no part of a cluster */
     bool has_family[FAMILIES]; /* of the workloads' addresses */
     size_t budget;             /* comparisons that may still be made */
     bool out_of_budget;        /* and that was reported */

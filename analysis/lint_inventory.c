@@ -307,12 +307,37 @@ struct id_list lint_peers(struct lint *l, const struct lint_at *at)
     return without_hosts(l, (struct id_list){all.v, ids_sort(all.v, all.n)});
 }
 
+static bool has_workloads(const struct lint *l, struct str name)
+{
+    uint32_t id = intern_find(&l->space_ids, name);
+    return id != ID_NONE && l->spaces.v[id].groups.n > 0;
+}
+
+/* Whether a selector names the namespaces that it may match, and workloads of all are in the input.
+ */
+static bool is_confined(const struct lint *l, const struct selector *ns)
+{
+    for (size_t i = 0; i < ns->n; i++) {
+        const struct sel_req *req = &ns->v[i];
+        bool all = (req->op == SEL_EQ || req->op == SEL_IN) && str_is(req->key, LABEL_NS_NAME);
+        for (size_t k = 0; all && k < req->nvalues; k++) {
+            all = has_workloads(l, req->values[k]);
+        }
+        if (all) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool lint_knows(struct lint *l, const struct selector *ns)
 {
     const struct sel_req *names = selector_ns_names(ns);
     if (names != NULL && names->nvalues == 1) {
-        uint32_t id = intern_find(&l->space_ids, names->values[0]);
-        return id != ID_NONE && l->spaces.v[id].groups.n > 0;
+        return has_workloads(l, names->values[0]);
+    }
+    if (!l->is_whole && !is_confined(l, ns)) {
+        return false;
     }
     for (size_t i = 0; i < l->spaces.n; i++) {
         if (l->spaces.v[i].groups.n > 0 && selector_matches(ns, l->spaces.v[i].labels)) {

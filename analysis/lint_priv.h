@@ -151,7 +151,8 @@ struct id_list lint_match(struct lint *l, const struct selector *ns, const struc
  * restricted; a CIDR has none). Without those on a host's network. */
 struct id_list lint_targets(struct lint *l, const struct npolicy *np);
 struct id_list lint_peers(struct lint *l, const struct lint_at *at);
-/* Whether the input has workloads in some namespace that the selector matches. */
+/* Whether the input has workloads in some namespace that the selector matches, and, if it may be a
+ * part of a cluster, in all that the selector may match. */
 bool lint_knows(struct lint *l, const struct selector *ns);
 /* "shop/web": the name of one of its workloads. */
 struct str lint_group_name(struct lint *l, uint32_t group);

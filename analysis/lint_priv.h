@@ -79,6 +79,8 @@ struct lint {
     VEC(struct target) targets;
     struct id_vec clusters;                   /* cluster policies, by index */
     const struct selector *dns_ns, *dns_pods; /* where CoreDNS is */
+    struct ipset dns_at[FAMILIES];            /* its addresses … */
+    bool has_dns_at;                          /* … if the input has them */
     uint32_t *target_of;                      /* by policy; ID_NONE for cluster policies */
     VEC(struct wgroup) groups;
     struct buf *key;                          /* for building keys; reused */
@@ -189,6 +191,8 @@ bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner);
 
 /* ---- lint_dns.c ---- */
 
+/* Fills dns_at. */
+void lint_dns_init(struct lint *l);
 /* What an egress rule of a policy lets pass to the DNS: enum dns_way. */
 unsigned lint_dns_of(struct lint *l, const struct lint_at *at);
 

@@ -134,20 +134,36 @@ static struct str names_of_spaces(struct lint *l, struct id_list groups)
                                STR_ARG(second), n - 2);
 }
 
-/* Whether the peer means its own namespace, and only another one has such pods: NPC207. */
-static bool is_elsewhere(struct lint *l, const struct lint_at *at, const struct nclause *c)
+/* Whether a peer selects nothing, though something might match it. */
+static bool is_nobody(struct lint *l, const struct nclause *c)
+{
+    return selector_satisfiable(c->ns) && selector_satisfiable(c->pods) && lint_knows(l, c->ns) &&
+           lint_match(l, c->ns, c->pods).n == 0;
+}
+
+/* Who matches in other namespaces, if the peer means its own one. */
+static struct id_list elsewhere(struct lint *l, const struct lint_at *at, const struct nclause *c)
 {
     static const struct selector everywhere;
     bool is_own = selector_cmp(c->ns, at->np->target_ns) == 0 && !policy_is_cluster(at->policy);
-    struct id_list others = is_own ? lint_match(l, &everywhere, c->pods) : (struct id_list){0};
-    if (others.n == 0) {
-        return false;
+    return is_own ? lint_match(l, &everywhere, c->pods) : (struct id_list){0};
+}
+
+void lint_wrong_namespace(struct lint *l, const struct lint_at *at)
+{
+    if (at->nrule == NULL || at->peer->kind != PEER_PODS) {
+        return;
+    }
+    const struct nclause c = lint_clause(l, at);
+    struct id_list others = elsewhere(l, at, &c);
+    if (others.n == 0 || !is_nobody(l, &c)) {
+        return;
     }
     struct str where = names_of_spaces(l, others);
     struct diag *d = WARN(l, NPC207, at->place,
                           STR_FMT " exists only in namespace " STR_FMT
                                   "; without a namespace this peer means its own",
-                          STR_ARG(selector_phrase(l->a, c->pods)), STR_ARG(where));
+                          STR_ARG(selector_phrase(l->a, c.pods)), STR_ARG(where));
     if (lint_is_npc(l, at->place)) {
         HINT(l, d, "add 'in namespace " STR_FMT "'",
              STR_ARG(l->spaces.v[l->groups.v[others.v[0]].space].name));
@@ -155,7 +171,6 @@ static bool is_elsewhere(struct lint *l, const struct lint_at *at, const struct 
         HINT(l, d, "add a namespaceSelector to the same peer: " LABEL_NS_NAME ": " STR_FMT,
              STR_ARG(l->spaces.v[l->groups.v[others.v[0]].space].name));
     }
-    return true;
 }
 
 void lint_peer_selects_nothing(struct lint *l, const struct lint_at *at)
@@ -164,11 +179,9 @@ void lint_peer_selects_nothing(struct lint *l, const struct lint_at *at)
         return;
     }
     const struct nclause c = lint_clause(l, at);
-    if (!selector_satisfiable(c.ns) || !selector_satisfiable(c.pods) || !lint_knows(l, c.ns) ||
-        lint_match(l, c.ns, c.pods).n > 0 || is_elsewhere(l, at, &c)) {
-        return;
+    if (is_nobody(l, &c) && elsewhere(l, at, &c).n == 0) {
+        report_nothing(l, at->place, "this peer", peer_phrase(l->a, at->peer), c.ns, c.pods);
     }
-    report_nothing(l, at->place, "this peer", peer_phrase(l->a, at->peer), c.ns, c.pods);
 }
 
 /* ---- NPC208 ---- */
@@ -242,9 +255,6 @@ static void check_homes(struct lint *l)
 void lint_unknown_namespaces(struct lint *l, const struct lint_at *at)
 {
     (void)at;
-    if (!l->has_namespaces && !l->has_workloads) {
-        return;
-    }
     check_homes(l);
     for (size_t i = 0; i < l->npolicies; i++) {
         const struct policy *p = l->policies[i]->origin;

@@ -24,7 +24,7 @@ void lint_port_support(struct lint *l, const struct lint_at *at)
 {
     const struct port *p = at->port;
     bool is_range = p->form == PORT_RANGE && p->first < p->last && p->proto <= PROTO_SCTP;
-    if (l->o->target != LINT_KUBERNETES || (!is_range && p->proto != PROTO_SCTP)) {
+    if (!is_range && p->proto != PROTO_SCTP) {
         return;
     }
     struct str cni = l->o->cni;
@@ -217,6 +217,27 @@ static const struct named_port *find_named(const struct workload *w, const struc
 void lint_named_port(struct lint *l, const struct lint_at *at)
 {
     const struct port *port = at->port;
+    if (at->nrule == NULL || port->form != PORT_NAMED || !knows_listeners(l, at)) {
+        return;
+    }
+    struct id_list selected = listeners(l, at);
+    for (size_t i = 0; i < selected.n && lint_spend(l, 1); i++) {
+        if (find_named(l->groups.v[selected.v[i]].example, port) != NULL) {
+            return;
+        }
+    }
+    if (selected.n > 0) {
+        struct diag *d =
+            WARN(l, NPC306, at->place, "no pod of the %s names a port \"" STR_FMT "\"%s",
+                 at->rule->direction == DIR_INGRESS ? "target" : "peers", STR_ARG(port->name),
+                 port->proto == PROTO_ANY ? "" : " of that protocol");
+        HINT(l, d, "write the number");
+    }
+}
+
+void lint_named_port_differs(struct lint *l, const struct lint_at *at)
+{
+    const struct port *port = at->port;
     if (at->nrule == NULL || port->form != PORT_NAMED) {
         return;
     }
@@ -235,13 +256,6 @@ void lint_named_port(struct lint *l, const struct lint_at *at)
         }
         first_group = first == NULL ? selected.v[i] : first_group;
         first = first == NULL ? found : first;
-    }
-    if (selected.n > 0 && first == NULL && knows_listeners(l, at)) {
-        struct diag *d =
-            WARN(l, NPC306, at->place, "no pod of the %s names a port \"" STR_FMT "\"%s",
-                 at->rule->direction == DIR_INGRESS ? "target" : "peers", STR_ARG(port->name),
-                 port->proto == PROTO_ANY ? "" : " of that protocol");
-        HINT(l, d, "write the number");
     }
 }
 
@@ -262,7 +276,7 @@ static bool speaks_of_icmp(const struct npolicy *np)
 void lint_icmp(struct lint *l, const struct lint_at *at)
 {
     (void)at;
-    for (size_t i = 0; l->o->target != LINT_KUBERNETES && i < l->npolicies; i++) {
+    for (size_t i = 0; i < l->npolicies; i++) {
         const struct npolicy *np = l->policies[i];
         if (!policy_is_cluster(np->origin) && np->isolates[DIR_INGRESS] && !speaks_of_icmp(np)) {
             INFO(l, NPC316, np->origin->at,

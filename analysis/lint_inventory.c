@@ -112,7 +112,8 @@ static void label_key(struct buf *b, struct str key, struct str value)
 
 static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct workload *w)
 {
-    const struct wgroup group = {w, lint_space(l, w->ns), 0, w->host_network};
+    const struct wgroup group = {
+        .example = w, .space = lint_space(l, w->ns), .host_network = w->host_network};
     vec_push(l->keep, &l->groups, group);
     vec_push(l->keep, &l->spaces.v[group.space].groups, id);
     for (size_t i = 0; i < w->labels.n; i++) {

@@ -52,8 +52,11 @@ static struct id_list listeners(struct lint *l, const struct lint_at *at)
 /* Whether they are all in the input. */
 static bool knows_listeners(struct lint *l, const struct lint_at *at)
 {
-    if (l->is_whole || at->rule->direction == DIR_INGRESS) {
-        return l->is_whole || lint_knows(l, at->np->target_ns);
+    if (l->is_whole) {
+        return true;
+    }
+    if (at->rule->direction == DIR_INGRESS) {
+        return lint_knows(l, at->np->target_ns);
     }
     for (size_t i = 0; i < at->nrule->nclauses; i++) {
         const struct nclause *c = &at->nrule->clauses[i];
@@ -74,19 +77,32 @@ static bool declares(const struct workload *w, enum proto proto, uint16_t number
     return false;
 }
 
-static bool is_backend(const struct lint *l, const struct service *s, uint32_t group)
+static bool is_backend(const struct service *s, const struct workload *w)
 {
-    const struct workload *w = l->groups.v[group].example;
-    if (!str_eq(s->ns, w->ns) || s->selector.n == 0) {
-        return false;
-    }
     for (size_t i = 0; i < s->selector.n; i++) {
         const struct label *have = labels_find(&w->labels, s->selector.v[i].key);
         if (have == NULL || !str_eq(have->value, s->selector.v[i].value)) {
             return false;
         }
     }
-    return true;
+    return s->selector.n > 0;
+}
+
+/* Which Services lead to which groups. */
+static void index_services(struct lint *l)
+{
+    const struct inventory *inv = &l->p->inv;
+    for (uint32_t i = 0; i < inv->services.n; i++) {
+        const struct service *s = inv->services.v[i];
+        const struct id_vec *there = &l->spaces.v[lint_space(l, s->ns)].groups;
+        for (size_t k = 0; k < there->n && lint_spend(l, 1); k++) {
+            struct wgroup *g = &l->groups.v[there->v[k]];
+            if (is_backend(s, g->example)) {
+                vec_push(l->keep, &g->services, i);
+            }
+        }
+    }
+    l->services_indexed = true;
 }
 
 /* Where a port of a service leads on a workload; 0: nowhere. */
@@ -108,13 +124,14 @@ struct leads {
     struct id_vec spaces;          /* where there are such */
 };
 
-static void add_leads(struct lint *l, struct leads *out, const struct service *s,
-                      const struct service_port *p, struct id_list selected)
+static void add_leads(struct lint *l, struct leads *out, const struct port *port,
+                      const struct service *s, const struct wgroup *g)
 {
-    for (size_t i = 0; i < selected.n && lint_spend(l, 1); i++) {
-        const struct wgroup *g = &l->groups.v[selected.v[i]];
-        uint16_t target = is_backend(l, s, selected.v[i]) ? target_of(p, g->example) : 0;
-        if (target == p->port) {
+    for (size_t i = 0; i < s->nports; i++) {
+        const struct service_port *p = &s->ports[i];
+        bool is_asked = p->port == port->first && p->proto == port->proto;
+        uint16_t target = is_asked ? target_of(p, g->example) : 0;
+        if (target == port->first) {
             out->fits = true;
         } else if (target != 0) {
             out->target = out->service == NULL ? target : out->target;
@@ -139,14 +156,14 @@ static bool has_service_port(const struct inventory *inv, const struct port *por
 
 static struct leads leads_of(struct lint *l, const struct port *port, struct id_list selected)
 {
-    const struct inventory *inv = &l->p->inv;
     struct leads out = {0};
-    for (size_t i = 0; i < inv->services.n; i++) {
-        const struct service *s = inv->services.v[i];
-        for (size_t k = 0; k < s->nports; k++) {
-            if (s->ports[k].port == port->first && s->ports[k].proto == port->proto) {
-                add_leads(l, &out, s, &s->ports[k], selected);
-            }
+    if (!l->services_indexed) {
+        index_services(l);
+    }
+    for (size_t i = 0; i < selected.n; i++) {
+        const struct wgroup *g = &l->groups.v[selected.v[i]];
+        for (size_t k = 0; k < g->services.n && lint_spend(l, 1); k++) {
+            add_leads(l, &out, port, l->p->inv.services.v[g->services.v[k]], g);
         }
     }
     return out;

@@ -37,6 +37,7 @@ struct wgroup { /* workloads that no selector of the program tells apart, with e
     uint32_t space;
     size_t n;
     bool host_network;
+    struct id_vec services; /* that lead to them, by index; made when first asked */
 };
 
 struct wspace { /* a namespace: policies, workloads, or an object of it are in the input */
@@ -87,7 +88,7 @@ struct lint {
     struct strmap matches;                    /* struct match, by the two selectors */
     struct strmap groups_with;                /* struct id_vec, by key and value of a label */
     VEC(struct lint_inside) inside[FAMILIES]; /* rising; made when first asked */
-    bool inside_made;
+    bool inside_made, services_indexed;
     uint32_t *class_of;        /* of the world, by group; made when first asked */
     bool has_workloads;        /* the input says what runs */
     bool has_namespaces;       /* it says what labels some namespace has */

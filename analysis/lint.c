@@ -2,23 +2,63 @@
 #include "analysis/lint_priv.h"
 
 enum scope { PROGRAM, POLICY, RULE, PEER, PORT };
-enum needs { ANY, WORKLOADS };
+enum needs { ANY, MORE, WORKLOADS, NAMESPACES, KUBERNETES, CLUSTER, BACKEND, PLUGIN, DESC };
 
 static const struct row {
+    enum diag_id id;
     enum scope scope;
     enum needs needs;
     void (*look)(struct lint *l, const struct lint_at *at);
 } rows[] = {
-#define LINT(id, scope, needs, function) {scope, needs, lint_##function},
+#define LINT(id, scope, needs, function) {DIAG_##id, scope, needs, lint_##function},
 #include "analysis/lints.def"
 #undef LINT
 };
 #define NROWS (sizeof rows / sizeof rows[0])
 
+static bool has(const struct lint *l, enum needs needs)
+{
+    switch (needs) {
+    case WORKLOADS:
+        return l->has_workloads;
+    case NAMESPACES:
+        return l->has_workloads || l->has_namespaces;
+    case KUBERNETES:
+        return l->o->target == LINT_KUBERNETES;
+    case CLUSTER:
+        return l->o->target != LINT_KERNEL;
+    case BACKEND:
+        return l->o->target != LINT_KUBERNETES;
+    case PLUGIN:
+        return l->o->target != LINT_KERNEL && (l->o->cni.n == 0 || str_is(l->o->cni, "flannel"));
+    case DESC:
+        return l->o->want_desc;
+    case ANY:
+    case MORE:
+        return true;
+    }
+    return true;
+}
+
+/* Whether no other run, which knows more or asks for something else, can find more. */
+static bool finds_all(const struct lint *l, enum needs needs)
+{
+    bool asks_what_runs = needs == MORE || needs == WORKLOADS || needs == NAMESPACES;
+    return has(l, needs) && (!asks_what_runs || (l->has_workloads && l->is_whole));
+}
+
+static void note_open(const struct lint *l, struct lint_open *open)
+{
+    for (size_t i = 0; i < NROWS; i++) {
+        open->kinds[rows[i].id] |= !finds_all(l, rows[i].needs);
+    }
+    open->kinds[DIAG_NPC406] = true; /* what one backend can say another cannot */
+}
+
 static void look(struct lint *l, enum scope scope, const struct lint_at *at)
 {
     for (size_t i = 0; i < NROWS; i++) {
-        if (rows[i].scope == scope && (rows[i].needs == ANY || l->has_workloads)) {
+        if (rows[i].scope == scope && has(l, rows[i].needs)) {
             rows[i].look(l, at);
         }
     }
@@ -71,7 +111,8 @@ static void look_at_policy(struct lint *l, uint32_t index)
     }
 }
 
-void lint_program(struct ctx *c, const struct world *w, const struct lint_options *o)
+void lint_program(struct ctx *c, const struct world *w, const struct lint_options *o,
+                  struct lint_open *open)
 {
     struct lint *l = ARENA_NEW(&c->arena, struct lint);
     *l = (struct lint){.c = c,
@@ -92,4 +133,5 @@ void lint_program(struct ctx *c, const struct world *w, const struct lint_option
         lint_tidy(l);
     }
     arena_free(l->a);
+    note_open(l, open);
 }

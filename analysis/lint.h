@@ -20,7 +20,14 @@ struct lint_options {
     bool want_desc; /* --require-desc: NPC503 is looked for */
 };
 
+/* Kinds of findings that another run may find though this one does not: it knows too little of what
+ * runs, or the target is another one. */
+struct lint_open {
+    bool kinds[DIAG_COUNT];
+};
+
 /* Looks for all findings and reports them. `w` is the program's world. */
-void lint_program(struct ctx *c, const struct world *w, const struct lint_options *o);
+void lint_program(struct ctx *c, const struct world *w, const struct lint_options *o,
+                  struct lint_open *open);
 
 #endif

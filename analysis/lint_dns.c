@@ -9,6 +9,68 @@
 
 #define DNS_PORT 53
 
+/* ---- its addresses ---- */
+
+/* A cache on each node answers at an address of 169.254.0.0/16. */
+static void add_cache(struct lint *l)
+{
+    struct cidr c;
+    cidr_parse(STR("169.254.0.0/16"), &c, NULL);
+    l->dns_at[c.family] = ipset_union(l->keep, l->dns_at[c.family], ipset_of_cidr(l->keep, c));
+}
+
+void lint_dns_init(struct lint *l)
+{
+    VEC(struct ip_range) found[FAMILIES] = {0};
+    bool has_cache = false;
+    for (size_t i = 0; i < l->w->npresent; i++) {
+        const struct workload *w = l->w->present[i];
+        const struct label *app = labels_find(&w->labels, STR("k8s-app"));
+        if (!str_is(w->ns, "kube-system") || app == NULL) {
+            continue;
+        }
+        has_cache |= str_is(app->value, "node-local-dns");
+        for (size_t k = 0; selector_matches(l->dns_pods, &w->labels) && k < w->naddrs; k++) {
+            const struct ip_range one = {w->addrs[k].ip, w->addrs[k].ip};
+            vec_push(l->keep, &found[w->addrs[k].family], one);
+            l->has_dns_at = true;
+        }
+    }
+    for (size_t f = 0; f < FAMILIES && !l->w->options.ipblock_external; f++) {
+        l->dns_at[f] = ipset_of_ranges(l->keep, found[f].v, found[f].n);
+    }
+    if (has_cache) {
+        add_cache(l);
+    }
+}
+
+/* Where addresses of a cluster are: a DNS may be among them. RFC 1918, 6598, 4193, 3927. */
+static bool is_private(struct lint *l, const struct nrule *r)
+{
+    static const char *const nets[] = {"10.0.0.0/8",    "172.16.0.0/12",  "192.168.0.0/16",
+                                       "100.64.0.0/10", "169.254.0.0/16", "fc00::/7"};
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        struct cidr c;
+        cidr_parse(str_of(nets[i]), &c, NULL);
+        struct ipset meet = ipset_intersect(l->a, r->nets[c.family], ipset_of_cidr(l->a, c));
+        if (meet.n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the nets of a rule may hold the DNS. That of its Service does not count where its pods'
+ * are known: policies never see it (NPC309). */
+static bool nets_reach(struct lint *l, const struct nrule *r)
+{
+    if (!l->has_dns_at) {
+        return is_private(l, r);
+    }
+    return ipset_intersect(l->a, r->nets[FAM_IP4], l->dns_at[FAM_IP4]).n > 0 ||
+           ipset_intersect(l->a, r->nets[FAM_IP6], l->dns_at[FAM_IP6]).n > 0;
+}
+
 /* ---- what a rule lets pass ---- */
 
 /* A range that holds 53 among so many others does not name it. */
@@ -86,22 +148,6 @@ static bool clause_reaches(struct lint *l, const struct nclause *c)
            selectors_meet(c->pods, l->dns_pods);
 }
 
-/* Where addresses of a cluster are: a DNS may be among them. RFC 1918, 6598, 4193, 3927. */
-static bool is_private(struct lint *l, const struct nrule *r)
-{
-    static const char *const nets[] = {"10.0.0.0/8",    "172.16.0.0/12",  "192.168.0.0/16",
-                                       "100.64.0.0/10", "169.254.0.0/16", "fc00::/7"};
-    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-        struct cidr c;
-        cidr_parse(str_of(nets[i]), &c, NULL);
-        struct ipset meet = ipset_intersect(l->a, r->nets[c.family], ipset_of_cidr(l->a, c));
-        if (meet.n > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool mentions_dns(const struct selector *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -133,7 +179,7 @@ unsigned lint_dns_of(struct lint *l, const struct lint_at *at)
     }
     bool named = names_dns(at->rule);
     bool has_nets = r->nets[FAM_IP4].n > 0 || r->nets[FAM_IP6].n > 0;
-    if (has_nets && (named || is_private(l, r))) {
+    if (has_nets && (named || nets_reach(l, r))) {
         return ways;
     }
     for (size_t i = 0; i < r->nclauses; i++) {

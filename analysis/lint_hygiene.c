@@ -126,7 +126,7 @@ void lint_misleading_name(struct lint *l, const struct lint_at *at)
 void lint_no_description(struct lint *l, const struct lint_at *at)
 {
     static const struct str key = STR_INIT("kubernetes.io/description");
-    if (l->o->want_desc && labels_find(&at->policy->annotations, key) == NULL) {
+    if (labels_find(&at->policy->annotations, key) == NULL) {
         struct diag *d = WARN(l, NPC503, at->policy->at, "policy " STR_FMT " has no description",
                               STR_ARG(at->policy->name));
         HINT(l, d,
@@ -229,16 +229,16 @@ void lint_same_twice(struct lint *l, const struct lint_at *at)
 void lint_no_cni(struct lint *l, const struct lint_at *at)
 {
     (void)at;
-    if (l->o->target == LINT_KERNEL || l->npolicies == 0) {
+    if (l->npolicies == 0) {
         return;
     }
     struct span place = l->policies[0]->origin->at;
-    if (str_is(l->o->cni, "flannel")) {
+    if (l->o->cni.n > 0) {
         struct diag *d = WARN(l, NPC513, place,
                               "flannel enforces no policy: all of this is without "
                               "effect in such a cluster");
         HINT(l, d, "run a policy engine beside it, or load rules on the nodes: npc compile -t nft");
-    } else if (l->o->cni.n == 0) {
+    } else {
         INFO(l, NPC513, place, "enforced only if the cluster's CNI does (flannel does not)");
     }
 }

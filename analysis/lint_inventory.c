@@ -1,7 +1,7 @@
 /*
  * What runs, as selectors see it: workloads in groups that no selector of the program tells apart,
- * and for each pair of selectors the groups that it matches. Unlike the world this holds also pods
- * that have finished and pods on a host's network: a policy that selects those selects something.
+ * and for each pair of selectors the groups that it matches. Unlike the endpoints of the world
+ * these are also pods on a host's network: a policy that selects those selects something.
  */
 #include "analysis/lint_priv.h"
 
@@ -33,7 +33,8 @@ uint32_t lint_space(struct lint *l, struct str name)
         const struct ns_object *object = inventory_find_ns(&l->p->inv, name);
         const struct wspace space = {.name = name,
                                      .labels = labels_of_ns(l, name),
-                                     .declared = object != NULL && object->declared};
+                                     .declared = object != NULL && object->declared,
+                                     .exists = object != NULL && object->declared};
         vec_push(l->keep, &l->spaces, space);
         demands_init(&l->spaces.v[id].by_demand, l->keep);
         l->has_namespaces |= space.declared;
@@ -111,7 +112,8 @@ static void label_key(struct buf *b, struct str key, struct str value)
 
 static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct workload *w)
 {
-    const struct wgroup group = {w, lint_space(l, w->ns), 0, w->host_network};
+    const struct wgroup group = {
+        .example = w, .space = lint_space(l, w->ns), .host_network = w->host_network};
     vec_push(l->keep, &l->groups, group);
     vec_push(l->keep, &l->spaces.v[group.space].groups, id);
     for (size_t i = 0; i < w->labels.n; i++) {
@@ -120,10 +122,42 @@ static void add_group(struct lint *l, struct buf *b, uint32_t id, const struct w
     }
 }
 
-/* Whether a workload is there by itself, and stands for no pods. */
-static bool is_alive(const struct workload *w)
+/* Policies in a namespace do not make it. */
+static void note_existing(struct lint *l)
 {
-    return w->kind != WL_TEMPLATE && !w->finished;
+    const struct inventory *inv = &l->p->inv;
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        l->spaces.v[lint_space(l, inv->workloads.v[i]->ns)].exists = true;
+    }
+    for (size_t i = 0; i < inv->services.n; i++) {
+        l->spaces.v[lint_space(l, inv->services.v[i]->ns)].exists = true;
+    }
+}
+
+/* Whether what runs is said by nothing but the language: such an inventory is made for npc. */
+static bool is_all_npc(const struct lint *l)
+{
+    const struct inventory *inv = &l->p->inv;
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        if (inv->workloads.v[i]->kind != WL_WORKLOAD) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < inv->namespaces.n; i++) {
+        const struct ns_object *ns = inv->namespaces.v[i];
+        if (ns->declared && !lint_is_npc(l, ns->at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Objects of Kubernetes may be those of one team, unless what every cluster has is among them. */
+static bool is_whole(const struct lint *l)
+{
+    uint32_t system = intern_find(&l->space_ids, STR("kube-system"));
+    return l->p->inv.nodes.n > 0 || (system != ID_NONE && l->spaces.v[system].exists) ||
+           is_all_npc(l);
 }
 
 void lint_inventory(struct lint *l)
@@ -140,8 +174,10 @@ void lint_inventory(struct lint *l)
     for (size_t i = 0; i < inv->namespaces.n; i++) {
         lint_space(l, inv->namespaces.v[i]->name);
     }
-    for (size_t i = 0; i < inv->workloads.n; i++) {
-        const struct workload *w = inv->workloads.v[i];
+    note_existing(l);
+    l->is_whole = is_whole(l);
+    for (size_t i = 0; i < l->w->npresent; i++) {
+        const struct workload *w = l->w->present[i];
         group_key(b, &keys, w);
         uint32_t id = intern_add(&ids, buf_text(b));
         if (id == l->groups.n) {
@@ -149,12 +185,12 @@ void lint_inventory(struct lint *l)
         }
         struct wgroup *g = &l->groups.v[id];
         g->n++;
-        g->example = is_alive(w) && !is_alive(g->example) ? w : g->example;
+        g->example = w->kind != WL_TEMPLATE && g->example->kind == WL_TEMPLATE ? w : g->example;
         for (size_t k = 0; k < w->naddrs; k++) {
             l->has_family[w->addrs[k].family] = true;
         }
     }
-    l->has_workloads = inv->workloads.n > 0;
+    l->has_workloads = l->w->npresent > 0;
 }
 
 struct str lint_group_name(struct lint *l, uint32_t group)
@@ -272,12 +308,37 @@ struct id_list lint_peers(struct lint *l, const struct lint_at *at)
     return without_hosts(l, (struct id_list){all.v, ids_sort(all.v, all.n)});
 }
 
+static bool has_workloads(const struct lint *l, struct str name)
+{
+    uint32_t id = intern_find(&l->space_ids, name);
+    return id != ID_NONE && l->spaces.v[id].groups.n > 0;
+}
+
+/* Whether a selector names the namespaces that it may match, and workloads of all are in the input.
+ */
+static bool is_confined(const struct lint *l, const struct selector *ns)
+{
+    for (size_t i = 0; i < ns->n; i++) {
+        const struct sel_req *req = &ns->v[i];
+        bool all = (req->op == SEL_EQ || req->op == SEL_IN) && str_is(req->key, LABEL_NS_NAME);
+        for (size_t k = 0; all && k < req->nvalues; k++) {
+            all = has_workloads(l, req->values[k]);
+        }
+        if (all) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool lint_knows(struct lint *l, const struct selector *ns)
 {
     const struct sel_req *names = selector_ns_names(ns);
     if (names != NULL && names->nvalues == 1) {
-        uint32_t id = intern_find(&l->space_ids, names->values[0]);
-        return id != ID_NONE && l->spaces.v[id].groups.n > 0;
+        return has_workloads(l, names->values[0]);
+    }
+    if (!l->is_whole && !is_confined(l, ns)) {
+        return false;
     }
     for (size_t i = 0; i < l->spaces.n; i++) {
         if (l->spaces.v[i].groups.n > 0 && selector_matches(ns, l->spaces.v[i].labels)) {

@@ -71,6 +71,7 @@ static struct str req_phrase(struct lint *l, const struct sel_req *req)
 
 static void check_assumed(struct lint *l, const struct selector *s, enum about about)
 {
+    bool knows_all = l->has_namespaces && l->is_whole; /* else some other namespace may have it */
     for (size_t i = 0; about == ABOUT_NAMESPACES && i < s->n; i++) {
         const struct sel_req *req = &s->v[i];
         bool demands = req->op == SEL_EQ || req->op == SEL_IN || req->op == SEL_EXISTS;
@@ -81,14 +82,14 @@ static void check_assumed(struct lint *l, const struct selector *s, enum about a
         if (l->has_namespaces && lint_spend(l, l->spaces.n)) {
             ask_namespaces(l, *req, &satisfied, &has_key);
         }
-        if (satisfied || !(is_assumed(req->key) || (l->has_namespaces && !has_key))) {
+        if (satisfied || !(is_assumed(req->key) || (knows_all && !has_key))) {
             continue;
         }
-        struct diag *d = diag_report(
-            &l->c->diags, l->has_namespaces ? SEV_ERROR : SEV_WARNING, DIAG_NPC201, req->at,
-            "no namespace %s " STR_FMT "%s",
-            l->has_namespaces ? "of the input has the label" : "has the label",
-            STR_ARG(req_phrase(l, req)), l->has_namespaces ? "" : " unless someone set it");
+        struct diag *d =
+            diag_report(&l->c->diags, knows_all ? SEV_ERROR : SEV_WARNING, DIAG_NPC201, req->at,
+                        "no namespace %s " STR_FMT "%s",
+                        knows_all ? "of the input has the label" : "has the label",
+                        STR_ARG(req_phrase(l, req)), knows_all ? "" : " unless someone set it");
         bool is_name = req->nvalues == 1 && name_check_dns_label(req->values[0]) == NULL &&
                        (str_is(req->key, "name") || str_is(req->key, "namespace"));
         struct str name = is_name                           ? req->values[0]

@@ -134,20 +134,36 @@ static struct str names_of_spaces(struct lint *l, struct id_list groups)
                                STR_ARG(second), n - 2);
 }
 
-/* Whether the peer means its own namespace, and only another one has such pods: NPC207. */
-static bool is_elsewhere(struct lint *l, const struct lint_at *at, const struct nclause *c)
+/* Whether a peer selects nothing, though something might match it. */
+static bool is_nobody(struct lint *l, const struct nclause *c)
+{
+    return selector_satisfiable(c->ns) && selector_satisfiable(c->pods) && lint_knows(l, c->ns) &&
+           lint_match(l, c->ns, c->pods).n == 0;
+}
+
+/* Who matches in other namespaces, if the peer means its own one. */
+static struct id_list elsewhere(struct lint *l, const struct lint_at *at, const struct nclause *c)
 {
     static const struct selector everywhere;
     bool is_own = selector_cmp(c->ns, at->np->target_ns) == 0 && !policy_is_cluster(at->policy);
-    struct id_list others = is_own ? lint_match(l, &everywhere, c->pods) : (struct id_list){0};
-    if (others.n == 0) {
-        return false;
+    return is_own ? lint_match(l, &everywhere, c->pods) : (struct id_list){0};
+}
+
+void lint_wrong_namespace(struct lint *l, const struct lint_at *at)
+{
+    if (at->nrule == NULL || at->peer->kind != PEER_PODS) {
+        return;
+    }
+    const struct nclause c = lint_clause(l, at);
+    struct id_list others = elsewhere(l, at, &c);
+    if (others.n == 0 || !is_nobody(l, &c)) {
+        return;
     }
     struct str where = names_of_spaces(l, others);
     struct diag *d = WARN(l, NPC207, at->place,
                           STR_FMT " exists only in namespace " STR_FMT
                                   "; without a namespace this peer means its own",
-                          STR_ARG(selector_phrase(l->a, c->pods)), STR_ARG(where));
+                          STR_ARG(selector_phrase(l->a, c.pods)), STR_ARG(where));
     if (lint_is_npc(l, at->place)) {
         HINT(l, d, "add 'in namespace " STR_FMT "'",
              STR_ARG(l->spaces.v[l->groups.v[others.v[0]].space].name));
@@ -155,7 +171,6 @@ static bool is_elsewhere(struct lint *l, const struct lint_at *at, const struct 
         HINT(l, d, "add a namespaceSelector to the same peer: " LABEL_NS_NAME ": " STR_FMT,
              STR_ARG(l->spaces.v[l->groups.v[others.v[0]].space].name));
     }
-    return true;
 }
 
 void lint_peer_selects_nothing(struct lint *l, const struct lint_at *at)
@@ -164,17 +179,14 @@ void lint_peer_selects_nothing(struct lint *l, const struct lint_at *at)
         return;
     }
     const struct nclause c = lint_clause(l, at);
-    if (!selector_satisfiable(c.ns) || !selector_satisfiable(c.pods) || !lint_knows(l, c.ns) ||
-        lint_match(l, c.ns, c.pods).n > 0 || is_elsewhere(l, at, &c)) {
-        return;
+    if (is_nobody(l, &c) && elsewhere(l, at, &c).n == 0) {
+        report_nothing(l, at->place, "this peer", peer_phrase(l->a, at->peer), c.ns, c.pods);
     }
-    report_nothing(l, at->place, "this peer", peer_phrase(l->a, at->peer), c.ns, c.pods);
 }
 
 /* ---- NPC208 ---- */
 
-/* Whether a namespace is there: an object or workloads of it are in the input, or it is one that
- * every cluster has. A policy in a namespace does not make it. */
+/* Whether a namespace is there: the input says so, or it is one that every cluster has. */
 static bool is_known(const struct lint *l, struct str name)
 {
     static const char *const built_in[] = {"default", "kube-system", "kube-public",
@@ -185,8 +197,7 @@ static bool is_known(const struct lint *l, struct str name)
         }
     }
     uint32_t id = intern_find(&l->space_ids, name);
-    return id != ID_NONE && (l->spaces.v[id].declared || l->spaces.v[id].groups.n > 0 ||
-                             l->spaces.v[id].targets.n > 0);
+    return id != ID_NONE && l->spaces.v[id].exists;
 }
 
 static struct str nearest_space(struct lint *l, struct str name)
@@ -200,21 +211,43 @@ static struct str nearest_space(struct lint *l, struct str name)
     return str_nearest(name, names.v, names.n);
 }
 
+/* A part of a cluster has no namespaces of others: there only a name that looks like one of those
+ * that are there is worth a word. */
+static void check_name(struct lint *l, struct str name, struct span at, const char *but)
+{
+    if (is_known(l, name)) {
+        return;
+    }
+    struct str near = nearest_space(l, name);
+    if (near.n == 0 && !l->is_whole) {
+        return;
+    }
+    struct diag *d =
+        WARN(l, NPC208, at, "no namespace " STR_FMT " is in the input%s", STR_ARG(name), but);
+    if (near.n > 0) {
+        HINT(l, d, "did you mean " STR_FMT "?", STR_ARG(near));
+    }
+}
+
 static void check_names(struct lint *l, const struct selector *s)
 {
     for (size_t i = 0; s != NULL && i < s->n; i++) {
         const struct sel_req *req = &s->v[i];
         bool demands = req->op == SEL_EQ || req->op == SEL_IN;
         for (size_t k = 0; demands && str_is(req->key, LABEL_NS_NAME) && k < req->nvalues; k++) {
-            if (is_known(l, req->values[k])) {
-                continue;
-            }
-            struct diag *d = WARN(l, NPC208, req->at, "no namespace " STR_FMT " is in the input",
-                                  STR_ARG(req->values[k]));
-            struct str near = nearest_space(l, req->values[k]);
-            if (near.n > 0) {
-                HINT(l, d, "did you mean " STR_FMT "?", STR_ARG(near));
-            }
+            check_name(l, req->values[k], req->at, "");
+        }
+    }
+}
+
+/* Once for all policies of a namespace: it may be one that is yet to be made. */
+static void check_homes(struct lint *l)
+{
+    for (size_t i = 0; i < l->spaces.n; i++) {
+        const struct wspace *s = &l->spaces.v[i];
+        if (s->targets.n > 0) {
+            uint32_t first = l->targets.v[s->targets.v[0]].policies.v[0];
+            check_name(l, s->name, l->policies[first]->origin->at, ", only policies for it");
         }
     }
 }
@@ -222,7 +255,8 @@ static void check_names(struct lint *l, const struct selector *s)
 void lint_unknown_namespaces(struct lint *l, const struct lint_at *at)
 {
     (void)at;
-    for (size_t i = 0; (l->has_namespaces || l->has_workloads) && i < l->npolicies; i++) {
+    check_homes(l);
+    for (size_t i = 0; i < l->npolicies; i++) {
         const struct policy *p = l->policies[i]->origin;
         check_names(l, p->target_ns);
         for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {

@@ -335,8 +335,8 @@ static bool is_private(struct cidr c)
 void lint_client_address(struct lint *l, const struct lint_at *at)
 {
     const struct peer *p = at->peer;
-    if (lint_allows(at) && at->rule->direction == DIR_INGRESS && l->o->target != LINT_KERNEL &&
-        p->kind == PEER_CIDR && p->cidr.len > 0 && !is_private(p->cidr)) {
+    if (lint_allows(at) && at->rule->direction == DIR_INGRESS && p->kind == PEER_CIDR &&
+        p->cidr.len > 0 && !is_private(p->cidr)) {
         struct diag *d = INFO(l, NPC312, at->place,
                               "behind a load balancer or NodePort the source may be a node, and "
                               "no client of " STR_FMT,

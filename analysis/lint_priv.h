@@ -37,12 +37,14 @@ struct wgroup { /* workloads that no selector of the program tells apart, with e
     uint32_t space;
     size_t n;
     bool host_network;
+    struct id_vec services; /* that lead to them, by index; made when first asked */
 };
 
 struct wspace { /* a namespace: policies, workloads, or an object of it are in the input */
     struct str name;
     const struct labels *labels;
     bool declared;         /* its labels are in the input */
+    bool exists;           /* it, or workloads or Services of it, are in the input */
     struct id_vec groups;  /* of workloads */
     struct id_vec targets; /* of its policies */
     struct demands by_demand;
@@ -81,16 +83,19 @@ struct lint {
     VEC(struct target) targets;
     struct id_vec clusters;                   /* cluster policies, by index */
     const struct selector *dns_ns, *dns_pods; /* where CoreDNS is */
+    struct ipset dns_at[FAMILIES];            /* its addresses … */
+    bool has_dns_at;                          /* … if the input has them */
     uint32_t *target_of;                      /* by policy; ID_NONE for cluster policies */
     VEC(struct wgroup) groups;
     struct buf *key;           /* for building keys; reused */
     struct strmap matches;     /* struct match, by the two selectors */
     struct strmap groups_with; /* struct id_vec, by key and value of a label */
     VEC(struct lint_inside) inside[LINT_HOLDERS][FAMILIES]; /* rising; made when first asked */
-    bool inside_made;
+    bool inside_made, services_indexed;
     uint32_t *class_of;        /* of the world, by group; made when first asked */
     bool has_workloads;        /* the input says what runs */
     bool has_namespaces;       /* it says what labels some namespace has */
+    bool is_whole;             /* it is evidently all there is, and no part of a cluster */
     bool has_family[FAMILIES]; /* of the workloads' addresses */
     size_t budget;             /* comparisons that may still be made */
     bool out_of_budget;        /* and that was reported */
@@ -152,7 +157,8 @@ struct id_list lint_match(struct lint *l, const struct selector *ns, const struc
  * restricted; a CIDR has none). Without those on a host's network. */
 struct id_list lint_targets(struct lint *l, const struct npolicy *np);
 struct id_list lint_peers(struct lint *l, const struct lint_at *at);
-/* Whether the input has workloads in some namespace that the selector matches. */
+/* Whether the input has workloads in some namespace that the selector matches, and, if it may be a
+ * part of a cluster, in all that the selector may match. */
 bool lint_knows(struct lint *l, const struct selector *ns);
 /* "shop/web": the name of one of its workloads. */
 struct str lint_group_name(struct lint *l, uint32_t group);
@@ -191,6 +197,8 @@ bool lint_ports_cover(const struct nrule *outer, const struct nrule *inner);
 
 /* ---- lint_dns.c ---- */
 
+/* Fills dns_at. */
+void lint_dns_init(struct lint *l);
 /* What an egress rule of a policy lets pass to the DNS: enum dns_way. */
 unsigned lint_dns_of(struct lint *l, const struct lint_at *at);
 

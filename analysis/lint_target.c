@@ -41,6 +41,7 @@ void lint_targets_init(struct lint *l)
 {
     l->dns_ns = one_label(l, STR(LABEL_NS_NAME), STR("kube-system"));
     l->dns_pods = one_label(l, STR("k8s-app"), STR("kube-dns"));
+    lint_dns_init(l);
     struct intern ids;
     intern_init(&ids, l->keep);
     l->target_of = ARENA_NEW_ARRAY(l->keep, l->npolicies, uint32_t);

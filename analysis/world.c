@@ -58,17 +58,29 @@ static bool is_subject(const struct world_options *o, const struct workload *wl)
     return !o->one_machine || (o->host != NULL ? wl == o->host : str_eq(wl->node, o->node));
 }
 
-static void collect_endpoints(struct world *w)
+static void collect_present(struct world *w)
 {
     const struct inventory *inv = &w->program->inv;
-    struct binding *b = &w->parts->match;
     struct templates templates;
     index_templates(w, &templates);
-    b->live = ARENA_NEW_ARRAY(b->scratch, inv->workloads.n, struct live);
+    w->present = ARENA_NEW_ARRAY(&w->ctx->arena, inv->workloads.n, const struct workload *);
     for (size_t i = 0; i < inv->workloads.n; i++) {
         const struct workload *wl = inv->workloads.v[i];
         bool is_there = wl->kind != WL_TEMPLATE || !is_covered(w, &templates, wl);
-        if (is_there && !wl->finished && !wl->host_network) {
+        if (is_there && !wl->finished) {
+            w->present[w->npresent++] = wl;
+        }
+    }
+}
+
+static void collect_endpoints(struct world *w)
+{
+    struct binding *b = &w->parts->match;
+    collect_present(w);
+    b->live = ARENA_NEW_ARRAY(b->scratch, w->npresent, struct live);
+    for (size_t i = 0; i < w->npresent; i++) {
+        const struct workload *wl = w->present[i];
+        if (!wl->host_network) {
             b->live[b->nlive++] = (struct live){.w = wl, .local = is_subject(&w->options, wl)};
         }
     }

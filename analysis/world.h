@@ -81,6 +81,10 @@ struct world {
     const struct program *program;
     struct world_options options;
     struct traffic_table *traffic;
+    /* What runs, in inventory order: neither pods that have finished nor templates for which
+     * something else of the input stands, but those on a host's network. */
+    const struct workload **present;
+    size_t npresent;
     struct endpoint_class *classes; /* workloads by first member, then open, nodes, IPv4 ranges
                                        rising, IPv6 ranges rising */
     size_t nclasses;

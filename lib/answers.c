@@ -64,9 +64,10 @@ static bool emit_with_findings(struct npc *n, const struct list_format *format,
     if (w == NULL) {
         return false;
     }
-    lint_program(&n->ctx, w, &options);
+    struct lint_open open = {0};
+    lint_program(&n->ctx, w, &options, &open);
     expectations_check(&n->ctx, w);
-    suppress(&n->ctx);
+    suppress(&n->ctx, &open);
     format->emit(l, out);
     *diags = before;
     return true;

@@ -121,9 +121,10 @@ static bool check(struct npc *n, const struct npc_check_options *o, const char *
     if (w == NULL) {
         return false;
     }
-    lint_program(&n->ctx, w, &options);
+    struct lint_open open = {0};
+    lint_program(&n->ctx, w, &options, &open);
     expectations_check(&n->ctx, w);
-    size_t silenced = suppress(&n->ctx);
+    size_t silenced = suppress(&n->ctx, &open);
     if (n->program.policies.n == 0) {
         diag_warning(&n->ctx.diags, NPC004, (struct span){0}, "the input holds no policy");
     }

@@ -11,7 +11,7 @@
 
 struct allow {
     const struct remark *remark;
-    unsigned number;
+    enum diag_id id;
     struct str reason;
 };
 
@@ -58,21 +58,21 @@ static bool says_something(struct str s)
     return false;
 }
 
-/* The number of a finding that can be silenced; 0: there is none of that name. */
-static unsigned number_of(struct str id)
+/* The finding of that name that can be silenced; DIAG_COUNT: there is none. */
+static enum diag_id kind_of(struct str id)
 {
     uint32_t number;
     if (id.n != 6 || !str_starts(id, "NPC") ||
         !str_to_u32((struct str){id.p + 3, 3}, LAST_FINDING, &number) || number < FIRST_FINDING) {
-        return 0;
+        return DIAG_COUNT;
     }
     for (size_t i = 0; i < DIAG_COUNT; i++) {
         bool is_own = i == DIAG_NPC514 || i == DIAG_NPC515 || i == DIAG_NPC517;
         if (diag_number((enum diag_id)i) == number && !is_own) {
-            return number;
+            return (enum diag_id)i;
         }
     }
-    return 0;
+    return DIAG_COUNT;
 }
 
 static bool refuse(struct ctx *c, const struct remark *r, struct str text)
@@ -96,8 +96,8 @@ static bool parse(struct ctx *c, const struct remark *r, struct allow *out)
                                  STR_ARG(first)));
     }
     struct str id = next_word(&w);
-    out->number = number_of(id);
-    if (out->number == 0) {
+    out->id = kind_of(id);
+    if (out->id == DIAG_COUNT) {
         return refuse(
             c, r, str_printf(&c->arena, "npc:allow names no finding: '" STR_FMT "'", STR_ARG(id)));
     }
@@ -163,7 +163,7 @@ static size_t lower_bound(const struct findings *f, const struct allow *a, uint3
     size_t low = 0, high = f->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (place_cmp(f->v[middle], a->remark->at.file, a->number, line, col) < 0) {
+        if (place_cmp(f->v[middle], a->remark->at.file, diag_number(a->id), line, col) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -203,10 +203,13 @@ static bool are_all_kept(const struct diags *d)
     return d->errors <= d->kept && d->warnings <= d->kept && d->infos <= d->kept;
 }
 
-static void report_idle(struct ctx *c, const struct allow *a)
+static void report_idle(struct ctx *c, const struct allow *a, const struct lint_open *open)
 {
     const struct remark *r = a->remark;
     bool is_misplaced = r->about.line == 0;
+    if (open->kinds[a->id] && !is_misplaced) {
+        return;
+    }
     struct str why;
     if (is_misplaced) {
         why = STR("it stands before no statement and no element of a set");
@@ -217,7 +220,7 @@ static void report_idle(struct ctx *c, const struct allow *a)
     }
     struct diag *d =
         diag_warning(&c->diags, NPC515, r->at, "npc:allow NPC%03u silences nothing: " STR_FMT,
-                     a->number, STR_ARG(why));
+                     diag_number(a->id), STR_ARG(why));
     diag_hint(&c->diags, d,
               is_misplaced ? "write it on a line of its own, before what it is about"
                            : "remove the comment");
@@ -234,7 +237,7 @@ static void join_runs(struct sources *s)
     }
 }
 
-size_t suppress(struct ctx *c)
+size_t suppress(struct ctx *c, const struct lint_open *open)
 {
     bool all = are_all_kept(&c->diags);
     size_t silenced = 0;
@@ -245,7 +248,7 @@ size_t suppress(struct ctx *c)
         struct allow a;
         if (parse(c, &c->sources.remarks.v[i], &a) && !silence(c, &findings, &a, &silenced) &&
             all) {
-            report_idle(c, &a);
+            report_idle(c, &a, open);
         }
     }
     return silenced;

@@ -23,9 +23,10 @@ static size_t count(size_t budget, enum diag_id id)
     const struct lint_options options = {0};
     const struct world *w = world_new(&d.c, &d.p, &world_options, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
-    lint_program(&d.c, w, &options);
+    struct lint_open open = {0};
+    lint_program(&d.c, w, &options, &open);
     expectations_check(&d.c, w);
-    suppress(&d.c);
+    suppress(&d.c, &open);
     size_t n = 0;
     for (size_t i = 0; i < d.c.diags.list.n; i++) {
         n += d.c.diags.list.v[i]->id == id;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_STATE    "/var/lib/npc"
 #define DEFAULT_RUN      "/run/npc"
 #define DEFAULT_FAILSAFE "tcp/22"
 #define DEFAULT_UNITS    "/etc/systemd/system"
@@ -77,7 +76,7 @@ enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *pl
     a->run_dir = places->run_dir != NULL ? places->run_dir : DEFAULT_RUN;
     a->unit_dir = places->unit_dir != NULL ? places->unit_dir : DEFAULT_UNITS;
     a->failsafe = places->failsafe != NULL ? places->failsafe : DEFAULT_FAILSAFE;
-    a->enable_unit = places->unit_dir != NULL || access("/run/systemd/system", F_OK) == 0;
+    a->names_units = places->unit_dir != NULL;
     *out = a;
     return NPC_OK;
 }

@@ -199,7 +199,7 @@ bool pending_commit(struct apply *a, const struct pending *p)
         restore_confirmed(a, p);
         return false;
     }
-    if (p->confirmed.n == 0 && a->enable_unit) {
+    if (p->confirmed.n == 0) {
         unit_enable(a);
     }
     return true;

@@ -12,7 +12,7 @@ struct apply {
     struct npc *npc;    /* where findings go */
     struct kernel kernel;
     const char *state_dir, *run_dir, *unit_dir, *failsafe;
-    bool enable_unit; /* even if systemd does not run */
+    bool names_units; /* unit_dir was given: a unit is enabled even if systemd does not run */
     int lock;         /* held while >= 0 */
     struct temps temps;
 };
@@ -52,7 +52,9 @@ bool store_get(struct apply *a, const char *dir, const char *file, struct str *b
 /* Makes them the file's; none: removes it. Does nothing where it is so. */
 bool store_put(struct apply *a, const char *dir, const char *file, struct str bytes);
 
-/* Makes systemd load the confirmed rules at boot; a failure is a warning. unit.c */
+#define DEFAULT_STATE "/var/lib/npc"
+/* Makes systemd, where it runs, load the confirmed rules at boot; warns if a boot will not. unit.c
+ */
 void unit_enable(struct apply *a);
 
 /* ---- clock ---- */

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -869,6 +870,27 @@ def T60_unit_is_enabled_once(lab):
     link.unlink()
     lab.apply(lab.host(8081))
     expect(not link.is_symlink(), "who disabled it meant it")
+
+
+@only("nft")
+def T60_unit_that_loads_nothing(lab):
+    """Told: one that is not installed, and one that looks elsewhere, which is not enabled unless asked for."""
+    r = lab.apply(lab.host(8080))
+    unit = os.readlink(lab.units / "sysinit.target.wants" / "npc.service")
+    expect((f"no '{unit}'" in r.stderr) == (not os.path.exists(unit)), r.stderr)
+    expect("/var/lib/npc: a boot does not load these" in r.stderr, r.stderr)
+    expect("a boot" not in lab.apply(lab.host(8081)).stderr, "told twice")
+    shutil.rmtree(lab.state)
+    sh("mkdir -p /run/systemd/system /etc/systemd && mount -t tmpfs tmpfs /etc/systemd")
+    argv = [NPC, "apply", *lab.places(), "--host", "t/web", lab.host(8080)]
+    r = lab.call(argv)
+    expect(r.returncode == 0 and "/var/lib/npc: a boot does not load these" in r.stderr, r.stderr)
+    expect(not os.listdir("/etc/systemd"), "enabled")
+    sh("mkdir -p /var/lib && mount -t tmpfs tmpfs /var/lib")
+    argv[2:4] = []  # --state-dir
+    r = lab.call(argv)
+    expect(r.returncode == 0 and "/var/lib/npc" not in r.stderr, r.stderr)
+    expect(os.path.islink("/etc/systemd/system/sysinit.target.wants/npc.service"), "not enabled")
 
 
 # ---- 61: privilege ----

@@ -154,10 +154,17 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out, b
     if (known != NPC_OK) {
         return known;
     }
+    const bool v6 = strchr(flow.destination, ':') != NULL;
     if (!flow.inbound) {
-        flow.source = strchr(flow.destination, ':') != NULL ? "::" : "0.0.0.0"; /* whichever */
+        flow.source = v6 ? "::" : "0.0.0.0"; /* whichever */
     } else if (j->session.found) {
         flow.source = j->session.client;
+        if ((strchr(flow.source, ':') != NULL) != v6) {
+            tell(j->a, NPC_ERROR, 901, "name an address of this machine that is of its family",
+                 "--keep %s cannot be reached from %s, where the SSH session comes from",
+                 j->o->keep, flow.source);
+            return NPC_BAD;
+        }
     } else {
         tell(j->a, NPC_ERROR, 901, NULL,
              "--keep %s is on this machine, and no SSH session tells who must reach it",

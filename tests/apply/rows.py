@@ -306,6 +306,41 @@ def T54_keep(lab):
 
 
 @only("nft")
+def T54_session_is_not_over_ip(lab):
+    """sshd says UNKNOWN then: no rules can cut it. One of IPv4 on a socket of IPv6 is one of IPv4."""
+    shut = ["--failsafe", "none"]
+    lab.apply(lab.host(8080), *shut, env={"SSH_CONNECTION": "UNKNOWN 65535 UNKNOWN 65535"})
+    r = lab.apply(lab.host(8081), *shut, want=1, env={"SSH_CONNECTION": f"::ffff:{PEER4} 51234 ::ffff:{V4} 22"})
+    expect("NPC604" in r.stderr and f"{PEER4} to {V4} port 22" in r.stderr, r.stderr)
+    for session, keep in ((f"{PEER6} 51234 {V6} 8080", f"{V4}:8080"), (f"{PEER4} 51234 {V4} 8080", f"[{V6}]:8080")):
+        r = lab.apply(lab.host(8080), "--keep", keep, want=2, env={"SSH_CONNECTION": session})
+        expect("--keep" in r.stderr and "family" in r.stderr, r.stderr)
+
+
+@only("nft")
+def T54_rollback_would_cut_the_session(lab):
+    """By hand and to what was confirmed before, as for npc apply; what nobody confirmed always goes."""
+    lab.apply(lab.host(8080), "--failsafe", "none")
+    shut = lab.dump()
+    p = lab.start_pending(lab.host(8081), "60")
+    lab.verb("rollback", env={"SSH_CONNECTION": SSH})
+    expect(p.wait(SOON) == 1 and lab.dump() == shut)
+    lab.apply(lab.host(8081))
+    open_ = lab.dump()
+    r = lab.verb("rollback", want=1, env={"SSH_CONNECTION": SSH})
+    expect("NPC604" in r.stderr and "--allow-lockout" in r.stderr, r.stderr)
+    expect(lab.dump() == open_)
+    r = lab.verb("rollback", "--allow-lockout", env={"SSH_CONNECTION": SSH})
+    expect("warning" in r.stderr and "NPC604" in r.stderr, r.stderr)
+    expect(lab.dump() == shut, difference(shut, lab.dump()))
+    lab.verb("rollback", env={"SSH_CONNECTION": SSH})  # these let it in
+    expect(lab.dump() == open_)
+    spoil_policies(lab.state / "previous")
+    expect("NPC709" in lab.verb("rollback", want=3, env={"SSH_CONNECTION": SSH}).stderr)
+    lab.verb("rollback")  # nobody can be cut
+
+
+@only("nft")
 def T54_person_over_ssh_must_confirm(lab):
     """On a terminal over SSH, --confirm or --keep is demanded."""
     def typed(*args, env):

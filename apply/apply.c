@@ -59,8 +59,7 @@ static void occupy_streams(void)
     }
 }
 
-enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *places,
-                                    struct apply **out)
+enum npc_status apply_open(struct npc *n, const struct apply_places *places, struct apply **out)
 {
     struct apply *a = calloc(1, sizeof *a);
     if (a == NULL) {
@@ -95,28 +94,16 @@ void apply_abandon(const struct apply *a)
     temps_remove(&a->temps);
 }
 
-enum npc_status apply_open(struct npc *n, const struct apply_places *places, const char *wait,
-                           struct apply **out)
+enum npc_status apply_lock(struct apply *a, const char *wait)
 {
     uint32_t seconds = 0;
-    struct apply *a;
-    if (apply_open_unlocked(n, places, &a) != NPC_OK) {
+    if (wait != NULL && !seconds_read(a, "wait", wait, &seconds)) {
+        return NPC_BAD;
+    }
+    if (!store_directory(a, a->state_dir) || !store_directory(a, a->run_dir)) {
         return NPC_FAULT;
     }
-    enum npc_status status = NPC_OK;
-    if (wait != NULL && !seconds_read(a, "wait", wait, &seconds)) {
-        status = NPC_BAD;
-    } else if (!store_directory(a, a->state_dir) || !store_directory(a, a->run_dir)) {
-        status = NPC_FAULT;
-    } else {
-        status = store_lock(a, seconds);
-    }
-    if (status != NPC_OK) {
-        apply_close(a);
-        return status;
-    }
-    *out = a;
-    return NPC_OK;
+    return store_lock(a, seconds);
 }
 
 /* ---- confirm ---- */

@@ -300,35 +300,45 @@ static enum npc_status make_bundle(struct job *j, const struct npc_output *out,
 
 /* ---- all of it ---- */
 
-static enum npc_status check_rules(struct job *j, struct npc_output *out)
+/* What does not depend on the rules in force. Needs no lock: whoever waits for a rollback would
+ * wait for this. */
+static enum npc_status make_rules(struct job *j, struct npc_output *out, struct npc_scope *scope)
 {
-    struct npc_scope scope = {0};
-    enum npc_status status = npc_compile(j->a->npc, j->o->target, out);
+    enum npc_status status = check_person(j);
     if (status == NPC_OK) {
-        status = npc_scope_of(j->a->npc, out, &scope);
+        status = npc_compile(j->a->npc, j->o->target, out);
     }
     if (status == NPC_OK) {
-        status = check_machine(j->a, &scope);
+        status = npc_scope_of(j->a->npc, out, scope);
     }
-    if (status == NPC_OK && !sees_bridges(j->a, &scope)) {
+    if (status == NPC_OK) {
+        status = check_machine(j->a, scope);
+    }
+    if (status == NPC_OK && !sees_bridges(j->a, scope)) {
         status = NPC_NO;
     }
-    if (status == NPC_OK) {
-        status = make_bundle(j, out, &scope);
-    }
+    return status == NPC_OK ? make_bundle(j, out, scope) : status;
+}
+
+static enum npc_status check_rules(struct job *j, const struct npc_output *out,
+                                   const struct npc_scope *scope)
+{
+    enum npc_status status = clear_pending(j);
     if (status == NPC_OK) {
         status = job_find_old(j);
     }
     if (status == NPC_OK && j->o->kill_states) {
-        j->pending.kill = sources_touched(j, out, &scope);
+        j->pending.kill = sources_touched(j, out, scope);
     }
-    return status == NPC_OK ? check_lockout(j, out, &scope) : status;
+    return status == NPC_OK ? check_lockout(j, out, scope) : status;
 }
 
+/* All that it needs has been read by now, and the reader of what it shows may be slow. */
 static enum npc_status show_difference(struct job *j)
 {
     const char *text;
     size_t size;
+    store_unlock(j->a);
     const enum npc_status status = sources_difference(j, &text, &size);
     if (status == NPC_OK && j->o->show != NULL) {
         return j->o->show(text, size) ? NPC_OK : NPC_FAULT;
@@ -340,17 +350,18 @@ enum npc_status apply_run(struct apply *a, const struct apply_options *o)
 {
     struct job j = {.a = a, .o = o};
     struct npc_output out;
+    struct npc_scope scope = {0};
     if (o->confirm != NULL && !seconds_read(a, "confirm", o->confirm, &j.confirm)) {
         return NPC_BAD;
     }
     j.session = session_find(&a->arena);
     j.pending.session = j.session.text;
-    enum npc_status status = check_person(&j);
+    enum npc_status status = make_rules(&j, &out, &scope);
     if (status == NPC_OK) {
-        status = clear_pending(&j);
+        status = apply_lock(a, o->wait);
     }
     if (status == NPC_OK) {
-        status = check_rules(&j, &out);
+        status = check_rules(&j, &out, &scope);
     }
     if (status == NPC_OK) {
         status = job_prepare(&j);

@@ -122,6 +122,7 @@ static struct apply_options options_of(const struct call *call)
         .target = target != NULL ? target : "nft",
         .variant = call->values[OPT_VARIANT],
         .confirm = call->values[OPT_CONFIRM],
+        .wait = call->values[OPT_WAIT],
         .keep = call->values[OPT_KEEP],
         .dry_run = call->values[OPT_DRY_RUN] != NULL,
         .allow_lockout = call->values[OPT_ALLOW_LOCKOUT] != NULL,
@@ -166,7 +167,7 @@ static int run_apply(const struct call *call)
     enum npc_status status = session_begin(&s, call);
     s.more = true;
     if (status == NPC_OK) {
-        status = apply_open(s.npc, &where, call->values[OPT_WAIT], &a);
+        status = apply_open(s.npc, &where, &a);
     }
     signals_guard_apply(a);
     if (status == NPC_OK) {
@@ -190,10 +191,13 @@ static int run_verb(const struct call *call, enum npc_status (*verb)(struct appl
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
-        status = apply_open(s.npc, &where, wait, &a);
+        status = apply_open(s.npc, &where, &a);
     }
     signals_guard_apply(a);
     s.more = true;
+    if (status == NPC_OK) {
+        status = apply_lock(a, wait);
+    }
     if (status == NPC_OK) {
         status = session_rehearse(&s);
     }
@@ -230,7 +234,7 @@ static int run_status(const struct call *call)
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
-        status = apply_open_unlocked(s.npc, &where, &a);
+        status = apply_open(s.npc, &where, &a);
     }
     if (status == NPC_OK) {
         text = NULL;

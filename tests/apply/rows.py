@@ -651,7 +651,7 @@ def T56_fifty_at_once(lab):
         if p.returncode == 0:
             done += 1
         else:
-            expect(p.returncode == 1 and "NPC702" in err and re.search(r"(process \d+|another process) is changing", err), port, p.returncode, err)
+            expect(p.returncode == 1 and "NPC702" in err and re.search(r"(process \d+|another process) is at work", err), port, p.returncode, err)
             expect(port % 5 != 0, "one that waits gave up:", err)
     expect(done >= 10, done)
     expect(lab.status()["drift"] == [] and lab.state_is("confirmed"), lab.status())
@@ -1107,6 +1107,7 @@ def apply_usage(lab):
     expect(not list(lab.run_dir.glob("pending")))
     r = lab.call([NPC, "apply", "--state-dir", str(lab.tmp / "no" / "x"), "--run-dir", str(lab.run_dir), path])
     expect(r.returncode == 3 and "NPC001" in r.stderr, r)
+    lab.run_dir.mkdir(exist_ok=True)
     (lab.run_dir / "pending").write_text("npc bundle 1\n")
     for r in (lab.apply(path, want=3), lab.verb("confirm", want=3), lab.verb("rollback", want=3)):
         expect("NPC709" in r.stderr, r.stderr)

@@ -123,6 +123,30 @@ static bool is_new_connection(struct apply *a, const struct pending *p)
     return false;
 }
 
+/* What was put in their place, or taken away, would be kept without anybody having tried it. */
+static enum npc_status check_in_force(struct apply *a, const struct pending *p)
+{
+    struct bundle b;
+    struct loaded l;
+    struct ruleset live;
+    struct str why;
+    if (!bundle_read(&a->arena, p->applied, &b) || !loaded_of(a, &b, &l)) {
+        tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PENDING " is damaged", a->run_dir);
+        return NPC_FAULT;
+    }
+    if (!ruleset_read(&l.kernel, l.target, &live, &why)) {
+        tell(a, NPC_ERROR, 701, NULL, "the rules cannot be read: " STR_FMT, STR_ARG(why));
+        return NPC_FAULT;
+    }
+    if (loaded_drift(a, &l, &live) == 0) {
+        return NPC_OK;
+    }
+    loaded_tell_drift(a, &l, &live);
+    tell(a, NPC_ERROR, 708, "npc rollback brings the old ones back now",
+         "the rules that wait are not in force as they were loaded: the deadline stands");
+    return NPC_NO;
+}
+
 enum npc_status apply_confirm(struct apply *a)
 {
     struct pending p;
@@ -136,19 +160,27 @@ enum npc_status apply_confirm(struct apply *a)
     case STORE_OK:
         break;
     }
-    if (p.deadline == 0 || now_ms() >= p.deadline || !guard_lives(a)) {
+    if (!guard_lives(a)) {
+        tell(a, NPC_ERROR, 707, "npc rollback undoes what it did", "npc apply was interrupted");
+        return NPC_NO;
+    }
+    if (p.deadline == 0 || now_ms() >= p.deadline) {
         tell(a, NPC_ERROR, 707, NULL, "too late: the rules are being rolled back");
         return NPC_NO;
     }
     if (!is_new_connection(a, &p)) {
         return NPC_NO;
     }
+    const enum npc_status status = check_in_force(a, &p);
+    if (status != NPC_OK) {
+        return status;
+    }
     return pending_commit(a, &p) ? NPC_OK : NPC_FAULT;
 }
 
 /* ---- rollback ---- */
 
-enum npc_status apply_rollback(struct apply *a)
+enum npc_status apply_rollback(struct apply *a, bool allow_lockout)
 {
     struct pending p;
     struct bundle previous;
@@ -164,7 +196,7 @@ enum npc_status apply_rollback(struct apply *a)
     }
     switch (store_read(a, a->state_dir, FILE_PREVIOUS, &previous)) {
     case STORE_OK:
-        return job_restore(a, &previous);
+        return job_restore(a, &previous, allow_lockout);
     case STORE_DAMAGED:
         tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PREVIOUS " is damaged", a->state_dir);
         return NPC_FAULT;

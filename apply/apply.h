@@ -65,9 +65,11 @@ struct apply_options {
 enum npc_status apply_run(struct apply *a, const struct apply_options *o);
 /* Keeps the rules that wait for it. */
 enum npc_status apply_confirm(struct apply *a);
-/* Goes back to what the rules that wait replaced; if none wait, to what was confirmed before. */
-enum npc_status apply_rollback(struct apply *a);
-/* What is in force, as text or JSON; the memory goes with `a`. NPC_NO: drifted, or nothing. */
+/* Goes back to what the rules that wait replaced, as the deadline would; if none wait, to what was
+ * confirmed before, unless that would cut the SSH session. */
+enum npc_status apply_rollback(struct apply *a, bool allow_lockout);
+/* What is in force, as text or JSON; the memory goes with `a`. NPC_NO: drifted, or nothing. Needs
+ * no lock. */
 enum npc_status apply_status(struct apply *a, bool json, const char **text, size_t *size);
 /* Loads what was confirmed last; if that is damaged, what lets an administrator in. */
 enum npc_status apply_boot(struct apply *a);

@@ -29,11 +29,17 @@ static const struct option waiting[] = {
     {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
     {0},
 };
+static const struct option rollback[] = {
+    {OPT_ALLOW_LOCKOUT, "allow-lockout", 0, NULL, "go back to rules that cut this session, too"},
+    {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
+    {0},
+};
 static const struct option status_format[] = {
     {OPT_OUTPUT, "output", 'o', "text|json", "how the answer is written (text)"},
     {0},
 };
 static const struct option boot[] = {
+    {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
     {OPT_BINDING, "failsafe", 0, "PORTS", "kept open if the confirmed rules are damaged (tcp/22)"},
     {0},
 };
@@ -46,6 +52,7 @@ static const struct option places[] = {
 };
 static const struct option_group options_apply = {"Loading", apply};
 static const struct option_group options_waiting = {"Loading", waiting};
+static const struct option_group options_rollback = {"Loading", rollback};
 static const struct option_group options_status = {"Output", status_format};
 static const struct option_group options_boot = {"Loading", boot};
 static const struct option_group options_places = {"Places", places};
@@ -56,8 +63,10 @@ static const struct option_group *const short_groups[] = {&options_waiting, &opt
                                                           &options_common, NULL};
 static const struct option_group *const status_groups[] = {&options_status, &options_places,
                                                            &options_common, NULL};
-static const struct option_group *const boot_groups[] = {&options_boot, &options_waiting,
-                                                         &options_places, &options_common, NULL};
+static const struct option_group *const rollback_groups[] = {&options_rollback, &options_places,
+                                                             &options_common, NULL};
+static const struct option_group *const boot_groups[] = {&options_boot, &options_places,
+                                                         &options_common, NULL};
 
 /* The value of an option of the library, which has checked it by then; NULL: not given. */
 static const char *setting_of(const struct call *call, const char *name)
@@ -214,9 +223,19 @@ static int run_confirm(const struct call *call)
     return run_verb(call, apply_confirm);
 }
 
+static enum npc_status roll_back(struct apply *a)
+{
+    return apply_rollback(a, false);
+}
+
+static enum npc_status roll_back_anyway(struct apply *a)
+{
+    return apply_rollback(a, true);
+}
+
 static int run_rollback(const struct call *call)
 {
-    return run_verb(call, apply_rollback);
+    return run_verb(call, call->values[OPT_ALLOW_LOCKOUT] != NULL ? roll_back_anyway : roll_back);
 }
 
 static int run_boot(const struct call *call)
@@ -277,8 +296,8 @@ const struct command command_rollback = {
     .summary = "Go back to the rules that were there before",
     .synopsis = "[options]",
     .about = "Takes back what waits for npc confirm; if nothing does, goes back to what was\n"
-             "confirmed before.\n",
-    .groups = short_groups,
+             "confirmed before, unless that would cut the SSH session.\n",
+    .groups = rollback_groups,
     .run = run_rollback,
 };
 

@@ -431,6 +431,95 @@ def T55_older_connection_proves_nothing(lab):
     expect(p.wait(SOON) == 1)
 
 
+@only("nft")
+def T55_slow_input_delays_nobody(lab):
+    """Another npc apply that still reads, and may read for ever, has no lock."""
+    slow = lambda *args: subprocess.Popen(lab.apply_args("-", *args), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lab.apply(lab.host(8080))
+    for verb in (None, "rollback", "confirm"):
+        before = lab.dump()
+        p = lab.start_pending(lab.host(8081), "2" if verb is None else "60")
+        began = time.monotonic()
+        readers = [slow(), slow("--dry-run")]
+        time.sleep(0.5)
+        if verb is not None:
+            lab.verb(verb, "--wait", "1")
+        expect(p.wait(SOON) == (0 if verb == "confirm" else 1))
+        expect(verb is not None or time.monotonic() - began < 2 + SLACK, "not within the time and 2 s")
+        expect((lab.dump() == before) == (verb != "confirm"), "the rules after", verb)
+        expect(all(r.poll() is None for r in readers), "they do not read any more")
+        text = host_source(8082).encode()
+        for r in readers:  # and what they read is judged by what is in force by then
+            r.communicate(text)
+            expect(r.returncode == 0, r.returncode)
+    expect(lab.status()["inputs"] == ["-"])
+
+
+@only("nft")
+def T55_dry_run_that_nobody_reads(lab):
+    """Its answer is larger than a pipe holds."""
+    many = "".join(f"namespace t {{ workload w{i} {{ addr 10.{20 + i // 250}.{i % 250}.9 label app=w{i} }} }}\n" for i in range(1000))
+    rules = " ".join(f"allow from pods app=w{i} on tcp/{1000 + i}" for i in range(1000))
+    source = f"{many} namespace t {{ workload web {{ addr {V4} label app=web }} policy p for pods app=web {{ {rules} }} }}"
+    dry = subprocess.Popen(lab.apply_args(lab.source(source), "--dry-run"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    expect(dry.stdout.read(1) == b"-" and dry.poll() is None)
+    lab.apply(lab.host(8080))
+    rest = dry.communicate()[0]
+    expect(len(rest) > 1 << 17, f"{len(rest)} bytes fit into a pipe")
+
+
+@only("nft")
+def T55_told_what_became_of_the_rules(lab):
+    """Also if others were loaded, and kept, before npc apply could look."""
+    for verb, status in (("confirm", 0), ("rollback", 1)):
+        p = lab.start_pending(lab.host(8080), "60")
+        p.send_signal(signal.SIGSTOP)
+        lab.verb(verb)
+        for port in (8081, 8082):  # a guard ends a moment after it is needed no more
+            until(lambda port=port: lab.apply(lab.host(port), want=None).returncode == 0, SOON, "others")
+        p.send_signal(signal.SIGCONT)
+        _, err = p.communicate(timeout=SOON)
+        expect(p.returncode == status and ("NPC707" in err) == (status == 1), verb, p.returncode, err)
+
+
+@only("nft")
+def T55_way_back_is_damaged(lab):
+    """The guard knows what was in it, and that nobody confirmed; if it is taken away, nothing else is said."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    p = lab.start_pending(lab.host(8081), "2")
+    began = time.monotonic()
+    with open(lab.run_dir / "pending", "a", encoding="ascii") as f:
+        f.write("x")
+    expect("NPC709" in lab.verb("confirm", want=3).stderr)
+    expect("NPC702" in lab.apply(lab.host(8081), want=1).stderr)
+    _, err = p.communicate(timeout=SOON)
+    expect(p.returncode == 1 and "NPC707" in err and "came back" in err, p.returncode, err)
+    expect(time.monotonic() - began < 2 + SLACK, "not within the time and 2 s")
+    expect(lab.dump() == before and lab.state_is("confirmed"))
+    p = lab.start_pending(lab.host(8081), "60")
+    (lab.run_dir / "pending").unlink()
+    _, err = p.communicate(timeout=SOON)
+    expect(p.returncode == 3 and "nobody confirmed" in err and "came back" not in err, p.returncode, err)
+    expect(lab.dump() != before)
+
+
+def T55_confirmed_is_only_what_is_in_force(lab):
+    """Somebody took the rules away, or loaded others, before npc confirm: the deadline stands."""
+    lab.apply(lab.host(8080))
+    before = lab.dump()
+    flush_own = "nft flush ruleset" if lab.target != "iptables-legacy" else "; ".join(f"{ip}tables-legacy -F" for ip in ("ip", "ip6"))
+    for others in (lambda: lab.verb("boot"), lambda: sh(flush_own)):
+        p = lab.start_pending(lab.host(8081), "4")
+        others()
+        r = lab.verb("confirm", want=1)
+        expect("NPC708" in r.stderr, r.stderr)
+        expect(lab.state_is("pending"), lab.status())
+        expect(p.wait(SOON) == 1)
+        expect(lab.dump() == before, difference(before, lab.dump()))
+        expect(b"8081" not in (lab.state / "confirmed").read_bytes())
+
+
 @only("nft", "iptables-legacy")
 def T55_session_is_gone(lab):
     """npc apply dies with its terminal: the guard goes on, and confirming still works."""
@@ -573,7 +662,8 @@ def T55_both_are_killed(lab):
         os.kill(guard, signal.SIGKILL)
         until(lambda: lab.state_is("interrupted"), SOON, "interrupted")
         expect(lab.verb("status", want=1))
-        expect("NPC707" in lab.verb("confirm", want=1).stderr)
+        r = lab.verb("confirm", want=1)
+        expect("NPC707" in r.stderr and "interrupted" in r.stderr, r.stderr)
         if verb == "rollback":
             lab.verb("rollback")
         else:
@@ -847,7 +937,34 @@ def T60_boot_loads_the_last_confirmed(lab):
     expect(lab.state_is("confirmed"))
 
 
-MINIMAL = {"nft": "policy drop", "iptables-nft": "NPC-INPUT"}
+# Root that can make no namespace.
+CONFINED = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+
+
+@only("nft", "iptables-nft")
+def T60_rules_that_cannot_be_rehearsed(lab):
+    """What was confirmed all the same is what a boot loads, and what a rollback goes back to."""
+    confined = lambda *argv: lab.call([*CONFINED, *argv])
+    r = confined(*lab.apply_args(lab.host(8080)))
+    expect(r.returncode == 3 and "--no-rehearsal" in r.stderr, r.stderr)
+    for port, how in ((8080, "--no-rehearsal"), (8081, "--no-rehearsal"), (8082, None)):
+        good = lab.dump()
+        if how is None:
+            lab.apply(lab.host(port))  # with a rehearsal, and then there is none at the boot
+        else:
+            r = confined(*lab.apply_args(lab.host(port), how))
+            expect(r.returncode == 0, r.stderr)
+        new = lab.dump()
+        flush(lab)
+        r = confined(NPC, "boot", *lab.places())
+        expect(r.returncode == 0 and ("NPC701" in r.stderr) == (how is None), r.stderr)
+        expect(lab.dump() == new, difference(new, lab.dump()))
+        if port > 8080:
+            for there in (good, new):
+                r = confined(NPC, "rollback", *lab.places())
+                expect(r.returncode == 0, r.stderr)
+                expect(lab.dump() == there, difference(there, lab.dump()))
+    lab.verb("status")
 
 
 @only("nft")

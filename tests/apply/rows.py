@@ -1251,6 +1251,40 @@ def apply_status_json(lab):
     expect(lab.state_is("confirmed"))
 
 
+@only("nft")
+def apply_status_of_another_user(lab):
+    """Who cannot read what npc wrote is told that, and nothing else."""
+    lab.apply(lab.host(8080))
+    os.chmod(lab.tmp, 0o755)
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    if subprocess.run([*nobody, "test", "-x", NPC], check=False).returncode:
+        raise Skip("nobody else can run the program")
+    for form in ("text", "json"):
+        r = lab.call([*nobody, NPC, "status", "-o", form, *lab.places()])
+        expect(r.returncode == 3 and r.stdout == "" and "NPC001" in r.stderr, r)
+
+
+@only("nft")
+def apply_status_shows_names(lab):
+    """A file's name is no line and no colour of npc's."""
+    name = "a\x1b[31m\nstate    none.npc"
+    lab.apply(lab.host(8080, name=name))
+    r = lab.verb("status")
+    expect("\x1b" not in r.stdout and r.stdout.count("state ") == 2 and "\nstate    none" not in r.stdout, r.stdout)
+    expect(lab.status()["inputs"][0].endswith(name))
+
+
+def apply_twice_keeps_the_way_back(lab):
+    """The same rules again are no others, at whatever time they were loaded."""
+    lab.apply(lab.host(8080))
+    first = lab.dump()
+    lab.apply(lab.host(8081))
+    time.sleep(1.1)  # the time is kept in seconds
+    lab.apply(lab.host(8081))
+    lab.verb("rollback")
+    expect(lab.dump() == first, difference(first, lab.dump()))
+
+
 def apply_rollback_to_the_previous(lab):
     """Without anything pending: back to what was confirmed before, and forth again."""
     lab.apply(lab.host(8080))

@@ -134,7 +134,13 @@ static bool try_rules(struct job *j, struct rehearsal *r)
 enum npc_status job_prepare(struct job *j)
 {
     struct rehearsal r = {.back = true};
-    if (!read_live(j) || !try_rules(j, &r)) {
+    if (!read_live(j)) {
+        return NPC_FAULT;
+    }
+    if (j->o->dry_run) {
+        store_unlock(j->a); /* all is read, and who reads the answer may be slow */
+    }
+    if (!try_rules(j, &r)) {
         return NPC_FAULT;
     }
     const bool raw = j->now.target == TARGET_IPTABLES || (j->moves && j->old.target != TARGET_NFT);

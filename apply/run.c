@@ -356,12 +356,10 @@ static enum npc_status check_rules(struct job *j, const struct npc_output *out,
     return status == NPC_OK ? check_lockout(j, out, scope) : status;
 }
 
-/* All that it needs has been read by now, and the reader of what it shows may be slow. */
 static enum npc_status show_difference(struct job *j)
 {
     const char *text;
     size_t size;
-    store_unlock(j->a);
     const enum npc_status status = sources_difference(j, &text, &size);
     if (status == NPC_OK && j->o->show != NULL) {
         return j->o->show(text, size) ? NPC_OK : NPC_FAULT;

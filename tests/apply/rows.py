@@ -734,10 +734,10 @@ def T55_pending_refuses_others(lab):
 def T56_fifty_at_once(lab):
     ports = range(8000, 8050)
     paths = {port: lab.host(port) for port in ports}
-    running = {port: lab.start(paths[port], *(["--wait", "30"] if port % 5 == 0 else [])) for port in ports}
+    running = {port: lab.start(paths[port], *(["--wait", "120"] if port % 5 == 0 else [])) for port in ports}
     done = 0
     for port, p in running.items():
-        _, err = p.communicate(timeout=60)
+        _, err = p.communicate(timeout=150)
         if p.returncode == 0:
             done += 1
         else:

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_STATE    "/var/lib/npc"
 #define DEFAULT_RUN      "/run/npc"
 #define DEFAULT_FAILSAFE "tcp/22"
 #define DEFAULT_UNITS    "/etc/systemd/system"
@@ -60,8 +59,7 @@ static void occupy_streams(void)
     }
 }
 
-enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *places,
-                                    struct apply **out)
+enum npc_status apply_open(struct npc *n, const struct apply_places *places, struct apply **out)
 {
     struct apply *a = calloc(1, sizeof *a);
     if (a == NULL) {
@@ -77,7 +75,7 @@ enum npc_status apply_open_unlocked(struct npc *n, const struct apply_places *pl
     a->run_dir = places->run_dir != NULL ? places->run_dir : DEFAULT_RUN;
     a->unit_dir = places->unit_dir != NULL ? places->unit_dir : DEFAULT_UNITS;
     a->failsafe = places->failsafe != NULL ? places->failsafe : DEFAULT_FAILSAFE;
-    a->enable_unit = places->unit_dir != NULL || access("/run/systemd/system", F_OK) == 0;
+    a->names_units = places->unit_dir != NULL;
     *out = a;
     return NPC_OK;
 }
@@ -96,28 +94,16 @@ void apply_abandon(const struct apply *a)
     temps_remove(&a->temps);
 }
 
-enum npc_status apply_open(struct npc *n, const struct apply_places *places, const char *wait,
-                           struct apply **out)
+enum npc_status apply_lock(struct apply *a, const char *wait)
 {
     uint32_t seconds = 0;
-    struct apply *a;
-    if (apply_open_unlocked(n, places, &a) != NPC_OK) {
+    if (wait != NULL && !seconds_read(a, "wait", wait, &seconds)) {
+        return NPC_BAD;
+    }
+    if (!store_directory(a, a->state_dir) || !store_directory(a, a->run_dir)) {
         return NPC_FAULT;
     }
-    enum npc_status status = NPC_OK;
-    if (wait != NULL && !seconds_read(a, "wait", wait, &seconds)) {
-        status = NPC_BAD;
-    } else if (!store_directory(a, a->state_dir) || !store_directory(a, a->run_dir)) {
-        status = NPC_FAULT;
-    } else {
-        status = store_lock(a, seconds);
-    }
-    if (status != NPC_OK) {
-        apply_close(a);
-        return status;
-    }
-    *out = a;
-    return NPC_OK;
+    return store_lock(a, seconds);
 }
 
 /* ---- confirm ---- */
@@ -137,6 +123,30 @@ static bool is_new_connection(struct apply *a, const struct pending *p)
     return false;
 }
 
+/* What was put in their place, or taken away, would be kept without anybody having tried it. */
+static enum npc_status check_in_force(struct apply *a, const struct pending *p)
+{
+    struct bundle b;
+    struct loaded l;
+    struct ruleset live;
+    struct str why;
+    if (!bundle_read(&a->arena, p->applied, &b) || !loaded_of(a, &b, &l)) {
+        tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PENDING " is damaged", a->run_dir);
+        return NPC_FAULT;
+    }
+    if (!ruleset_read(&l.kernel, l.target, &live, &why)) {
+        tell(a, NPC_ERROR, 701, NULL, "the rules cannot be read: " STR_FMT, STR_ARG(why));
+        return NPC_FAULT;
+    }
+    if (loaded_drift(a, &l, &live) == 0) {
+        return NPC_OK;
+    }
+    loaded_tell_drift(a, &l, &live);
+    tell(a, NPC_ERROR, 708, "npc rollback brings the old ones back now",
+         "the rules that wait are not in force as they were loaded: the deadline stands");
+    return NPC_NO;
+}
+
 enum npc_status apply_confirm(struct apply *a)
 {
     struct pending p;
@@ -150,19 +160,27 @@ enum npc_status apply_confirm(struct apply *a)
     case STORE_OK:
         break;
     }
-    if (p.deadline == 0 || now_ms() >= p.deadline || !guard_lives(a)) {
+    if (!guard_lives(a)) {
+        tell(a, NPC_ERROR, 707, "npc rollback undoes what it did", "npc apply was interrupted");
+        return NPC_NO;
+    }
+    if (p.deadline == 0 || now_ms() >= p.deadline) {
         tell(a, NPC_ERROR, 707, NULL, "too late: the rules are being rolled back");
         return NPC_NO;
     }
     if (!is_new_connection(a, &p)) {
         return NPC_NO;
     }
+    const enum npc_status status = check_in_force(a, &p);
+    if (status != NPC_OK) {
+        return status;
+    }
     return pending_commit(a, &p) ? NPC_OK : NPC_FAULT;
 }
 
 /* ---- rollback ---- */
 
-enum npc_status apply_rollback(struct apply *a)
+enum npc_status apply_rollback(struct apply *a, bool allow_lockout)
 {
     struct pending p;
     struct bundle previous;
@@ -178,7 +196,7 @@ enum npc_status apply_rollback(struct apply *a)
     }
     switch (store_read(a, a->state_dir, FILE_PREVIOUS, &previous)) {
     case STORE_OK:
-        return job_restore(a, &previous);
+        return job_restore(a, &previous, allow_lockout);
     case STORE_DAMAGED:
         tell(a, NPC_ERROR, 709, NULL, "%s/" FILE_PREVIOUS " is damaged", a->state_dir);
         return NPC_FAULT;

@@ -1,4 +1,5 @@
-/* The process that goes back. What it knows it reads from FILE_PENDING when the time has come. */
+/* The process that goes back. What is to be done it reads from FILE_PENDING when the time has come.
+ */
 #include "apply/guard.h"
 
 #include "base/file.h"
@@ -67,14 +68,15 @@ struct watch {
      * used again at once, the time of its last change is not. */
     ino_t inode;
     struct timespec changed;
-    struct pending pending;
-    unsigned unclear; /* so often it could not be read */
+    struct pending pending; /* as it was read last; at first, as it was written */
+    unsigned unclear;       /* so often it could not be read */
 };
 
 enum sight {
     SIGHT_GONE,    /* no FILE_PENDING, or another way back */
     SIGHT_MINE,    /* w->pending is what it says */
-    SIGHT_UNCLEAR, /* it cannot be read, now */
+    SIGHT_DAMAGED, /* it is there, so nobody confirmed, but it cannot be read */
+    SIGHT_UNCLEAR, /* whether it is there is not known, now */
 };
 
 static enum sight look(struct watch *w)
@@ -92,7 +94,7 @@ static enum sight look(struct watch *w)
     case STORE_NONE:
         return SIGHT_GONE;
     case STORE_DAMAGED:
-        return SIGHT_UNCLEAR;
+        return SIGHT_DAMAGED;
     case STORE_OK:
         break;
     }
@@ -169,7 +171,7 @@ static enum sight look_safely(struct watch *w)
 static bool must_wait(struct watch *w)
 {
     const enum sight s = look_safely(w);
-    if (s == SIGHT_UNCLEAR && w->unclear < TRIES) {
+    if (s != SIGHT_GONE && s != SIGHT_MINE && w->unclear < TRIES) {
         w->unclear++;
         return true;
     }
@@ -192,7 +194,7 @@ static void back_step(struct apply *a, void *arg)
     }
     if (store_lock_patiently(a)) {
         const enum sight s = look(w);
-        t->done = s == SIGHT_GONE || (s == SIGHT_MINE && pending_go_back(a, &w->pending));
+        t->done = s == SIGHT_GONE || (s != SIGHT_UNCLEAR && pending_go_back(a, &w->pending));
     }
 }
 
@@ -233,7 +235,7 @@ static _Noreturn void guard_main(struct watch *w, int fd)
 
 bool guard_arm(struct apply *a, const struct pending *p, struct guard *g)
 {
-    struct watch watch = {.apply = a, .id = p->id};
+    struct watch watch = {.apply = a, .id = p->id, .pending = *p};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         tell(a, NPC_ERROR, 1, NULL, "the rollback cannot be armed: no socket");

@@ -4,6 +4,7 @@
  *   - at once, if npc ends before it said that the rules are loaded;
  *   - at the deadline, if there is one and nobody confirmed.
  * What ends the danger is that FILE_PENDING goes away, under the lock: then the guard does nothing.
+ * Should it be damaged, the guard goes back by what it knew before.
  */
 #ifndef NPC_APPLY_GUARD_H
 #define NPC_APPLY_GUARD_H
@@ -41,6 +42,11 @@ void pending_hurry(struct apply *a, const struct pending *p);
 /* Restores what is written down, in the kernel and in both directories, and removes FILE_PENDING.
  * The lock must be held. Reports what fails. */
 bool pending_go_back(struct apply *a, const struct pending *p);
+
+/* Opens FILE_PENDING, for pending_was_kept(); reports failure: -1. */
+int pending_open(struct apply *a);
+/* When the file that was opened is gone: whether that was pending_commit(). */
+bool pending_was_kept(int fd);
 
 /* Keeps the rules for good: they are what a boot loads, and FILE_PENDING goes. The lock must be
  * held. Reports what fails; a boot then loads what it did. */

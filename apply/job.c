@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct apply_options job_options = {.target = "nft", .replace = true};
-
 bool seconds_read(struct apply *a, const char *option, const char *text, uint32_t *out)
 {
     const uint32_t day = 86400;
@@ -27,12 +25,6 @@ bool seconds_read(struct apply *a, const char *option, const char *text, uint32_
 }
 
 /* ---- what is there ---- */
-
-static bool same_loader(const struct loaded *x, const struct loaded *y)
-{
-    const struct str vx = str_of(x->kernel.variant), vy = str_of(y->kernel.variant);
-    return x->target == y->target && str_eq(vx, vy);
-}
 
 /* Whether both are rules for a host, or both for pods behind a node. */
 static bool same_kind(const struct loaded *x, const struct loaded *y)
@@ -53,7 +45,7 @@ enum npc_status job_find_old(struct job *j)
         return NPC_OK; /* none, or none that can be trusted: the kernel is asked */
     }
     j->has_old = true;
-    j->moves = !same_loader(&j->old, &j->now);
+    j->moves = !loaded_same_loader(&j->old, &j->now);
     if (!j->o->replace && (j->moves || !same_kind(&j->old, &j->now))) {
         const struct str scope = bundle_get(&b, "scope");
         tell(a, NPC_ERROR, 706, "--replace takes them away",
@@ -125,19 +117,30 @@ static bool check_without_rehearsal(struct job *j)
     return false;
 }
 
+static bool try_rules(struct job *j, struct rehearsal *r)
+{
+    if (j->now.unrehearsed) {
+        return check_without_rehearsal(j);
+    }
+    *r = rehearse(&j->now.kernel, j->now.target, &j->live, &j->now.rules);
+    if (j->restores && load_spares_rehearsal(j->a, r)) {
+        return check_without_rehearsal(j);
+    }
+    j->expected = r->expected;
+    j->rehearsed = true;
+    return load_report(j->a, r);
+}
+
 enum npc_status job_prepare(struct job *j)
 {
     struct rehearsal r = {.back = true};
     if (!read_live(j)) {
         return NPC_FAULT;
     }
-    if (!j->o->no_rehearsal) {
-        r = rehearse(&j->now.kernel, j->now.target, &j->live, &j->now.rules);
-        if (!load_report(j->a, &r)) {
-            return NPC_FAULT;
-        }
-        j->expected = r.expected;
-    } else if (!check_without_rehearsal(j)) {
+    if (j->o->dry_run) {
+        store_unlock(j->a); /* all is read, and who reads the answer may be slow */
+    }
+    if (!try_rules(j, &r)) {
         return NPC_FAULT;
     }
     const bool raw = j->now.target == TARGET_IPTABLES || (j->moves && j->old.target != TARGET_NFT);
@@ -156,7 +159,7 @@ static bool put_in_force(struct job *j)
     struct ruleset got;
     struct str why;
     if (!load_switch(a, &j->now.kernel, j->now.target, &j->live, &j->now.rules,
-                     j->o->no_rehearsal ? NULL : &j->expected, &got)) {
+                     j->rehearsed ? &j->expected : NULL, &got)) {
         return false;
     }
     if (j->moves) {
@@ -183,22 +186,27 @@ static void say(const struct job *j, const char *line)
 static enum npc_status ending(struct job *j)
 {
     struct apply *a = j->a;
-    struct bundle b;
     struct pending p;
+    struct str loaded;
     if (!store_lock_patiently(a)) {
         return NPC_FAULT;
     }
-    if (pending_read(a, &p) == STORE_OK && str_eq(p.id, j->pending.id)) {
-        /* The guard was killed, or failed: it is our turn. */
-        if (!pending_go_back(a, &p)) {
-            return NPC_FAULT;
-        }
-    }
-    if (store_read(a, a->state_dir, FILE_CONFIRMED, &b) == STORE_OK &&
-        str_eq(bundle_write(&a->arena, &b), j->pending.applied)) {
+    if (pending_was_kept(j->pending_fd)) {
         return NPC_OK;
     }
-    tell(a, NPC_ERROR, 707, NULL, "nobody confirmed: the rules that were there before are back");
+    const enum store_result there = pending_read(a, &p);
+    /* The guard was killed, or failed: it is our turn. */
+    const bool turn = there == STORE_OK && str_eq(p.id, j->pending.id);
+    if ((turn && !pending_go_back(a, &p)) || !store_get(a, a->run_dir, FILE_LOADED, &loaded)) {
+        return NPC_FAULT;
+    }
+    if (there == STORE_DAMAGED || (str_eq(loaded, j->pending.applied) &&
+                                   !str_eq(loaded, j->pending.loaded))) { /* or taken away */
+        tell(a, NPC_ERROR, 707, NULL,
+             "%s/" FILE_PENDING " is lost: rules that nobody confirmed are in force", a->run_dir);
+        return NPC_FAULT;
+    }
+    tell(a, NPC_ERROR, 707, NULL, "nobody confirmed: the rules that were there before came back");
     return NPC_NO;
 }
 
@@ -213,7 +221,9 @@ static enum npc_status wait_for_confirmation(struct job *j)
                       j->confirm)
                .p);
     guard_wait(&j->guard);
-    return ending(j);
+    const enum npc_status status = ending(j);
+    close(j->pending_fd);
+    return status;
 }
 
 static enum npc_status load_guarded(struct job *j)
@@ -228,9 +238,11 @@ static enum npc_status load_guarded(struct job *j)
     j->pending.deadline = j->confirm > 0 ? now_ms() + (uint64_t)j->confirm * 1000 : 0;
     const bool written = pending_write(a, &j->pending);
     if (written && j->confirm > 0) {
-        return wait_for_confirmation(j);
-    }
-    if (written && pending_commit(a, &j->pending)) {
+        j->pending_fd = pending_open(a);
+        if (j->pending_fd >= 0) {
+            return wait_for_confirmation(j);
+        }
+    } else if (written && pending_commit(a, &j->pending)) {
         return NPC_OK;
     }
     pending_go_back(a, &j->pending);
@@ -266,14 +278,19 @@ enum npc_status job_load(struct job *j)
     return status;
 }
 
-enum npc_status job_restore(struct apply *a, const struct bundle *b)
+enum npc_status job_restore(struct apply *a, const struct bundle *b, bool allow_lockout)
 {
-    struct job j = {.a = a, .o = &job_options, .bundle = *b};
+    const struct apply_options o = {.replace = true, .allow_lockout = allow_lockout};
+    struct job j = {.a = a, .o = &o, .bundle = *b, .restores = true};
     if (!loaded_of(a, b, &j.now)) {
         tell(a, NPC_ERROR, 709, NULL, "the rules are for no loader that npc knows");
         return NPC_FAULT;
     }
-    enum npc_status status = job_find_old(&j);
+    j.session = session_find(&a->arena);
+    enum npc_status status = job_check_session(&j);
+    if (status == NPC_OK) {
+        status = job_find_old(&j);
+    }
     if (status == NPC_OK) {
         status = job_prepare(&j);
     }

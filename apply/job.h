@@ -17,17 +17,18 @@ struct job {
     struct ruleset live;  /* what the kernel holds for their target */
     struct ruleset expected;
 
+    bool rehearsed; /* … what is to be read back */
+    bool restores;  /* rules that were confirmed before */
+
     bool has_old; /* npc has put rules in force before */
     bool moves;   /* … with another loader */
     struct loaded old;
     struct ruleset old_live; /* if it moves */
 
     struct pending pending;
+    int pending_fd; /* FILE_PENDING, while it waits for a confirmation */
     struct guard guard;
 };
-
-/* Options of apply_run() when nobody gave any. */
-extern const struct apply_options job_options;
 
 /* Reads what npc put in force before; refuses to replace another kind without --replace. */
 enum npc_status job_find_old(struct job *j);
@@ -37,7 +38,9 @@ enum npc_status job_prepare(struct job *j);
 enum npc_status job_load(struct job *j);
 
 /* All of that for a bundle that was confirmed before. */
-enum npc_status job_restore(struct apply *a, const struct bundle *b);
+enum npc_status job_restore(struct apply *a, const struct bundle *b, bool allow_lockout);
+/* Refuses rules of a kept bundle that would cut the SSH session, as apply_run() does. run.c */
+enum npc_status job_check_session(struct job *j);
 
 /* A decimal number of seconds, up to a day; else an error is reported. */
 bool seconds_read(struct apply *a, const char *option, const char *text, uint32_t *out);

@@ -13,6 +13,16 @@ bool load_report(struct apply *a, const struct rehearsal *r)
     return r->ok;
 }
 
+bool load_spares_rehearsal(struct apply *a, const struct rehearsal *r)
+{
+    if (r->possible) {
+        return false;
+    }
+    tell(a, NPC_WARNING, 701, NULL, "the confirmed rules are loaded without a rehearsal: " STR_FMT,
+         STR_ARG(r->why));
+    return true;
+}
+
 bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,
                  const struct ruleset *wanted, const struct ruleset *expected, struct ruleset *got)
 {
@@ -31,6 +41,22 @@ bool load_switch(struct apply *a, const struct kernel *k, enum target t, const s
     return true;
 }
 
+/* *expected is what is to be read back, NULL if that is not known. False: they do not load. */
+static bool try_bundle(struct apply *a, const struct loaded *l, struct rehearsal *r,
+                       const struct ruleset **expected)
+{
+    *expected = NULL;
+    if (l->unrehearsed) {
+        return true;
+    }
+    *r = rehearse(&l->kernel, l->target, NULL, &l->rules);
+    if (load_spares_rehearsal(a, r)) {
+        return true;
+    }
+    *expected = &r->expected;
+    return load_report(a, r);
+}
+
 bool load_bundle(struct apply *a, const struct bundle *b)
 {
     struct loaded l;
@@ -44,9 +70,10 @@ bool load_bundle(struct apply *a, const struct bundle *b)
         tell(a, NPC_ERROR, 701, NULL, STR_FMT, STR_ARG(why));
         return false;
     }
-    const struct rehearsal r = rehearse(&l.kernel, l.target, NULL, &l.rules);
-    if (!load_report(a, &r) ||
-        !load_switch(a, &l.kernel, l.target, &live, &l.rules, &r.expected, &got)) {
+    struct rehearsal r;
+    const struct ruleset *expected;
+    if (!try_bundle(a, &l, &r, &expected) ||
+        !load_switch(a, &l.kernel, l.target, &live, &l.rules, expected, &got)) {
         return false;
     }
     /* Another kernel or loader may list the same rules otherwise than when they were confirmed. */

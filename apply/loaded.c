@@ -11,7 +11,23 @@ bool loaded_of(struct apply *a, const struct bundle *b, struct loaded *out)
     }
     const struct str variant = bundle_get(b, "variant");
     out->kernel.variant = variant.n > 0 ? str_dup(&a->arena, variant).p : NULL;
+    out->unrehearsed = bundle_has(b, "unrehearsed");
     return target_find(bundle_get(b, "target"), &out->target);
+}
+
+bool loaded_same_loader(const struct loaded *x, const struct loaded *y)
+{
+    const struct str vx = str_of(x->kernel.variant), vy = str_of(y->kernel.variant);
+    return x->target == y->target && str_eq(vx, vy);
+}
+
+bool loaded_same_rules(const struct loaded *x, const struct loaded *y)
+{
+    bool same = loaded_same_loader(x, y);
+    for (size_t i = 0; i < PARTS; i++) {
+        same = same && str_eq(x->rules.part[i], y->rules.part[i]);
+    }
+    return same;
 }
 
 void loaded_put_hashes(struct apply *a, struct bundle *b, enum target t, const struct ruleset *r)

@@ -5,7 +5,10 @@
 #include "apply/lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const way_names[MOST_WAYS][3 + PARTS] = {
     {"target-0", "variant-0", "digest-0", "nft-0", "sets-0", "v4-0", "v6-0"},
@@ -170,10 +173,40 @@ static bool kill_connections(struct apply *a, const struct pending *p)
 /* What is damaged is no way back. */
 static bool keep_previous(struct apply *a, const struct pending *p)
 {
-    struct bundle b;
-    const bool whole = p->confirmed.n > 0 && bundle_read(&a->arena, p->confirmed, &b);
-    return str_eq(p->confirmed, p->applied) ||
-           store_put(a, a->state_dir, FILE_PREVIOUS, whole ? p->confirmed : STR(""));
+    struct bundle before, now;
+    struct loaded x, y;
+    const bool whole = p->confirmed.n > 0 && bundle_read(&a->arena, p->confirmed, &before);
+    if (whole && loaded_of(a, &before, &x) && bundle_read(&a->arena, p->applied, &now) &&
+        loaded_of(a, &now, &y) && loaded_same_rules(&x, &y)) {
+        return true; /* what was before them is the way back from these, too */
+    }
+    return store_put(a, a->state_dir, FILE_PREVIOUS, whole ? p->confirmed : STR(""));
+}
+
+int pending_open(struct apply *a)
+{
+    const char *path = str_printf(&a->arena, "%s/" FILE_PENDING, a->run_dir).p;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        tell(a, NPC_ERROR, 1, NULL, "cannot open '%s': %s", path, strerror(errno));
+    }
+    return fd;
+}
+
+/* The file has no name any more, but who has it open can ask for its mode: 0600 before. */
+#define MODE_KEPT S_IRUSR
+
+static void mark_as_kept(int fd)
+{
+    if (fchmod(fd, MODE_KEPT) != 0) {
+        return; /* its own file, so it may; else npc apply knows less than there is to know */
+    }
+}
+
+bool pending_was_kept(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (st.st_mode & 07777) == MODE_KEPT;
 }
 
 struct commit {
@@ -192,14 +225,21 @@ static void commit_step(struct apply *a, void *arg)
 bool pending_commit(struct apply *a, const struct pending *p)
 {
     struct commit c = {.pending = p};
-    if (!apply_step(a, commit_step, &c)) {
+    const int file = pending_open(a);
+    if (file >= 0 && !apply_step(a, commit_step, &c)) {
         tell(a, NPC_ERROR, 1, NULL, "out of memory");
+    }
+    if (file >= 0) {
+        if (c.done) {
+            mark_as_kept(file);
+        }
+        close(file);
     }
     if (!c.done) {
         restore_confirmed(a, p);
         return false;
     }
-    if (p->confirmed.n == 0 && a->enable_unit) {
+    if (p->confirmed.n == 0) {
         unit_enable(a);
     }
     return true;

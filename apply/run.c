@@ -15,20 +15,19 @@ static enum npc_status clear_pending(const struct job *j)
 {
     struct apply *a = j->a;
     struct pending p;
-    switch (pending_read(a, &p)) {
-    case STORE_NONE:
+    const enum store_result there = pending_read(a, &p);
+    if (there == STORE_NONE) {
         return NPC_OK;
-    case STORE_DAMAGED:
-        tell(a, NPC_ERROR, 709, "remove it; what it would restore is lost",
-             "%s/" FILE_PENDING " is damaged", a->run_dir);
-        return NPC_FAULT;
-    case STORE_OK:
-        break;
     }
     if (guard_lives(a)) {
         tell(a, NPC_ERROR, 702, "npc confirm keeps them, npc rollback takes them away",
              "rules that were loaded before wait for a confirmation");
         return NPC_NO;
+    }
+    if (there == STORE_DAMAGED) {
+        tell(a, NPC_ERROR, 709, "remove it; what it would restore is lost",
+             "%s/" FILE_PENDING " is damaged", a->run_dir);
+        return NPC_FAULT;
     }
     if (j->o->dry_run) {
         tell(a, NPC_ERROR, 707, "npc rollback undoes it", "an npc apply was interrupted");
@@ -99,11 +98,12 @@ static bool sees_bridges(struct apply *a, const struct npc_scope *s)
 
 /* ---- lockout ---- */
 
-static enum npc_status check_flow(struct job *j, const struct npc_output *out,
+/* `n`: the program that was compiled. */
+static enum npc_status check_flow(const struct job *j, struct npc *n, const struct npc_output *out,
                                   const struct npc_flow *flow, const char *what)
 {
     const char *policies;
-    const enum npc_status status = npc_admits(j->a->npc, out, flow, &policies);
+    const enum npc_status status = npc_admits(n, out, flow, &policies);
     if (status != NPC_NO) {
         return status;
     }
@@ -154,22 +154,29 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out, b
     if (known != NPC_OK) {
         return known;
     }
+    const bool v6 = strchr(flow.destination, ':') != NULL;
     if (!flow.inbound) {
-        flow.source = strchr(flow.destination, ':') != NULL ? "::" : "0.0.0.0"; /* whichever */
+        flow.source = v6 ? "::" : "0.0.0.0"; /* whichever */
     } else if (j->session.found) {
         flow.source = j->session.client;
+        if ((strchr(flow.source, ':') != NULL) != v6) {
+            tell(j->a, NPC_ERROR, 901, "name an address of this machine that is of its family",
+                 "--keep %s cannot be reached from %s, where the SSH session comes from",
+                 j->o->keep, flow.source);
+            return NPC_BAD;
+        }
     } else {
         tell(j->a, NPC_ERROR, 901, NULL,
              "--keep %s is on this machine, and no SSH session tells who must reach it",
              j->o->keep);
         return NPC_BAD;
     }
-    return check_flow(j, out, &flow, "what --keep names");
+    return check_flow(j, j->a->npc, out, &flow, "what --keep names");
 }
 
 /* A connection that is not tracked, or no more, is taken up by the next packet that the rules let
  * in; unless the kernel takes up none, and then replies are what the rules judge as such. */
-static bool is_judged_both_ways(struct job *j)
+static bool is_judged_both_ways(const struct job *j)
 {
     const struct session *s = &j->session;
     const struct tcp_end here = {s->server, s->port}, there = {s->client, s->client_port};
@@ -177,16 +184,17 @@ static bool is_judged_both_ways(struct job *j)
            (j->pending.kill.n > 0 || !conntrack_knows(&j->a->arena, &here, &there));
 }
 
-static enum npc_status check_session(struct job *j, const struct npc_output *out)
+static enum npc_status check_session(const struct job *j, struct npc *n,
+                                     const struct npc_output *out)
 {
     const struct session *s = &j->session;
     const struct npc_flow in = {s->client, s->server, "tcp", s->port, true};
     const struct npc_flow back = {s->server, s->client, "tcp", s->client_port, false};
-    const enum npc_status status = check_flow(j, out, &in, "the SSH session that you are in");
+    const enum npc_status status = check_flow(j, n, out, &in, "the SSH session that you are in");
     if (status != NPC_OK || !is_judged_both_ways(j)) {
         return status;
     }
-    return check_flow(j, out, &back,
+    return check_flow(j, n, out, &back,
                       "the replies of the SSH session that you are in, which is not tracked "
                       "(nf_conntrack_tcp_loose is 0)");
 }
@@ -199,9 +207,28 @@ static enum npc_status check_lockout(struct job *j, const struct npc_output *out
     const bool host = scope->kind == NPC_SCOPE_HOST;
     enum npc_status status = NPC_OK;
     if (host && j->session.found) {
-        status = check_session(j, out);
+        status = check_session(j, j->a->npc, out);
     }
     return status == NPC_OK && j->o->keep != NULL ? check_keep(j, out, host) : status;
+}
+
+enum npc_status job_check_session(struct job *j)
+{
+    struct npc_output out;
+    if (!j->session.found || !str_starts(bundle_get(&j->bundle, "scope"), "host ")) {
+        return NPC_OK;
+    }
+    struct npc *n = sources_open(j);
+    if (n != NULL && npc_compile(n, target_names[j->now.target], &out) == NPC_OK) {
+        const enum npc_status status = check_session(j, n, &out);
+        npc_free(n);
+        return status;
+    }
+    npc_free(n);
+    tell(j->a, j->o->allow_lockout ? NPC_WARNING : NPC_ERROR, 709,
+         j->o->allow_lockout ? NULL : "--allow-lockout loads them all the same",
+         "the policies cannot be read again: whether they cut the SSH session is not known");
+    return j->o->allow_lockout ? NPC_OK : NPC_FAULT;
 }
 
 /* ---- the rules ---- */
@@ -283,6 +310,9 @@ static enum npc_status make_bundle(struct job *j, const struct npc_output *out,
     bundle_put(m, b, "scope", scope_text(j->a, scope));
     bundle_put(m, b, "inputs", input_names(j));
     bundle_put(m, b, "time", clock_text(m));
+    if (j->o->no_rehearsal) {
+        bundle_put(m, b, "unrehearsed", STR("yes")); /* nor can it be at a boot */
+    }
     if (scope->kind != NPC_SCOPE_HOST) {
         bundle_put(m, b, "pods", address_lines(m, scope->addresses, scope->naddresses));
     }
@@ -293,29 +323,37 @@ static enum npc_status make_bundle(struct job *j, const struct npc_output *out,
 
 /* ---- all of it ---- */
 
-static enum npc_status check_rules(struct job *j, struct npc_output *out)
+/* What does not depend on the rules in force. Needs no lock: whoever waits for a rollback would
+ * wait for this. */
+static enum npc_status make_rules(struct job *j, struct npc_output *out, struct npc_scope *scope)
 {
-    struct npc_scope scope = {0};
-    enum npc_status status = npc_compile(j->a->npc, j->o->target, out);
+    enum npc_status status = check_person(j);
     if (status == NPC_OK) {
-        status = npc_scope_of(j->a->npc, out, &scope);
+        status = npc_compile(j->a->npc, j->o->target, out);
     }
     if (status == NPC_OK) {
-        status = check_machine(j->a, &scope);
+        status = npc_scope_of(j->a->npc, out, scope);
     }
-    if (status == NPC_OK && !sees_bridges(j->a, &scope)) {
+    if (status == NPC_OK) {
+        status = check_machine(j->a, scope);
+    }
+    if (status == NPC_OK && !sees_bridges(j->a, scope)) {
         status = NPC_NO;
     }
-    if (status == NPC_OK) {
-        status = make_bundle(j, out, &scope);
-    }
+    return status == NPC_OK ? make_bundle(j, out, scope) : status;
+}
+
+static enum npc_status check_rules(struct job *j, const struct npc_output *out,
+                                   const struct npc_scope *scope)
+{
+    enum npc_status status = clear_pending(j);
     if (status == NPC_OK) {
         status = job_find_old(j);
     }
     if (status == NPC_OK && j->o->kill_states) {
-        j->pending.kill = sources_touched(j, out, &scope);
+        j->pending.kill = sources_touched(j, out, scope);
     }
-    return status == NPC_OK ? check_lockout(j, out, &scope) : status;
+    return status == NPC_OK ? check_lockout(j, out, scope) : status;
 }
 
 static enum npc_status show_difference(struct job *j)
@@ -333,17 +371,18 @@ enum npc_status apply_run(struct apply *a, const struct apply_options *o)
 {
     struct job j = {.a = a, .o = o};
     struct npc_output out;
+    struct npc_scope scope = {0};
     if (o->confirm != NULL && !seconds_read(a, "confirm", o->confirm, &j.confirm)) {
         return NPC_BAD;
     }
     j.session = session_find(&a->arena);
     j.pending.session = j.session.text;
-    enum npc_status status = check_person(&j);
+    enum npc_status status = make_rules(&j, &out, &scope);
     if (status == NPC_OK) {
-        status = clear_pending(&j);
+        status = apply_lock(a, o->wait);
     }
     if (status == NPC_OK) {
-        status = check_rules(&j, &out);
+        status = check_rules(&j, &out, &scope);
     }
     if (status == NPC_OK) {
         status = job_prepare(&j);

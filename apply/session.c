@@ -2,6 +2,7 @@
 #include "apply/session.h"
 
 #include "apply/lines.h"
+#include "apply/machine.h"
 #include "base/file.h"
 
 #include <fcntl.h>
@@ -66,10 +67,15 @@ static struct str read_connection(struct arena *a, long pid)
     return STR("");
 }
 
-/* An address as sshd prints it, less the zone of a link-local one. */
+/* An address as sshd prints it, less the zone of a link-local one; one of IPv4 that came to a
+ * socket of IPv6, as what it is. */
 static const char *address(struct arena *a, struct str word)
 {
     size_t n = 0;
+    if (str_starts(word, "::ffff:") && memchr(word.p, '.', word.n) != NULL) {
+        const size_t prefix = sizeof "::ffff:" - 1;
+        word = (struct str){word.p + prefix, word.n - prefix};
+    }
     while (n < word.n && word.p[n] != '%') {
         n++;
     }
@@ -92,13 +98,18 @@ struct session session_find(struct arena *a)
         }
         pid = (long)p.parent;
     }
+    if (!s.found) {
+        return s;
+    }
     uint32_t port = 0, client_port = 0;
-    if (!s.found || !str_to_u32(line_word(s.text, 1), 65535, &client_port) ||
+    struct machine_address client, server;
+    s.client = address(a, line_word(s.text, 0));
+    s.server = address(a, line_word(s.text, 2));
+    if (!machine_address_read(s.client, &client) || !machine_address_read(s.server, &server) ||
+        client.family != server.family || !str_to_u32(line_word(s.text, 1), 65535, &client_port) ||
         !str_to_u32(line_word(s.text, 3), 65535, &port)) {
         return (struct session){0};
     }
-    s.client = address(a, line_word(s.text, 0));
-    s.server = address(a, line_word(s.text, 2));
     s.port = (uint16_t)port;
     s.client_port = (uint16_t)client_port;
     return s;

@@ -14,7 +14,8 @@ struct session {
     uint64_t since; /* clock ticks since boot at which the first process of it began */
 };
 
-/* Finds SSH_CONNECTION in the environment of this process, else of its parents: sudo drops it. */
+/* Finds SSH_CONNECTION in the environment of this process, else of its parents: sudo drops it. One
+ * that is not over IP (sshd says UNKNOWN) is none: no rules can cut it. */
 struct session session_find(struct arena *a);
 
 #endif

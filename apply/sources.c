@@ -70,22 +70,31 @@ static bool set_scope(struct arena *a, struct npc *n, struct str scope)
     return str_is(kind, "all") || npc_set(n, str_dup(a, kind).p, str_dup(a, name).p) == NPC_OK;
 }
 
-/* The program in force; without one, the new inventory without policies. NULL: it cannot be read.
- */
-static struct npc *open_old(struct job *j)
+/* NULL: it cannot be read. */
+static struct npc *open_bundle(struct job *j, const struct bundle *b, bool policies)
 {
-    const struct bundle *b = j->has_old ? &j->old.bundle : &j->bundle;
     struct npc *n = npc_new();
     check_memory(j, n);
     const bool loaded = set_all(&j->a->arena, n, bundle_get(b, "settings")) &&
-                        set_scope(&j->a->arena, n, bundle_get(b, "scope")) &&
-                        add(n, b, j->has_old) && npc_load(n) == NPC_OK;
+                        set_scope(&j->a->arena, n, bundle_get(b, "scope")) && add(n, b, policies) &&
+                        npc_load(n) == NPC_OK;
     check_memory(j, n);
     if (!loaded) {
         npc_free(n);
         return NULL;
     }
     return n;
+}
+
+struct npc *sources_open(struct job *j)
+{
+    return open_bundle(j, &j->bundle, true);
+}
+
+/* The program in force; without one, the new inventory without policies. */
+static struct npc *open_old(struct job *j)
+{
+    return open_bundle(j, j->has_old ? &j->old.bundle : &j->bundle, j->has_old);
 }
 
 enum npc_status sources_difference(struct job *j, const char **text, size_t *size)

@@ -8,6 +8,10 @@
  * options that change what is allowed. */
 enum npc_status sources_put(struct job *j);
 
+/* The program of a new bundle that was kept once, as it was compiled then; NULL: it cannot be read
+ * again. */
+struct npc *sources_open(struct job *j);
+
 /* What the rules let pass and those in force do not, and the reverse, as text: without old rules
  * everything was allowed. NPC_BAD, NPC_FAULT: it cannot be told, which has been reported. */
 enum npc_status sources_difference(struct job *j, const char **text, size_t *size);

@@ -47,6 +47,14 @@ static void find_bridges(struct apply *a, struct report *r)
     r->unseen = machine_unseen(&a->arena, bundle_get(&r->now.bundle, "pods"), &name).n > 0;
 }
 
+/* What cannot be read says nothing: not that there is none, nor that it is damaged. */
+static bool readable(struct apply *a)
+{
+    struct str bytes;
+    return store_get(a, a->run_dir, FILE_LOADED, &bytes) &&
+           store_get(a, a->run_dir, FILE_PENDING, &bytes);
+}
+
 static struct report find(struct apply *a)
 {
     struct report r = {0};
@@ -72,7 +80,7 @@ static void put_inputs(struct buf *out, struct str inputs, const char *separator
         if (json) {
             buf_json_string(out, name);
         } else {
-            buf_str(out, name);
+            buf_shown(out, name);
         }
         at += name.n + 1;
     }
@@ -155,6 +163,9 @@ static void put_json(const struct report *r, struct buf *out)
 
 enum npc_status apply_status(struct apply *a, bool json, const char **text, size_t *size)
 {
+    if (!readable(a)) {
+        return NPC_FAULT;
+    }
     const struct report r = find(a);
     struct buf *out = buf_new(&a->arena);
     if (json) {

@@ -100,7 +100,7 @@ static void lock_busy(struct apply *a)
         n--;
     }
     who[n > 0 ? n : 0] = '\0';
-    tell(a, NPC_ERROR, 702, "--wait SECONDS waits for it", "%s is changing the rules",
+    tell(a, NPC_ERROR, 702, "--wait SECONDS waits for it", "%s is at work on the rules",
          who[0] != '\0' ? who : "another process");
 }
 

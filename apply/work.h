@@ -12,7 +12,7 @@ struct apply {
     struct npc *npc;    /* where findings go */
     struct kernel kernel;
     const char *state_dir, *run_dir, *unit_dir, *failsafe;
-    bool enable_unit; /* even if systemd does not run */
+    bool names_units; /* unit_dir was given: a unit is enabled even if systemd does not run */
     int lock;         /* held while >= 0 */
     struct temps temps;
 };
@@ -52,7 +52,9 @@ bool store_get(struct apply *a, const char *dir, const char *file, struct str *b
 /* Makes them the file's; none: removes it. Does nothing where it is so. */
 bool store_put(struct apply *a, const char *dir, const char *file, struct str bytes);
 
-/* Makes systemd load the confirmed rules at boot; a failure is a warning. unit.c */
+#define DEFAULT_STATE "/var/lib/npc"
+/* Makes systemd, where it runs, load the confirmed rules at boot; warns if a boot will not. unit.c
+ */
 void unit_enable(struct apply *a);
 
 /* ---- clock ---- */
@@ -70,10 +72,15 @@ struct loaded {
     struct bundle bundle;
     enum target target;
     struct kernel kernel; /* with the variant of iptables that loaded them */
+    bool unrehearsed;     /* because somebody said so */
     struct ruleset rules;
 };
 /* False: the bundle is none of npc apply's. */
 bool loaded_of(struct apply *a, const struct bundle *b, struct loaded *out);
+/* Whether both are loaded by the same programs, and whether they are the same rules, too, whenever
+ * and from whatever they were made. */
+bool loaded_same_loader(const struct loaded *x, const struct loaded *y);
+bool loaded_same_rules(const struct loaded *x, const struct loaded *y);
 /* Sets the hashes of what the kernel held right after loading. */
 void loaded_put_hashes(struct apply *a, struct bundle *b, enum target t, const struct ruleset *r);
 /* Which parts differ from those hashes: a set of bits by enum part. */
@@ -86,6 +93,9 @@ void loaded_tell_drift(struct apply *a, const struct loaded *l, const struct rul
 struct rehearsal;
 /* Reports why a rehearsal failed; true if it did not. */
 bool load_report(struct apply *a, const struct rehearsal *r);
+/* For rules that were confirmed once: whether they go in without a rehearsal, as none can be had
+ * here; reports it. They were in force before, and closing everything helps nobody. */
+bool load_spares_rehearsal(struct apply *a, const struct rehearsal *r);
 /* From `live` to `wanted`; what is read back must be `expected` (NULL: not compared). On failure
  * the kernel may hold either: the caller goes back. *got is what was read back. */
 bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,

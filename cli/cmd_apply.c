@@ -29,11 +29,17 @@ static const struct option waiting[] = {
     {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
     {0},
 };
+static const struct option rollback[] = {
+    {OPT_ALLOW_LOCKOUT, "allow-lockout", 0, NULL, "go back to rules that cut this session, too"},
+    {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
+    {0},
+};
 static const struct option status_format[] = {
     {OPT_OUTPUT, "output", 'o', "text|json", "how the answer is written (text)"},
     {0},
 };
 static const struct option boot[] = {
+    {OPT_WAIT, "wait", 0, "SECONDS", "how long to wait while another npc changes rules (10)"},
     {OPT_BINDING, "failsafe", 0, "PORTS", "kept open if the confirmed rules are damaged (tcp/22)"},
     {0},
 };
@@ -46,6 +52,7 @@ static const struct option places[] = {
 };
 static const struct option_group options_apply = {"Loading", apply};
 static const struct option_group options_waiting = {"Loading", waiting};
+static const struct option_group options_rollback = {"Loading", rollback};
 static const struct option_group options_status = {"Output", status_format};
 static const struct option_group options_boot = {"Loading", boot};
 static const struct option_group options_places = {"Places", places};
@@ -56,8 +63,10 @@ static const struct option_group *const short_groups[] = {&options_waiting, &opt
                                                           &options_common, NULL};
 static const struct option_group *const status_groups[] = {&options_status, &options_places,
                                                            &options_common, NULL};
-static const struct option_group *const boot_groups[] = {&options_boot, &options_waiting,
-                                                         &options_places, &options_common, NULL};
+static const struct option_group *const rollback_groups[] = {&options_rollback, &options_places,
+                                                             &options_common, NULL};
+static const struct option_group *const boot_groups[] = {&options_boot, &options_places,
+                                                         &options_common, NULL};
 
 /* The value of an option of the library, which has checked it by then; NULL: not given. */
 static const char *setting_of(const struct call *call, const char *name)
@@ -122,6 +131,7 @@ static struct apply_options options_of(const struct call *call)
         .target = target != NULL ? target : "nft",
         .variant = call->values[OPT_VARIANT],
         .confirm = call->values[OPT_CONFIRM],
+        .wait = call->values[OPT_WAIT],
         .keep = call->values[OPT_KEEP],
         .dry_run = call->values[OPT_DRY_RUN] != NULL,
         .allow_lockout = call->values[OPT_ALLOW_LOCKOUT] != NULL,
@@ -166,7 +176,7 @@ static int run_apply(const struct call *call)
     enum npc_status status = session_begin(&s, call);
     s.more = true;
     if (status == NPC_OK) {
-        status = apply_open(s.npc, &where, call->values[OPT_WAIT], &a);
+        status = apply_open(s.npc, &where, &a);
     }
     signals_guard_apply(a);
     if (status == NPC_OK) {
@@ -190,10 +200,13 @@ static int run_verb(const struct call *call, enum npc_status (*verb)(struct appl
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
-        status = apply_open(s.npc, &where, wait, &a);
+        status = apply_open(s.npc, &where, &a);
     }
     signals_guard_apply(a);
     s.more = true;
+    if (status == NPC_OK) {
+        status = apply_lock(a, wait);
+    }
     if (status == NPC_OK) {
         status = session_rehearse(&s);
     }
@@ -210,9 +223,19 @@ static int run_confirm(const struct call *call)
     return run_verb(call, apply_confirm);
 }
 
+static enum npc_status roll_back(struct apply *a)
+{
+    return apply_rollback(a, false);
+}
+
+static enum npc_status roll_back_anyway(struct apply *a)
+{
+    return apply_rollback(a, true);
+}
+
 static int run_rollback(const struct call *call)
 {
-    return run_verb(call, apply_rollback);
+    return run_verb(call, call->values[OPT_ALLOW_LOCKOUT] != NULL ? roll_back_anyway : roll_back);
 }
 
 static int run_boot(const struct call *call)
@@ -230,7 +253,7 @@ static int run_status(const struct call *call)
     struct apply *a = NULL;
     enum npc_status status = session_begin(&s, call);
     if (status == NPC_OK) {
-        status = apply_open_unlocked(s.npc, &where, &a);
+        status = apply_open(s.npc, &where, &a);
     }
     if (status == NPC_OK) {
         text = NULL;
@@ -273,8 +296,8 @@ const struct command command_rollback = {
     .summary = "Go back to the rules that were there before",
     .synopsis = "[options]",
     .about = "Takes back what waits for npc confirm; if nothing does, goes back to what was\n"
-             "confirmed before.\n",
-    .groups = short_groups,
+             "confirmed before, unless that would cut the SSH session.\n",
+    .groups = rollback_groups,
     .run = run_rollback,
 };
 

@@ -69,5 +69,10 @@ else
     skip header-in-c++ 'no C++ compiler'
 fi
 check installed-unit grep -qx "ExecStart=$TMP/usr/bin/npc boot" "$TMP/usr/lib/systemd/system/npc.service"
+flushers='nftables netfilter-persistent iptables ip6tables ufw'
+for flusher in $flushers; do # with Before= alone each may take npc's rules away again
+    check "unit-is-after-$flusher" \
+        grep -q "^After=.*\b$flusher\.service\b" "$TMP/usr/lib/systemd/system/npc.service"
+done
 check installed-program-runs sh -c "'$TMP/usr/bin/npc' compile '$SRC/examples/shop' >/dev/null"
 test_end

@@ -684,10 +684,99 @@ def T57_rules_that_npc_did_not_load(lab):
     path = lab.host(8080)
     sh(f"{NPC} compile -t nft --host t/web {path} | nft -f -")
     before = lab.dump()
-    expect(lab.verb("status", want=1).stdout.startswith("state    none"))
+    expect(lab.verb("status", want=1).stdout.startswith("state    unrecorded\n"))
+    expect(lab.status() == {"version": 1, "state": "unrecorded", "unrecorded": ["nft"]}, lab.status())
     p = lab.start(lab.host(8081), "--confirm", "1")
     expect(p.wait(SOON) == 1)
     expect(lab.dump() == before, difference(before, lab.dump()))
+
+
+def own_lines():
+    """What the kernel holds of npc's, by any loader. (A look at legacy tables would make them.)"""
+    legacy = any("filter" in pathlib.Path(f"/proc/net/{ip}_tables_names").read_text(encoding="ascii") for ip in ("ip", "ip6"))
+    text = sh("nft list tables; iptables-nft-save; ip6tables-nft-save; ipset list -n" + ("; iptables-legacy-save; ip6tables-legacy-save" if legacy else ""))
+    return [line for line in text.splitlines() if re.search(r" npc$|NPC-", line)]
+
+
+OTHERS = {"nft": ("iptables-nft", "iptables-legacy"), "iptables-nft": ("nft", "iptables-legacy"), "iptables-legacy": ("nft", "iptables-nft")}
+
+
+def T57_rules_of_other_loaders_without_a_record(lab):
+    """They would stay in force beside new ones: status tells of them, a load takes them away, a rollback brings them back."""
+    lab.apply(lab.host(8080, nets=SETS + 1))
+    alone = own_lines()
+    mine = lab.target
+    lab.verb("status")
+    for other in OTHERS[mine]:
+        lab.target = other
+        lab.apply(lab.host(8081, nets=SETS), "--replace")
+    theirs = lab.dump()
+    for gone in ("no", "damaged"):
+        if gone == "damaged":
+            (lab.run_dir / "loaded").write_text("npc bundle 1\n")
+        else:
+            (lab.run_dir / "loaded").unlink()
+        expect(lab.status() == {"version": 1, "state": "damaged" if gone == "damaged" else "unrecorded", "unrecorded": [other]}, lab.status())
+        lab.target = mine
+        p = lab.start(lab.host(8080, nets=SETS + 1), "--confirm", "1")
+        _, err = p.communicate(timeout=SOON)
+        expect(p.returncode == 1 and "NPC708" in err and other in err, p.returncode, err)
+        lab.target = other
+        expect(lab.dump() == theirs, difference(theirs, lab.dump()))
+    lab.target = mine
+    lab.apply(lab.host(8080, nets=SETS + 1))
+    expect(own_lines() == alone, own_lines(), alone)
+    lab.verb("status")
+
+
+@only("nft", "iptables-nft", "iptables-legacy")
+def T57_rules_of_other_loaders_beside_recorded_ones(lab):
+    """Somebody loaded npc's output by hand, with another loader."""
+    lab.apply(lab.host(8080))
+    alone = own_lines()
+    by_nft = f"{NPC} compile -t nft --host t/web {lab.host(8081)} | nft -f -"
+    out = lab.tmp / "by-hand"
+    by_iptables = f"{NPC} compile -t iptables --host t/web -o {out} {lab.host(8081)}" + "".join(
+        f" && {ip}tables-nft-restore --noflush <{out}/rules.v{v} && {ip}tables-nft -I INPUT -j NPC-INPUT" for ip, v in (("ip", 4), ("ip6", 6)))
+    sh(by_iptables if lab.target == "nft" else by_nft)
+    both = own_lines()
+    expect(both != alone)
+    expect(lab.status()["unrecorded"] == ["iptables-nft" if lab.target == "nft" else "nft"], lab.status())
+    expect("of which it has no record" in lab.verb("status", want=1).stdout)
+    expect("NPC708" in lab.apply(lab.host(8082), "--dry-run").stderr and own_lines() == both, "a dry run")
+    lab.apply(lab.host(8080))
+    lab.verb("status")
+    expect(own_lines() == alone, own_lines())
+
+
+@only("iptables-nft", "iptables-legacy")
+def T57_closed_by_a_boot(lab):
+    """Rules for an administrator alone are loaded by nft: status knows them, and rules by another loader take them away."""
+    lab.apply(lab.host(8080))
+    alone = own_lines()
+    variant = lab.target.split("-")[1]
+    sh("; ".join(f"{ip}tables-{variant} -F; {ip}tables-{variant} -X" for ip in ("ip", "ip6")))
+    (lab.run_dir / "loaded").unlink()
+    (lab.state / "confirmed").write_bytes((lab.state / "confirmed").read_bytes() + b"x")
+    lab.verb("boot", want=3)
+    expect(lab.status() == {"version": 1, "state": "unrecorded", "unrecorded": ["nft"]}, lab.status())
+    lab.apply(lab.host(8080))
+    expect(own_lines() == alone, own_lines())
+    lab.verb("status")
+
+
+@only("iptables-nft")
+def T57_variant_as_installed(lab):
+    """--iptables that names what is installed is no other loader."""
+    if "nf_tables" not in sh("iptables-save --version"):
+        raise Skip("legacy iptables is installed")
+    argv = [x for x in lab.apply_args(lab.host(8080)) if x not in ("--iptables", "nft")]
+    r = lab.call(argv)
+    expect(r.returncode == 0, r.stderr)
+    loaded = own_lines()
+    lab.apply(lab.host(8080))
+    expect(own_lines() == loaded and loaded, own_lines())
+    lab.verb("status")
 
 
 @only("nft", "iptables-nft")
@@ -1101,6 +1190,15 @@ def apply_sets_come_and_go(lab):
     lab.apply(lab.host(8080, nets=SETS))
     expect(lab.dump() == one, difference(one, lab.dump()))
 
+
+
+def apply_log_rate(lab):
+    """Whatever rate npc takes, the loaders take, and the kernel keeps no higher one."""
+    for rate in (1, 5, 150, 3334, 5001, 9999, 10000):
+        lab.apply(lab.host(8080), "--log", "--log-rate", str(rate))
+        if lab.target != "nft":
+            kept = [int(n) for save in lab.tables() for n in re.findall(r"--limit (\d+)/sec", sh(save))]
+            expect(kept and max(kept) <= rate, rate, kept)
 
 
 @only("nft", "iptables-nft")

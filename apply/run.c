@@ -318,10 +318,21 @@ static enum npc_status check_rules(struct job *j, struct npc_output *out)
     return status == NPC_OK ? check_lockout(j, out, &scope) : status;
 }
 
+/* Without a record the new rules are compared with none, which is true only if there are none. */
+static void tell_unknown(struct job *j)
+{
+    if (!j->has_old && (ruleset_holds(&j->live, j->now.target) || j->others.n > 0)) {
+        tell(j->a, NPC_WARNING, 708, NULL,
+             "npc has no record of the rules in force, and compares with no rules at all: what "
+             "they allow is not known");
+    }
+}
+
 static enum npc_status show_difference(struct job *j)
 {
     const char *text;
     size_t size;
+    tell_unknown(j);
     const enum npc_status status = sources_difference(j, &text, &size);
     if (status == NPC_OK && j->o->show != NULL) {
         return j->o->show(text, size) ? NPC_OK : NPC_FAULT;

@@ -1080,6 +1080,64 @@ def apply_dry_run(lab):
     expect("NPC604" in lab.apply(lab.host(8081), "--dry-run", "--failsafe", "none", want=1, env={"SSH_CONNECTION": SSH}).stderr)
 
 
+ADDRESSES = """namespace t {{ workload web {{ addr {v4} label app=web }} {peers}
+policy in for pods app=web {{ allow from {{pods app=db, cidr 10.9.1.0/24}} on tcp/80 }} }}"""
+DB = "workload {} {{ addr {} label app=db }}"
+
+
+@only("nft")
+def apply_dry_run_by_address(lab):
+    """Rules know others by their addresses: a peer that has others is opened and closed by them, and one that goes loses only what no CIDR allows."""
+    def differ(before, after):
+        source = lambda peers: lab.source(ADDRESSES.format(v4=V4, peers=" ".join(DB.format(*p) for p in peers)))
+        lab.apply(source(before))
+        return [line for line in lab.apply(source(after), "--dry-run").stdout.splitlines() if line[0] != " "]
+    one = [("db", "10.9.2.1")]
+    expect(differ(one, [("db", "203.0.113.7")]) == [
+        "- t/db[10.9.2.1] -> t/web: tcp/80", "+ t/db[203.0.113.7] -> t/web: tcp/80", "1 connection gained, 1 lost"])
+    none = ["0 connections gained, 0 lost"]
+    expect(differ(one, [("db", "10.9.1.7")]) == ["- t/db[10.9.2.1] -> t/web: tcp/80", "0 connections gained, 1 lost"], "10.9.1.7 was allowed before")
+    expect(differ([("db", "{10.9.1.7, fd00:9::7}")], []) == ["- t/db[fd00:9::7] -> t/web: tcp/80", "0 connections gained, 1 lost"])
+    expect(differ([("db", "10.9.1.7")], []) == none, "allowed by a CIDR, and all the same")
+    expect(differ([], [("db", "10.9.1.7")]) == none, "likewise")
+    expect(differ(one, [("other", "10.9.2.1")]) == none, "the address has another name")
+    expect(differ(one, [("db", "{10.9.2.1, 10.9.2.2}")]) == ["+ t/db[10.9.2.2] -> t/web: tcp/80", "1 connection gained, 0 lost"])
+    two = [("a", "10.9.2.1"), ("b", "10.9.2.2")]
+    expect(differ(two, [("a", "10.9.2.2"), ("b", "10.9.2.1")]) == none, "who has which address means nothing")
+
+
+@only("nft")
+def apply_dry_run_by_address_of_a_node(lab):
+    """Of a node's pods, too: those are compared by name, and others by address."""
+    def source(b, isolated=False):
+        pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "t", "labels": {"app": name}},
+                 "spec": {"nodeName": node, "containers": []}, "status": {"phase": "Running", "podIP": ip}}
+                for name, node, ip in (("a", "n1", "10.9.1.1"), ("b", "n2", b))]
+        policy = lambda name, spec: {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "t"},
+                                     "spec": {"podSelector": {"matchLabels": {"app": name}}, **spec}}
+        let_b_in = policy("a", {"ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "b"}}}], "ports": [{"port": 80}]}]})
+        away = policy("b", {"policyTypes": ["Egress"]})
+        return lab.source(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*pods, let_b_in, *([away] if isolated else [])]}), "node.json")
+    where = ("--node", "n1")
+    lab.apply(source("10.9.1.2"), *where, host=False)
+    show = lambda path: lab.apply(path, "--dry-run", *where, host=False).stdout
+    expect(show(source("10.9.1.2", True)) == "0 connections gained, 0 lost\n")
+    got = show(source("10.9.1.3"))
+    expect("- t/b[10.9.1.2] -> t/a: tcp/80\n" in got and "+ t/b[10.9.1.3] -> t/a: tcp/80\n" in got and "1 connection gained, 1 lost" in got, got)
+
+
+def apply_dry_run_without_a_record(lab):
+    """What npc does not know is not told as nothing."""
+    expect("no record" not in lab.apply(lab.host(8080), "--dry-run").stderr)
+    lab.apply(lab.host(8080))
+    expect("no record" not in lab.apply(lab.host(8081), "--dry-run").stderr)
+    (lab.run_dir / "loaded").write_text("npc bundle 1\n")
+    r = lab.apply(lab.host(8081), "--dry-run")
+    expect("NPC708" in r.stderr and "compares with no rules at all" in r.stderr, r.stderr)
+    (lab.run_dir / "loaded").unlink()
+    expect("compares with no rules at all" in lab.apply(lab.host(8081), "--dry-run").stderr)
+
+
 def owned(name, port, about="x"):
     """A policy with fields that npc keeps as raw text, of which one cannot be said in its language."""
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",

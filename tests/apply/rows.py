@@ -297,6 +297,9 @@ def T54_keep(lab):
     keep(f"{PEER4}:443", 0)
     expect("NPC604" in keep(f"{PEER4}:444", 1).stderr)
     expect("NPC604" in keep("[fd00:9::2]:443", 1).stderr)
+    for several in ((f"{PEER4}:443", f"{PEER4}:444"), (f"{PEER4}:444", f"{PEER4}:443")):
+        r = lab.apply(lab.host(8080), *(x for what in several for x in ("--keep", what)), want=1)
+        expect("NPC604" in r.stderr and "port 444" in r.stderr, several, r.stderr)
     lab.apply(lab.node(), "--keep", f"{V4}:9", "--replace", host=False)  # rules for pods never meet it
     expect("NPC901" in lab.apply(lab.node(), "--keep", "x", host=False, want=2).stderr)
     lab.apply(lab.host(8080), "--replace")
@@ -308,12 +311,17 @@ def T54_keep(lab):
 def T54_person_over_ssh_must_confirm(lab):
     """On a terminal over SSH, --confirm or --keep is demanded."""
     def typed(*args, env):
-        argv = lab.apply_args(lab.host(8080), *args)
+        return spawned(lab.apply_args(lab.host(8080), *args), env)
+    def spawned(argv, env):
         full = {**os.environ, **env}
         code = "import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
         return subprocess.run([sys.executable, "-c", code, *argv], env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     r = typed(env={"SSH_CONNECTION": SSH})
     expect(r.returncode == 2 and "--confirm" in r.stdout, r)
+    argv = " ".join(lab.apply_args("-"))
+    for shell in (f"cat {lab.host(8080)} | {argv}", f"cat {lab.host(8080)} | {argv} 2>&1 | cat; exit ${{PIPESTATUS[1]}}"):
+        r = spawned(["bash", "-c", shell], {"SSH_CONNECTION": SSH})
+        expect(r.returncode == 2 and "--confirm" in r.stdout, "piped:", r)
     expect(typed("--keep", f"{V4}:22", env={"SSH_CONNECTION": SSH}).returncode == 0)
     expect(typed("--dry-run", env={"SSH_CONNECTION": SSH}).returncode == 0)
     expect(typed(env={}).returncode == 0)
@@ -1189,7 +1197,7 @@ def apply_record_is_read_again(lab):
 @only("nft")
 def apply_usage(lab):
     path = lab.host(8080)
-    for args in (["--confirm", "x"], ["--confirm", "86401"], ["--wait", "-1"], ["--allow-raw"], ["-t", "k8s"], ["--iptables", "x"]):
+    for args in (["--confirm", "x"], ["--confirm", "86401"], ["--confirm", "0"], ["--confirm", "30", "--confirm", "0"], ["--wait", "-1"], ["--allow-raw"], ["-t", "k8s"], ["--iptables", "x"]):
         r = lab.apply(path, *args, want=2)
         expect("error" in r.stderr, args, r.stderr)
     lab.apply(lab.source("namespace t { nonsense", "bad.npc"), want=2)

@@ -213,6 +213,18 @@ rules = json.load(open(sys.argv[1]))["counterexample"]["ingress"]["rules"]
 assert rules[0]["decides"] != [] and "misses" not in rules[0], rules
 assert rules[1]["decides"] == [] and rules[1]["misses"] == "shop/db names no port tcp/http, udp/metrics2", rules' "$TMP/out"
 
+# Five rules that miss are shown, and the others counted.
+for n in 6 7; do
+    {
+        echo 'namespace shop { workload db { addr 10.0.0.1 label app=db } workload cli { addr 10.0.0.2 label app=cli } policy db for pods app=db {'
+        seq -f 'allow from pods app=no%.0f on tcp/80' $n
+        echo '} }'
+    } >misses.npc
+    run "$NPC" query --explain --from shop/cli --to shop/db --port tcp/80 misses.npc
+    grep 'more$' "$TMP/out" >"$TMP/more-$n"
+done
+check explain-one-more test "$(cat "$TMP/more-6")" = '    and 1 rule that misses more' -a "$(cat "$TMP/more-7")" = '    and 2 rules that miss more'
+
 cat >kept.npc <<'END'
 namespace shop {
   workload db { addr {10.0.0.1, fd00::1} label app=db }

@@ -986,14 +986,14 @@ def T61_loaders_run_with_nothing(lab):
     lines = traced(lab, *lab.apply_args(lab.host(8080)))
     runs = [line for line in lines if "execve(" in line][1:]  # the first is npc itself
     expect(len(runs) >= 4, lines)
-    # CAP_NET_ADMIN is bit 12, CAP_NET_RAW, which iptables needs for its socket, bit 13.
-    names = "1<<CAP_NET_ADMIN" if lab.target == "nft" else "1<<CAP_NET_ADMIN|1<<CAP_NET_RAW"
     for line in runs:
         pid = line.split()[0]
         m = re.search(r'execve\("([^"]*)", \["([^"]*)".*\], (.*)\) = 0$', line)
         expect(m, line)
         expect(m.group(1).startswith("/usr/sbin/") or m.group(1).startswith("/sbin/"), "no absolute path:", line)
         expect(m.group(3) == "[]", "an environment:", line)
+        # CAP_NET_ADMIN is bit 12, CAP_NET_RAW, which iptables needs for its socket, bit 13.
+        names = "1<<CAP_NET_ADMIN" if m.group(1).endswith("/nft") else "1<<CAP_NET_ADMIN|1<<CAP_NET_RAW"
         before = [x for x in lines[: lines.index(line)] if x.startswith(pid + " ")]
         expect(any("PR_SET_NO_NEW_PRIVS, 1" in x for x in before), "may gain privileges:", line)
         caps = [x for x in before if "capset(" in x]

@@ -7,7 +7,9 @@
  * name are the same end whatever their kinds (a Deployment that became a machine), unless the name
  * is ambiguous. A node is an end by itself. External addresses are those that are external in both.
  * An end that is in one world only gains, or loses, all its connections. Of worlds that are one
- * machine's, connections are compared that have an end there.
+ * machine's, connections are compared that have an end there; and since its rules know others by
+ * their addresses, those of others that are not in both worlds are ends by themselves: what is
+ * somebody's in one world is, in the other, whose it is there, or external.
  */
 #ifndef NPC_ANALYSIS_DIFFERENCE_H
 #define NPC_ANALYSIS_DIFFERENCE_H

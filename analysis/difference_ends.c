@@ -18,6 +18,46 @@ static uint32_t end_of(struct diffing *x, uint32_t old, uint32_t now, const bool
     return id;
 }
 
+/* The rules of one machine know everybody else by addresses alone: what somebody else may do
+ * depends on whose an address was, or is. Then it is compared by address wherever the two worlds do
+ * not agree. */
+static bool is_address(const struct world *w, uint32_t class_id)
+{
+    return w->options.one_machine &&
+           (w->classes[class_id].kind == EP_NODE || w->parts->facts.v[class_id].bystander);
+}
+
+struct address_list {
+    VEC(struct address) v;
+};
+
+static int address_order(const void *pa, const void *pb)
+{
+    const struct address *a = pa, *b = pb;
+    return a->family != b->family ? (int)a->family - (int)b->family : ip_cmp(a->ip, b->ip);
+}
+
+static void add_addresses(struct diffing *x, struct address_list *l,
+                          const struct endpoint_member *m)
+{
+    const struct addresses all = member_addresses(m);
+    for (size_t i = 0; i < all.n; i++) {
+        vec_push(x->arena, &l->v, all.v[i]);
+    }
+}
+
+static bool are_equal(struct address_list of[AGES])
+{
+    bool equal = of[OLD].v.n == of[NEW].v.n;
+    for (size_t age = 0; age < AGES; age++) {
+        array_sort(of[age].v.v, of[age].v.n, sizeof *of[age].v.v, address_order);
+    }
+    for (size_t i = 0; equal && i < of[OLD].v.n; i++) {
+        equal = address_order(&of[OLD].v.v[i], &of[NEW].v.v[i]) == 0;
+    }
+    return equal;
+}
+
 struct unit { /* an owner, or a workload that has none, in one world */
     VEC(struct place) places;
     bool alike; /* all whole, in one class */
@@ -113,6 +153,7 @@ struct single { /* one workload, or one node, in both worlds */
     struct called called;
     struct endpoint_member who[AGES]; /* nobody: it is not there */
     struct id_vec places[AGES];       /* classes */
+    bool by_address;                  /* is_address() in both */
 };
 
 struct singles {
@@ -133,17 +174,24 @@ static struct single *single_named(struct diffing *x, struct singles *all, struc
     return s;
 }
 
-/* The class of one address; ID_NONE: it has no such address. */
-static uint32_t class_of_address(const struct diffing *x, enum world_age age,
-                                 const struct single *s, struct address at)
+static bool has_address(const struct single *s, enum world_age age, struct address at)
 {
     struct addresses all = member_addresses(&s->who[age]);
     for (size_t i = 0; i < all.n; i++) {
         if (all.v[i].family == at.family && ip_cmp(all.v[i].ip, at.ip) == 0) {
-            return world_find_address(x->out->world[age], at.family, at.ip);
+            return true;
         }
     }
-    return ID_NONE;
+    return false;
+}
+
+/* The class of one address; ID_NONE: it has no such address, and it is somebody by name. */
+static uint32_t class_of_address(const struct diffing *x, enum world_age age,
+                                 const struct single *s, struct address at)
+{
+    return has_address(s, age, at) || s->by_address
+               ? world_find_address(x->out->world[age], at.family, at.ip)
+               : ID_NONE;
 }
 
 struct part { /* addresses that are alike in both worlds */
@@ -186,14 +234,23 @@ static struct str home_of(struct diffing *x, const struct workload *old, const s
     return moved ? STR("") : node_called(x, now != NULL ? is : was);
 }
 
-/* Something whose addresses policies tell apart, in one of the worlds. */
+/* Whether somebody else has an address now, and is compared by it. */
+static bool is_given_away(const struct diffing *x, const struct single *s, struct address at)
+{
+    return s->by_address && !has_address(s, NEW, at) &&
+           nets_owner(&x->out->world[NEW]->parts->nets[at.family], at.ip) != NULL;
+}
+
+/* Something whose addresses policies tell apart, in one of the worlds; or the worlds' machine. */
 static void add_parts(struct diffing *x, const struct single *s, struct str home)
 {
     struct parts parts = {0};
     for (size_t age = 0; age < AGES; age++) {
         struct addresses all = member_addresses(&s->who[age]);
         for (size_t i = 0; i < all.n; i++) {
-            add_to_part(x, &parts, s, all.v[i]);
+            if (!is_given_away(x, s, all.v[i])) {
+                add_to_part(x, &parts, s, all.v[i]);
+            }
         }
     }
     for (size_t i = 0; i < parts.list.n; i++) {
@@ -210,10 +267,30 @@ static void add_parts(struct diffing *x, const struct single *s, struct str home
     }
 }
 
-static void add_single(struct diffing *x, const struct single *s)
+static bool is_by_address(const struct diffing *x, const struct single *s)
+{
+    bool all = true;
+    for (size_t age = 0; age < AGES; age++) {
+        for (size_t i = 0; i < s->places[age].n; i++) {
+            all = all && is_address(x->out->world[age], s->places[age].v[i]);
+        }
+    }
+    return all;
+}
+
+static void add_single(struct diffing *x, struct single *s)
 {
     struct str home = home_of(x, s->who[OLD].workload, s->who[NEW].workload);
-    if (s->places[OLD].n > 1 || s->places[NEW].n > 1) {
+    struct address_list of[AGES] = {0};
+    for (size_t age = 0; age < AGES; age++) {
+        add_addresses(x, &of[age], &s->who[age]);
+    }
+    s->by_address = is_by_address(x, s);
+    const bool differ = !are_equal(of);
+    if (s->by_address && of[OLD].v.n == 0 && !differ) {
+        return; /* rules are about nobody without addresses */
+    }
+    if (s->places[OLD].n > 1 || s->places[NEW].n > 1 || (s->by_address && differ)) {
         add_parts(x, s, home);
         return;
     }
@@ -284,6 +361,23 @@ static struct str home_of_all(struct diffing *x, const struct unit unit[AGES])
     return node_called(x, home);
 }
 
+/* Whether everybody of a name is known by addresses, and those are others, or none. */
+static bool is_moved(struct diffing *x, const struct unit unit[AGES])
+{
+    struct address_list of[AGES] = {0};
+    for (size_t age = 0; age < AGES; age++) {
+        const struct world *w = x->out->world[age];
+        for (size_t i = 0; i < unit[age].places.n; i++) {
+            const struct place at = unit[age].places.v[i];
+            if (!is_address(w, at.class_id)) {
+                return false;
+            }
+            add_addresses(x, &of[age], &w->classes[at.class_id].members[at.member]);
+        }
+    }
+    return !are_equal(of) || of[OLD].v.n == 0;
+}
+
 static void add_workloads(struct diffing *x)
 {
     struct twins twins = {0};
@@ -305,7 +399,7 @@ static void add_workloads(struct diffing *x)
             alike = alike && (u->places.n == 0 || u->alike);
             class_of[age] = u->places.n > 0 ? u->places.v[0].class_id : ID_NONE;
         }
-        if (alike) {
+        if (alike && !is_moved(x, t->unit)) {
             add_end(x, t->name, home_of_all(x, t->unit), class_of, NULL);
         } else {
             add_pods(x, t);

@@ -88,6 +88,13 @@ static bool find_ends(struct asking *x, const struct query *q)
     if (!focus_read(x->l)) {
         return false;
     }
+    const struct focus_end host = {.kind = END_WORKLOAD, .workload = x->w->options.host};
+    if (q->from_host) {
+        x->l->focus.from = host;
+    }
+    if (q->to_host) {
+        x->l->focus.to = host;
+    }
     for (size_t f = 0; q->ports != NULL && f < FAMILIES; f++) {
         x->l->focus.has_port = true;
         x->l->focus.port[f] = traffic_id(x->w->traffic, (enum family)f, *q->ports);

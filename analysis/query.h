@@ -12,6 +12,7 @@ struct query {
     struct str from, to;
     struct str port;             /* "tcp/80", "udp/8000-8080", "icmp/8"; empty: anything at all */
     const struct portset *ports; /* the same as a set; NULL: see port */
+    bool from_host, to_host;     /* that end is the world's host, whatever its address is */
 };
 
 enum query_verdict {

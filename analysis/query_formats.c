@@ -267,7 +267,11 @@ static void put_misses(struct telling *t, const struct explained_side *s,
         buf_putc(t->out, '\n');
     }
     if (n > MOST) {
-        buf_printf(t->out, "    and %zu rules that miss more\n", n - MOST);
+        const size_t more = n - MOST;
+        buf_printf(t->out,
+                   more == 1 ? "    and %zu rule that misses more\n"
+                             : "    and %zu rules that miss more\n",
+                   more);
     }
 }
 

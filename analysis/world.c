@@ -252,13 +252,13 @@ static void classify_workloads(struct classing *c)
                          : bystander ? (uint32_t)(b->groups.n + b->nlive + b->live[i].group)
                                      : b->live[i].group;
         size_t first = c->classes.n;
-        /* Rules of a machine hold in both families and never look at its own address. */
-        bool machine = host && c->world->options.one_machine;
         struct subject s = {.kind = real ? EP_WORKLOAD : EP_OPEN,
                             .group = group,
                             .member = {.workload = w},
                             .addrs = w->addrs,
-                            .naddrs = machine ? 0 : w->naddrs,
+                            /* Rules of a machine hold in both families and never look at its own
+                             * address. */
+                            .naddrs = host ? 0 : w->naddrs,
                             .places = &parts->places[i]};
         classify(c, &s);
         for (size_t k = first; k < c->classes.n; k++) {

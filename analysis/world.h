@@ -33,8 +33,8 @@ struct world_options {
     /* Rules about domains are about nobody of the inventory, and are left out: good for questions
      * about workloads, and for no others. Else they are an error (NPC406). */
     bool without_domains;
-    /* A machine with rules of its own, or NULL: a class by itself, to which some ports are open
-     * whatever its policies say. */
+    /* A machine with rules of its own, or NULL: a class by itself, in both families whichever
+     * addresses of it are known, to which some ports are open whatever its policies say. */
     const struct workload *host;
     struct portset failsafe;
     /* What the rules of one machine know: policies decide about `host` alone, or without one about

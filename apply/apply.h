@@ -38,11 +38,12 @@ struct apply_setting {
 };
 
 struct apply_options {
-    const char *target;  /* "nft" or "iptables" */
-    const char *variant; /* of iptables: "nft", "legacy", or NULL for what is installed */
-    const char *confirm; /* seconds, a decimal number, or NULL: without confirmation */
-    const char *wait;    /* for the lock, as for apply_lock() */
-    const char *keep;    /* ADDR:PORT that must stay reachable, or NULL */
+    const char *target;      /* "nft" or "iptables" */
+    const char *variant;     /* of iptables: "nft", "legacy", or NULL for what is installed */
+    const char *confirm;     /* seconds, a decimal number, or NULL: without confirmation */
+    const char *wait;        /* for the lock, as for apply_lock() */
+    const char *const *keep; /* each an ADDR:PORT that must stay reachable */
+    size_t nkeep;
     bool dry_run, allow_lockout, replace, kill_states, no_rehearsal;
     bool terminal;             /* a person sits in front of it */
     const char *const *inputs; /* as given, for status */

@@ -16,9 +16,10 @@ struct way_back {
     enum target target;
     const char *variant;
     struct ruleset rules; /* what is loaded to be there again */
-    struct str digest;    /* of what the kernel held (ruleset_digest) */
+    /* Of what the kernel held (ruleset_digest), less sets that other rules use, too. */
+    struct str digest;
 };
-#define MOST_WAYS 2 /* what is loaded now, and what is taken away for it */
+#define MOST_WAYS PLACES /* where rules are loaded now, and where they are taken away */
 
 struct pending {
     struct str id; /* no other has the same */

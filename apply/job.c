@@ -26,6 +26,12 @@ bool seconds_read(struct apply *a, const char *option, const char *text, uint32_
 
 /* ---- what is there ---- */
 
+/* Whether npc has a record of what it loaded there. */
+static bool is_recorded(const struct job *j, const struct place *p)
+{
+    return j->has_old && kernel_is_same(&p->kernel, p->target, &j->old.kernel, j->old.target);
+}
+
 /* Whether both are rules for a host, or both for pods behind a node. */
 static bool same_kind(const struct loaded *x, const struct loaded *y)
 {
@@ -56,6 +62,19 @@ enum npc_status job_find_old(struct job *j)
     return NPC_OK;
 }
 
+static void tell_unrecorded(const struct job *j)
+{
+    for (size_t i = 0; i < j->others.n; i++) {
+        const struct place *p = &j->others.list[i];
+        if (!is_recorded(j, p)) {
+            tell(j->a, NPC_WARNING, 708, NULL,
+                 "rules of npc's by %s are in force of which it has no record: the new ones "
+                 "replace them",
+                 place_name(p));
+        }
+    }
+}
+
 static bool read_live(struct job *j)
 {
     struct str why;
@@ -64,6 +83,9 @@ static bool read_live(struct job *j)
         tell(j->a, NPC_ERROR, 701, NULL, "the rules cannot be read: " STR_FMT, STR_ARG(why));
         return false;
     }
+    const struct place here = {j->now.target, j->now.kernel, j->live};
+    places_find(&j->a->kernel, &here, &j->others);
+    tell_unrecorded(j);
     if (j->has_old) {
         loaded_tell_drift(j->a, &j->old, j->moves ? &j->old_live : &j->live);
     }
@@ -72,11 +94,27 @@ static bool read_live(struct job *j)
 
 /* ---- the way back ---- */
 
-static void add_way(struct job *j, const struct loaded *place, const struct ruleset *rules,
+static void add_way(struct job *j, enum target t, const char *variant, const struct ruleset *rules,
                     const struct ruleset *live)
 {
-    j->pending.ways[j->pending.nways++] = (struct way_back){
-        place->target, place->kernel.variant, *rules, ruleset_digest(&j->a->arena, live)};
+    j->pending.ways[j->pending.nways++] =
+        (struct way_back){t, variant, *rules, ruleset_digest(&j->a->arena, live)};
+}
+
+/* To rules of another loader. Going back, they come first: sets of the new rules are still used. */
+static void add_way_to(struct job *j, const struct place *p)
+{
+    struct ruleset rules = p->live, live = p->live;
+    if (is_recorded(j, p) && loaded_drift(j->a, &j->old, &p->live) == 0) {
+        rules = j->old.rules;
+    }
+    if (p->target == TARGET_IPTABLES && j->now.target == TARGET_IPTABLES) {
+        rules.part[PART_SETS] =
+            str_printf(&j->a->arena, STR_FMT STR_FMT, STR_ARG(p->live.part[PART_SETS]),
+                       STR_ARG(j->now.rules.part[PART_SETS]));
+        live.part[PART_SETS] = STR("");
+    }
+    add_way(j, p->target, p->kernel.variant, &rules, &live);
 }
 
 /* Rules that are as npc loaded them are restored from the text that made them; others from what the
@@ -84,25 +122,24 @@ static void add_way(struct job *j, const struct loaded *place, const struct rule
 static bool find_way_back(struct job *j, const struct rehearsal *r)
 {
     const bool known = j->has_old && !j->moves;
+    const struct ruleset *rules = &j->live;
     if (known && loaded_drift(j->a, &j->old, &j->live) == 0) {
-        add_way(j, &j->now, &j->old.rules, &j->live);
-    } else if (r->back) {
-        add_way(j, &j->now, &j->live, &j->live);
-    } else if (known) {
+        rules = &j->old.rules;
+    } else if (!r->back && known) {
         tell(j->a, NPC_WARNING, 708, NULL,
              "a rollback restores the rules as npc loaded them, without what was changed since: "
              "" STR_FMT,
              STR_ARG(r->back_why));
-        add_way(j, &j->now, &j->old.rules, &j->live);
-    } else {
+        rules = &j->old.rules;
+    } else if (!r->back) {
         tell(j->a, NPC_ERROR, 708, "take npc's tables, or chains, away by hand first",
              "npc did not load the rules that are there, and cannot restore them: " STR_FMT,
              STR_ARG(r->back_why));
         return false;
     }
-    if (j->moves) {
-        const bool drifted = loaded_drift(j->a, &j->old, &j->old_live) != 0;
-        add_way(j, &j->old, drifted ? &j->old_live : &j->old.rules, &j->old_live);
+    add_way(j, j->now.target, j->now.kernel.variant, rules, &j->live);
+    for (size_t i = 0; i < j->others.n; i++) {
+        add_way_to(j, &j->others.list[i]);
     }
     return true;
 }
@@ -143,7 +180,10 @@ enum npc_status job_prepare(struct job *j)
     if (!try_rules(j, &r)) {
         return NPC_FAULT;
     }
-    const bool raw = j->now.target == TARGET_IPTABLES || (j->moves && j->old.target != TARGET_NFT);
+    bool raw = j->now.target == TARGET_IPTABLES;
+    for (size_t i = 0; i < j->others.n; i++) {
+        raw = raw || j->others.list[i].target == TARGET_IPTABLES;
+    }
     if (!privilege_drop(raw)) {
         tell(j->a, NPC_ERROR, 1, NULL, "privileges cannot be given up: %s", strerror(errno));
         return NPC_FAULT;
@@ -156,19 +196,11 @@ enum npc_status job_prepare(struct job *j)
 static bool put_in_force(struct job *j)
 {
     struct apply *a = j->a;
+    const struct place here = {j->now.target, j->now.kernel, j->live};
     struct ruleset got;
-    struct str why;
-    if (!load_switch(a, &j->now.kernel, j->now.target, &j->live, &j->now.rules,
-                     j->rehearsed ? &j->expected : NULL, &got)) {
+    if (!load_alone(a, &here, &j->now.rules, &j->others, j->rehearsed ? &j->expected : NULL,
+                    &got)) {
         return false;
-    }
-    if (j->moves) {
-        const struct ruleset nothing = ruleset_nothing(j->old.target);
-        if (!ruleset_switch(&j->old.kernel, j->old.target, &j->old_live, &nothing, &why)) {
-            tell(a, NPC_ERROR, 701, NULL, "the old rules cannot be taken away: " STR_FMT,
-                 STR_ARG(why));
-            return false;
-        }
     }
     loaded_put_hashes(a, &j->bundle, j->now.target, &got);
     j->pending.applied = bundle_write(&a->arena, &j->bundle);

@@ -24,6 +24,7 @@ struct job {
     bool moves;   /* … with another loader */
     struct loaded old;
     struct ruleset old_live; /* if it moves */
+    struct places others;    /* what npc's rules are in force by other loaders, recorded or not */
 
     struct pending pending;
     int pending_fd; /* FILE_PENDING, while it waits for a confirmation */

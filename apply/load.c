@@ -23,11 +23,11 @@ bool load_spares_rehearsal(struct apply *a, const struct rehearsal *r)
     return true;
 }
 
-bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,
-                 const struct ruleset *wanted, const struct ruleset *expected, struct ruleset *got)
+static bool read_back(struct apply *a, const struct place *p, const struct ruleset *expected,
+                      struct ruleset *got)
 {
     struct str why;
-    if (!ruleset_switch(k, t, live, wanted, &why) || !ruleset_read(k, t, got, &why)) {
+    if (!ruleset_read(&p->kernel, p->target, got, &why)) {
         tell(a, NPC_ERROR, 701, NULL, "the rules were not loaded: " STR_FMT, STR_ARG(why));
         return false;
     }
@@ -39,6 +39,63 @@ bool load_switch(struct apply *a, const struct kernel *k, enum target t, const s
         }
     }
     return true;
+}
+
+/* Sets are the same to both variants: they go with the last rules that use them. */
+static bool share_sets(const struct place *p, const struct places *others)
+{
+    return p->target == TARGET_IPTABLES && others->n > 0 &&
+           others->list[others->n - 1].target == TARGET_IPTABLES;
+}
+
+/* What is left there: nothing, but the sets that rules elsewhere use. */
+static struct ruleset leftover(const struct place *p, const struct ruleset *wanted, bool last)
+{
+    struct ruleset r = ruleset_nothing(p->target);
+    if (p->target == TARGET_IPTABLES) {
+        r.part[PART_SETS] = last ? wanted->part[PART_SETS] : p->live.part[PART_SETS];
+    }
+    return r;
+}
+
+static bool clear(struct apply *a, const struct places *others, const struct ruleset *wanted)
+{
+    for (size_t i = 0; i < others->n; i++) {
+        const struct place *p = &others->list[i];
+        const struct ruleset left = leftover(p, wanted, i + 1 == others->n);
+        struct str why;
+        if (!ruleset_switch(&p->kernel, p->target, &p->live, &left, &why)) {
+            tell(a, NPC_ERROR, 701, NULL, "the old rules cannot be taken away: " STR_FMT,
+                 STR_ARG(why));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool load_alone(struct apply *a, const struct place *p, const struct ruleset *wanted,
+                const struct places *others, const struct ruleset *expected, struct ruleset *got)
+{
+    struct ruleset first = *wanted;
+    struct str why;
+    if (share_sets(p, others)) {
+        first.part[PART_SETS] =
+            str_printf(&a->arena, STR_FMT STR_FMT, STR_ARG(wanted->part[PART_SETS]),
+                       STR_ARG(p->live.part[PART_SETS]));
+    }
+    if (!ruleset_switch(&p->kernel, p->target, &p->live, &first, &why)) {
+        tell(a, NPC_ERROR, 701, NULL, "the rules were not loaded: " STR_FMT, STR_ARG(why));
+        return false;
+    }
+    return clear(a, others, wanted) && read_back(a, p, expected, got);
+}
+
+bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,
+                 const struct ruleset *wanted, const struct ruleset *expected, struct ruleset *got)
+{
+    const struct place p = {t, *k, *live};
+    const struct places nowhere = {.n = 0};
+    return load_alone(a, &p, wanted, &nowhere, expected, got);
 }
 
 /* *expected is what is to be read back, NULL if that is not known. False: they do not load. */
@@ -60,20 +117,24 @@ static bool try_bundle(struct apply *a, const struct loaded *l, struct rehearsal
 bool load_bundle(struct apply *a, const struct bundle *b)
 {
     struct loaded l;
-    struct ruleset live, got;
+    struct place here;
+    struct places others;
+    struct ruleset got;
     struct str why;
     if (!loaded_of(a, b, &l)) {
         tell(a, NPC_ERROR, 709, NULL, "the rules are for no loader that npc knows");
         return false;
     }
-    if (!ruleset_read(&l.kernel, l.target, &live, &why)) {
+    here = (struct place){.target = l.target, .kernel = l.kernel};
+    if (!ruleset_read(&l.kernel, l.target, &here.live, &why)) {
         tell(a, NPC_ERROR, 701, NULL, STR_FMT, STR_ARG(why));
         return false;
     }
+    places_find(&a->kernel, &here, &others);
     struct rehearsal r;
     const struct ruleset *expected;
     if (!try_bundle(a, &l, &r, &expected) ||
-        !load_switch(a, &l.kernel, l.target, &live, &l.rules, expected, &got)) {
+        !load_alone(a, &here, &l.rules, &others, expected, &got)) {
         return false;
     }
     /* Another kernel or loader may list the same rules otherwise than when they were confirmed. */

@@ -17,8 +17,7 @@ bool loaded_of(struct apply *a, const struct bundle *b, struct loaded *out)
 
 bool loaded_same_loader(const struct loaded *x, const struct loaded *y)
 {
-    const struct str vx = str_of(x->kernel.variant), vy = str_of(y->kernel.variant);
-    return x->target == y->target && str_eq(vx, vy);
+    return kernel_is_same(&x->kernel, x->target, &y->kernel, y->target);
 }
 
 bool loaded_same_rules(const struct loaded *x, const struct loaded *y)

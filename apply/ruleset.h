@@ -40,6 +40,26 @@ bool part_is_of(enum part p, enum target t);
  * away what is there. False with a line in *why. */
 bool ruleset_read(const struct kernel *k, enum target t, struct ruleset *out, struct str *why);
 
+/* Whether two ways to load are one: then each sees, and replaces, what the other loaded. */
+bool kernel_is_same(const struct kernel *k, enum target t, const struct kernel *l, enum target u);
+
+/* Where rules of npc's may be. */
+struct place {
+    enum target target;
+    struct kernel kernel;
+    struct ruleset live; /* what was read there */
+};
+#define PLACES 3 /* nft, and both variants of iptables */
+struct places {
+    struct place list[PLACES];
+    size_t n;
+};
+/* Its loader, for people: "nft", "iptables-legacy". */
+const char *place_name(const struct place *p);
+/* Finds the places that hold rules of npc's, whoever loaded them, apart from that of `skip` (NULL:
+ * all). What is not installed, or cannot be read, holds none. */
+void places_find(const struct kernel *k, const struct place *skip, struct places *out);
+
 /* A hash of all parts: equal for equal rules. */
 struct str ruleset_digest(struct arena *a, const struct ruleset *r);
 

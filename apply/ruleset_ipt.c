@@ -41,6 +41,17 @@ static const char *program(const struct kernel *k, const struct family *f, const
                               : str_printf(a, "%s-%s", f->command, verb).p;
 }
 
+/* "iptables-save v1.8.9 (nf_tables)". Before 1.8 there was one variant, and no such option. */
+const char *ipt_variant(const struct kernel *k)
+{
+    const char *const args[] = {"--version", NULL};
+    if (k->variant != NULL) {
+        return k->variant;
+    }
+    const struct loader_run r = loader_run(&k->loaders, "iptables-save", args, STR(""));
+    return !r.ok ? NULL : str_starts(line_word(r.out, 2), "(nf_tables)") ? "nft" : "legacy";
+}
+
 /* ---- reading ---- */
 
 /* Where packets enter npc's chains. Other jumps to them are somebody else's, and stay. */

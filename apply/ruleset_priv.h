@@ -10,6 +10,8 @@ struct ruleset nft_nothing(void);
 bool nft_check(const struct kernel *k, const struct ruleset *wanted, struct str *why);
 bool nft_switch(const struct kernel *k, const struct ruleset *wanted, struct str *why);
 
+/* Which variant of iptables that is: "nft" or "legacy"; NULL: not known. */
+const char *ipt_variant(const struct kernel *k);
 bool ipt_read(const struct kernel *k, struct ruleset *out, struct str *why);
 bool ipt_holds(const struct ruleset *r);
 struct ruleset ipt_nothing(void);

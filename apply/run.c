@@ -42,7 +42,7 @@ static enum npc_status clear_pending(const struct job *j)
 static enum npc_status check_person(const struct job *j)
 {
     const struct apply_options *o = j->o;
-    if (!o->terminal || !j->session.found || o->dry_run || j->confirm > 0 || o->keep != NULL) {
+    if (!o->terminal || !j->session.found || o->dry_run || j->confirm > 0 || o->nkeep > 0) {
         return NPC_OK;
     }
     tell(j->a, NPC_ERROR, 901,
@@ -139,12 +139,13 @@ static bool read_keep(struct arena *a, struct str text, struct npc_flow *flow)
 
 /* What --keep names: a port of this machine, for whoever is at the other end of the session; or one
  * elsewhere, for this machine. */
-static enum npc_status check_keep(struct job *j, const struct npc_output *out, bool host)
+static enum npc_status check_keep(struct job *j, const struct npc_output *out, const char *keep,
+                                  bool host)
 {
     struct npc_flow flow = {.protocol = "tcp"};
-    if (!read_keep(&j->a->arena, str_of(j->o->keep), &flow)) {
+    if (!read_keep(&j->a->arena, str_of(keep), &flow)) {
         tell(j->a, NPC_ERROR, 901, NULL, "--keep cannot be '%s': it is ADDR:PORT or [ADDR]:PORT",
-             j->o->keep);
+             keep);
         return NPC_BAD;
     }
     if (!host) {
@@ -161,14 +162,13 @@ static enum npc_status check_keep(struct job *j, const struct npc_output *out, b
         flow.source = j->session.client;
         if ((strchr(flow.source, ':') != NULL) != v6) {
             tell(j->a, NPC_ERROR, 901, "name an address of this machine that is of its family",
-                 "--keep %s cannot be reached from %s, where the SSH session comes from",
-                 j->o->keep, flow.source);
+                 "--keep %s cannot be reached from %s, where the SSH session comes from", keep,
+                 flow.source);
             return NPC_BAD;
         }
     } else {
         tell(j->a, NPC_ERROR, 901, NULL,
-             "--keep %s is on this machine, and no SSH session tells who must reach it",
-             j->o->keep);
+             "--keep %s is on this machine, and no SSH session tells who must reach it", keep);
         return NPC_BAD;
     }
     return check_flow(j, j->a->npc, out, &flow, "what --keep names");
@@ -209,7 +209,10 @@ static enum npc_status check_lockout(struct job *j, const struct npc_output *out
     if (host && j->session.found) {
         status = check_session(j, j->a->npc, out);
     }
-    return status == NPC_OK && j->o->keep != NULL ? check_keep(j, out, host) : status;
+    for (size_t i = 0; i < j->o->nkeep && status == NPC_OK; i++) {
+        status = check_keep(j, out, j->o->keep[i], host);
+    }
+    return status;
 }
 
 enum npc_status job_check_session(struct job *j)
@@ -356,10 +359,21 @@ static enum npc_status check_rules(struct job *j, const struct npc_output *out,
     return status == NPC_OK ? check_lockout(j, out, scope) : status;
 }
 
+/* Without a record the new rules are compared with none, which is true only if there are none. */
+static void tell_unknown(struct job *j)
+{
+    if (!j->has_old && (ruleset_holds(&j->live, j->now.target) || j->others.n > 0)) {
+        tell(j->a, NPC_WARNING, 708, NULL,
+             "npc has no record of the rules in force, and compares with no rules at all: what "
+             "they allow is not known");
+    }
+}
+
 static enum npc_status show_difference(struct job *j)
 {
     const char *text;
     size_t size;
+    tell_unknown(j);
     const enum npc_status status = sources_difference(j, &text, &size);
     if (status == NPC_OK && j->o->show != NULL) {
         return j->o->show(text, size) ? NPC_OK : NPC_FAULT;
@@ -367,12 +381,27 @@ static enum npc_status show_difference(struct job *j)
     return status;
 }
 
+static bool read_confirm(struct job *j)
+{
+    if (j->o->confirm == NULL) {
+        return true;
+    }
+    if (!seconds_read(j->a, "confirm", j->o->confirm, &j->confirm)) {
+        return false;
+    }
+    if (j->confirm == 0) {
+        tell(j->a, NPC_ERROR, 901, "without --confirm the rules are loaded for good",
+             "--confirm cannot be '%s': nobody can confirm within no time", j->o->confirm);
+    }
+    return j->confirm > 0;
+}
+
 enum npc_status apply_run(struct apply *a, const struct apply_options *o)
 {
     struct job j = {.a = a, .o = o};
     struct npc_output out;
     struct npc_scope scope = {0};
-    if (o->confirm != NULL && !seconds_read(a, "confirm", o->confirm, &j.confirm)) {
+    if (!read_confirm(&j)) {
         return NPC_BAD;
     }
     j.session = session_find(&a->arena);

@@ -12,8 +12,9 @@ enum npc_status sources_put(struct job *j);
  * again. */
 struct npc *sources_open(struct job *j);
 
-/* What the rules let pass and those in force do not, and the reverse, as text: without old rules
- * everything was allowed. NPC_BAD, NPC_FAULT: it cannot be told, which has been reported. */
+/* What the rules let pass and those in force do not, and the reverse, as text: without a record of
+ * old rules everything was allowed. NPC_BAD, NPC_FAULT: it cannot be told, which has been reported.
+ */
 enum npc_status sources_difference(struct job *j, const char **text, size_t *size);
 
 /* The addresses that the new rules allow something else than the old ones, a line each: those whose

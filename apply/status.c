@@ -13,10 +13,11 @@ struct report {
     bool pending; /* they wait for a confirmation */
     bool loading; /* … or are being loaded right now */
     uint64_t seconds_left;
-    bool interrupted;  /* nobody watches over the way back */
-    unsigned drift;    /* bits by enum part */
-    bool unseen;       /* a pod is on a bridge that the rules do not see */
-    struct str reason; /* unless the kernel could be read */
+    bool interrupted;     /* nobody watches over the way back */
+    unsigned drift;       /* bits by enum part */
+    bool unseen;          /* a pod is on a bridge that the rules do not see */
+    struct places others; /* where else rules of npc's are in force, of which there is no record */
+    struct str reason;    /* unless the kernel could be read */
 };
 
 static void find_pending(struct apply *a, struct report *r)
@@ -63,9 +64,13 @@ static struct report find(struct apply *a)
     r.damaged = found == STORE_DAMAGED;
     r.loaded = found == STORE_OK && loaded_of(a, &b, &r.now);
     find_pending(a, &r);
+    const struct place here = {.target = r.now.target, .kernel = r.now.kernel};
     if (r.loaded) {
         find_drift(a, &r);
         find_bridges(a, &r);
+    }
+    if (!r.loading) { /* else both may be there for a moment */
+        places_find(&a->kernel, r.loaded ? &here : NULL, &r.others);
     }
     return r;
 }
@@ -91,7 +96,10 @@ static const char *state_of(const struct report *r)
     if (r->pending) {
         return r->interrupted ? "interrupted" : r->loading ? "loading" : "pending";
     }
-    return r->damaged ? "damaged" : r->loaded ? "confirmed" : "none";
+    return r->damaged        ? "damaged"
+           : r->loaded       ? "confirmed"
+           : r->others.n > 0 ? "unrecorded"
+                             : "none";
 }
 
 static void put_text(const struct report *r, struct buf *out)
@@ -102,6 +110,10 @@ static void put_text(const struct report *r, struct buf *out)
         buf_printf(out, ", %llu s left", (unsigned long long)r->seconds_left);
     }
     buf_putc(out, '\n');
+    for (size_t i = 0; i < r->others.n; i++) {
+        buf_printf(out, "also     rules of npc's, by %s, of which it has no record\n",
+                   place_name(&r->others.list[i]));
+    }
     if (!r->loaded) {
         return;
     }
@@ -141,6 +153,13 @@ static void put_json(const struct report *r, struct buf *out)
     if (r->pending && !r->loading) {
         buf_printf(out, ",\"secondsLeft\":%llu", (unsigned long long)r->seconds_left);
     }
+    if (r->others.n > 0) {
+        buf_puts(out, ",\"unrecorded\":[");
+        for (size_t i = 0; i < r->others.n; i++) {
+            buf_printf(out, "%s\"%s\"", i > 0 ? "," : "", place_name(&r->others.list[i]));
+        }
+        buf_putc(out, ']');
+    }
     if (r->loaded) {
         put_member(out, "target", str_of(target_names[r->now.target]));
         put_member(out, "variant", str_of(r->now.kernel.variant));
@@ -179,5 +198,6 @@ enum npc_status apply_status(struct apply *a, bool json, const char **text, size
         tell(a, NPC_ERROR, 701, NULL, STR_FMT, STR_ARG(r.reason));
         return NPC_FAULT;
     }
-    return r.loaded && !r.interrupted && r.drift == 0 && !r.unseen ? NPC_OK : NPC_NO;
+    return r.loaded && !r.interrupted && r.drift == 0 && !r.unseen && r.others.n == 0 ? NPC_OK
+                                                                                      : NPC_NO;
 }

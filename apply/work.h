@@ -100,6 +100,10 @@ bool load_spares_rehearsal(struct apply *a, const struct rehearsal *r);
  * the kernel may hold either: the caller goes back. *got is what was read back. */
 bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,
                  const struct ruleset *wanted, const struct ruleset *expected, struct ruleset *got);
+/* The same at a place that knows its `live`; what npc holds at other places is taken away once the
+ * new rules are there. */
+bool load_alone(struct apply *a, const struct place *p, const struct ruleset *wanted,
+                const struct places *others, const struct ruleset *expected, struct ruleset *got);
 /* Puts the rules of a bundle in force, whatever is there, and writes FILE_LOADED. */
 bool load_bundle(struct apply *a, const struct bundle *b);
 

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define LIMIT_SCALE 10000 /* XT_LIMIT_SCALE of the kernel */
+#define MOST_BURST  10000 /* that iptables accepts */
+
 void ipt_table_init(struct ipt_table *t, struct ctx *c, struct kernel_names *names, enum family f)
 {
     *t = (struct ipt_table){.ctx = c, .names = names, .family = f};
@@ -176,12 +179,22 @@ void ipt_put_goto(struct buf *body, struct str chain)
     buf_printf(body, "-g " STR_FMT "\n", STR_ARG(chain));
 }
 
+/* The limit match keeps how many ten thousandths of a second are between two lines, rounded down:
+ * 3334 a second would be 5000. The highest rate that is not more and is kept as it is written. */
+static uint32_t kept_rate(uint32_t rate)
+{
+    const uint32_t between = LIMIT_SCALE / (rate + 1) + 1;
+    return LIMIT_SCALE / between;
+}
+
 void ipt_put_log(struct buf *body, uint32_t rate, struct str prefix)
 {
     if (rate > 0) {
+        const uint32_t kept = kept_rate(rate);
+        const uint32_t burst = 2 * kept < MOST_BURST ? 2 * kept : MOST_BURST;
         buf_printf(body,
                    "-m limit --limit %" PRIu32 "/second --limit-burst %" PRIu32
                    " -j LOG --log-prefix \"" STR_FMT "\"\n",
-                   rate, 2 * rate, STR_ARG(prefix));
+                   kept, burst, STR_ARG(prefix));
     }
 }

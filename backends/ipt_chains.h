@@ -53,7 +53,8 @@ void ipt_put_match(struct buf *body, const struct port_match *m);
 void ipt_put_comment(struct buf *body, struct str text); /* of the comment alphabet */
 void ipt_put_return(struct buf *body);
 void ipt_put_goto(struct buf *body, struct str chain);
-/* A log line, at most `rate` a second; nothing if that is 0. */
+/* A log line, at most `rate` (1 to 10000) a second, or the next lower rate that the kernel keeps;
+ * nothing if that is 0. */
 void ipt_put_log(struct buf *body, uint32_t rate, struct str prefix);
 
 #endif

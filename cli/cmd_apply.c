@@ -5,6 +5,7 @@
 #include "cli/session.h"
 #include "cli/signals.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +124,16 @@ static size_t find_settings(const struct call *call, struct apply_setting out[SE
     return n;
 }
 
+/* Whether a person sits in front of it, whatever is read and wherever output goes. */
+static bool is_at_terminal(void)
+{
+    const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0 || isatty(STDIN_FILENO) != 0 || isatty(STDERR_FILENO) != 0;
+}
+
 static struct apply_options options_of(const struct call *call)
 {
     const char *diag = call->values[OPT_DIAG];
@@ -132,13 +143,14 @@ static struct apply_options options_of(const struct call *call)
         .variant = call->values[OPT_VARIANT],
         .confirm = call->values[OPT_CONFIRM],
         .wait = call->values[OPT_WAIT],
-        .keep = call->values[OPT_KEEP],
+        .keep = call->several,
+        .nkeep = call->nseveral,
         .dry_run = call->values[OPT_DRY_RUN] != NULL,
         .allow_lockout = call->values[OPT_ALLOW_LOCKOUT] != NULL,
         .replace = call->values[OPT_REPLACE] != NULL,
         .kill_states = call->values[OPT_KILL_STATES] != NULL,
         .no_rehearsal = call->values[OPT_NO_REHEARSAL] != NULL,
-        .terminal = isatty(STDIN_FILENO) != 0,
+        .terminal = is_at_terminal(),
         .inputs = call->operands,
         .ninputs = call->noperands,
         .say = diag == NULL || strcmp(diag, "json") != 0 ? say : NULL,

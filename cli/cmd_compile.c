@@ -50,21 +50,14 @@ static bool check_call(const struct call *call, const struct npc_backend_info *b
                     backend->name);
         return false;
     }
-    bool has_host = false, has_failsafe = false;
     for (size_t i = 0; i < call->nlibrary; i++) {
         const struct option *o = call->library[i].option;
-        has_host = has_host || strcmp(o->name, "host") == 0;
-        has_failsafe = has_failsafe || strcmp(o->name, "failsafe") == 0;
         if (o->key == OPT_BINDING && !backend->binds) {
             usage_error(call->command,
                         "--%s has no effect with -t %s, which does not look at addresses", o->name,
                         backend->name);
             return false;
         }
-    }
-    if (has_failsafe && !has_host) {
-        usage_error(call->command, "--failsafe has no effect without --host");
-        return false;
     }
     return true;
 }

@@ -42,8 +42,8 @@ static bool is_large(const char *path)
 static bool are_large(const struct call *call)
 {
     bool any = false;
-    for (size_t i = 0; i < call->nwith; i++) {
-        any |= is_large(call->with[i]);
+    for (size_t i = 0; i < call->nseveral; i++) {
+        any |= is_large(call->several[i]);
     }
     return any || (is_large(call->operands[OLD]) && is_large(call->operands[NEW]));
 }
@@ -67,20 +67,20 @@ static enum npc_status add_inputs(struct session sessions[SIDES], const struct c
     for (size_t i = 0; i < SIDES && status == NPC_OK; i++) {
         status = npc_add_path(sessions[i].npc, call->operands[i]);
     }
-    for (size_t i = 0; i < call->nwith && status == NPC_OK; i++) {
-        status = add_with(sessions, call->with[i], &kept[i]);
+    for (size_t i = 0; i < call->nseveral && status == NPC_OK; i++) {
+        status = add_with(sessions, call->several[i], &kept[i]);
     }
     return status;
 }
 
 static const char *input(const struct call *call, size_t i)
 {
-    return i < SIDES ? call->operands[i] : call->with[i - SIDES];
+    return i < SIDES ? call->operands[i] : call->several[i - SIDES];
 }
 
 static bool check_inputs(const struct call *call)
 {
-    for (size_t i = 0; i < SIDES + call->nwith; i++) {
+    for (size_t i = 0; i < SIDES + call->nseveral; i++) {
         for (size_t k = 0; k < i; k++) {
             if (are_one_stream(input(call, k), input(call, i))) {
                 usage_error(call->command, "'%s' can be read only once, and is given twice",
@@ -190,7 +190,7 @@ static int run(const struct call *call)
     if (!check_inputs(call)) {
         return NPC_BAD;
     }
-    struct once *kept = calloc(call->nwith > 0 ? call->nwith : 1, sizeof *kept);
+    struct once *kept = calloc(call->nseveral > 0 ? call->nseveral : 1, sizeof *kept);
     if (kept == NULL) {
         fputs("npc: error: out of memory\n", stderr);
         return NPC_FAULT;
@@ -206,7 +206,7 @@ static int run(const struct call *call)
         enum npc_status ended = (enum npc_status)session_end(&s[i], status);
         status = ended > status ? ended : status;
     }
-    for (size_t i = 0; i < call->nwith; i++) {
+    for (size_t i = 0; i < call->nseveral; i++) {
         free(kept[i].text);
     }
     free(kept);

@@ -148,8 +148,8 @@ static void keep(struct call *call, const struct option *o, const char *value)
 {
     if (o->key == OPT_LIBRARY || o->key == OPT_BINDING) {
         call->library[call->nlibrary++] = (struct library_option){o, value};
-    } else if (o->key == OPT_WITH) {
-        call->with[call->nwith++] = value;
+    } else if (o->key == OPT_WITH || o->key == OPT_KEEP) { /* no command has both */
+        call->several[call->nseveral++] = value;
     }
     call->values[o->key] = value != NULL ? value : "";
 }
@@ -233,12 +233,41 @@ static bool check_operands(const struct call *call)
     return true;
 }
 
+/* Options that do nothing without another. */
+static const struct {
+    const char *name, *needs;
+} dependent[] = {{"failsafe", "host"}, {"log-rate", "log"}};
+
+static bool is_given(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->nlibrary; i++) {
+        if (strcmp(call->library[i].option->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_effects(const struct call *call)
+{
+    for (size_t i = 0; i < sizeof dependent / sizeof *dependent; i++) {
+        const char *name = dependent[i].name, *needs = dependent[i].needs;
+        const struct word w = {needs, strlen(needs)};
+        if (is_given(call, name) && !is_given(call, needs) &&
+            find_option(call->command, has_name, &w) != NULL) {
+            usage_error(call->command, "--%s has no effect without --%s", name, needs);
+            return false;
+        }
+    }
+    return true;
+}
+
 enum npc_status call_parse(struct call *call, int argc, char **argv)
 {
     call->library = calloc((size_t)argc + 1, sizeof *call->library);
-    call->with = calloc((size_t)argc + 1, sizeof *call->with);
+    call->several = calloc((size_t)argc + 1, sizeof *call->several);
     call->operands = calloc((size_t)argc + 1, sizeof *call->operands);
-    if (call->library == NULL || call->with == NULL || call->operands == NULL) {
+    if (call->library == NULL || call->several == NULL || call->operands == NULL) {
         fputs("npc: error: out of memory\n", stderr);
         return NPC_FAULT;
     }
@@ -259,13 +288,15 @@ enum npc_status call_parse(struct call *call, int argc, char **argv)
             return NPC_BAD;
         }
     }
-    return call->values[OPT_HELP] != NULL || check_operands(call) ? NPC_OK : NPC_BAD;
+    const bool good =
+        call->values[OPT_HELP] != NULL || (check_operands(call) && check_effects(call));
+    return good ? NPC_OK : NPC_BAD;
 }
 
 void call_free(struct call *call)
 {
     free(call->library);
-    free(call->with);
+    free(call->several);
     free(call->operands);
 }
 

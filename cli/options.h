@@ -88,8 +88,8 @@ struct call { /* a parsed command line */
     const char *values[OPT_KEYS]; /* by key: the last value given, "" for a flag, NULL: not given */
     struct library_option *library; /* in order */
     size_t nlibrary;
-    const char **with;
-    size_t nwith;
+    const char **several; /* of an option that may be given several times, in order */
+    size_t nseveral;
     const char **operands;
     size_t noperands;
 };

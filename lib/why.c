@@ -8,6 +8,7 @@
 
 struct logged {
     struct str source, destination, protocol, port, type, code;
+    struct str rule; /* what npc's prefix says of it: "i-…", "e-…" */
 };
 
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
     {STR_INIT("DPT="), offsetof(struct logged, port)},
     {STR_INIT("TYPE="), offsetof(struct logged, type)},
     {STR_INIT("CODE="), offsetof(struct logged, code)},
+    {STR_INIT("npc:"), offsetof(struct logged, rule)},
 };
 
 static void take_word(struct logged *l, struct str word)
@@ -129,9 +131,16 @@ static enum npc_status why(struct npc *n, struct str line, const char **text, si
         return no_line(n);
     }
     struct world_options options;
-    const struct query q = {.from = l.source, .to = l.destination, .ports = &ports};
     const struct world *w =
         answer_world_options(n, &options) ? world_new(&n->ctx, &n->program, &options, NULL) : NULL;
+    /* What a machine's input hook sees came to the machine, by whichever address: one that the
+     * inventory does not know, broadcast, multicast. */
+    const bool machine = w != NULL && w->options.host != NULL;
+    const struct query q = {.from = l.source,
+                            .to = l.destination,
+                            .ports = &ports,
+                            .from_host = machine && str_starts(l.rule, "e-"),
+                            .to_host = machine && str_starts(l.rule, "i-")};
     const struct query_answer *a = w != NULL ? query_ask(w, &q) : NULL;
     if (a == NULL) {
         return failure_status(n, first);

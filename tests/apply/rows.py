@@ -298,6 +298,9 @@ def T54_keep(lab):
     keep(f"{PEER4}:443", 0)
     expect("NPC604" in keep(f"{PEER4}:444", 1).stderr)
     expect("NPC604" in keep("[fd00:9::2]:443", 1).stderr)
+    for several in ((f"{PEER4}:443", f"{PEER4}:444"), (f"{PEER4}:444", f"{PEER4}:443")):
+        r = lab.apply(lab.host(8080), *(x for what in several for x in ("--keep", what)), want=1)
+        expect("NPC604" in r.stderr and "port 444" in r.stderr, several, r.stderr)
     lab.apply(lab.node(), "--keep", f"{V4}:9", "--replace", host=False)  # rules for pods never meet it
     expect("NPC901" in lab.apply(lab.node(), "--keep", "x", host=False, want=2).stderr)
     lab.apply(lab.host(8080), "--replace")
@@ -344,12 +347,17 @@ def T54_rollback_would_cut_the_session(lab):
 def T54_person_over_ssh_must_confirm(lab):
     """On a terminal over SSH, --confirm or --keep is demanded."""
     def typed(*args, env):
-        argv = lab.apply_args(lab.host(8080), *args)
+        return spawned(lab.apply_args(lab.host(8080), *args), env)
+    def spawned(argv, env):
         full = {**os.environ, **env}
         code = "import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
         return subprocess.run([sys.executable, "-c", code, *argv], env=full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     r = typed(env={"SSH_CONNECTION": SSH})
     expect(r.returncode == 2 and "--confirm" in r.stdout, r)
+    argv = " ".join(lab.apply_args("-"))
+    for shell in (f"cat {lab.host(8080)} | {argv}", f"cat {lab.host(8080)} | {argv} 2>&1 | cat; exit ${{PIPESTATUS[1]}}"):
+        r = spawned(["bash", "-c", shell], {"SSH_CONNECTION": SSH})
+        expect(r.returncode == 2 and "--confirm" in r.stdout, "piped:", r)
     expect(typed("--keep", f"{V4}:22", env={"SSH_CONNECTION": SSH}).returncode == 0)
     expect(typed("--dry-run", env={"SSH_CONNECTION": SSH}).returncode == 0)
     expect(typed(env={}).returncode == 0)
@@ -810,10 +818,99 @@ def T57_rules_that_npc_did_not_load(lab):
     path = lab.host(8080)
     sh(f"{NPC} compile -t nft --host t/web {path} | nft -f -")
     before = lab.dump()
-    expect(lab.verb("status", want=1).stdout.startswith("state    none"))
+    expect(lab.verb("status", want=1).stdout.startswith("state    unrecorded\n"))
+    expect(lab.status() == {"version": 1, "state": "unrecorded", "unrecorded": ["nft"]}, lab.status())
     p = lab.start(lab.host(8081), "--confirm", "1")
     expect(p.wait(SOON) == 1)
     expect(lab.dump() == before, difference(before, lab.dump()))
+
+
+def own_lines():
+    """What the kernel holds of npc's, by any loader. (A look at legacy tables would make them.)"""
+    legacy = any("filter" in pathlib.Path(f"/proc/net/{ip}_tables_names").read_text(encoding="ascii") for ip in ("ip", "ip6"))
+    text = sh("nft list tables; iptables-nft-save; ip6tables-nft-save; ipset list -n" + ("; iptables-legacy-save; ip6tables-legacy-save" if legacy else ""))
+    return [line for line in text.splitlines() if re.search(r" npc$|NPC-", line)]
+
+
+OTHERS = {"nft": ("iptables-nft", "iptables-legacy"), "iptables-nft": ("nft", "iptables-legacy"), "iptables-legacy": ("nft", "iptables-nft")}
+
+
+def T57_rules_of_other_loaders_without_a_record(lab):
+    """They would stay in force beside new ones: status tells of them, a load takes them away, a rollback brings them back."""
+    lab.apply(lab.host(8080, nets=SETS + 1))
+    alone = own_lines()
+    mine = lab.target
+    lab.verb("status")
+    for other in OTHERS[mine]:
+        lab.target = other
+        lab.apply(lab.host(8081, nets=SETS), "--replace")
+    theirs = lab.dump()
+    for gone in ("no", "damaged"):
+        if gone == "damaged":
+            (lab.run_dir / "loaded").write_text("npc bundle 1\n")
+        else:
+            (lab.run_dir / "loaded").unlink()
+        expect(lab.status() == {"version": 1, "state": "damaged" if gone == "damaged" else "unrecorded", "unrecorded": [other]}, lab.status())
+        lab.target = mine
+        p = lab.start(lab.host(8080, nets=SETS + 1), "--confirm", "1")
+        _, err = p.communicate(timeout=SOON)
+        expect(p.returncode == 1 and "NPC708" in err and other in err, p.returncode, err)
+        lab.target = other
+        expect(lab.dump() == theirs, difference(theirs, lab.dump()))
+    lab.target = mine
+    lab.apply(lab.host(8080, nets=SETS + 1))
+    expect(own_lines() == alone, own_lines(), alone)
+    lab.verb("status")
+
+
+@only("nft", "iptables-nft", "iptables-legacy")
+def T57_rules_of_other_loaders_beside_recorded_ones(lab):
+    """Somebody loaded npc's output by hand, with another loader."""
+    lab.apply(lab.host(8080))
+    alone = own_lines()
+    by_nft = f"{NPC} compile -t nft --host t/web {lab.host(8081)} | nft -f -"
+    out = lab.tmp / "by-hand"
+    by_iptables = f"{NPC} compile -t iptables --host t/web -o {out} {lab.host(8081)}" + "".join(
+        f" && {ip}tables-nft-restore --noflush <{out}/rules.v{v} && {ip}tables-nft -I INPUT -j NPC-INPUT" for ip, v in (("ip", 4), ("ip6", 6)))
+    sh(by_iptables if lab.target == "nft" else by_nft)
+    both = own_lines()
+    expect(both != alone)
+    expect(lab.status()["unrecorded"] == ["iptables-nft" if lab.target == "nft" else "nft"], lab.status())
+    expect("of which it has no record" in lab.verb("status", want=1).stdout)
+    expect("NPC708" in lab.apply(lab.host(8082), "--dry-run").stderr and own_lines() == both, "a dry run")
+    lab.apply(lab.host(8080))
+    lab.verb("status")
+    expect(own_lines() == alone, own_lines())
+
+
+@only("iptables-nft", "iptables-legacy")
+def T57_closed_by_a_boot(lab):
+    """Rules for an administrator alone are loaded by nft: status knows them, and rules by another loader take them away."""
+    lab.apply(lab.host(8080))
+    alone = own_lines()
+    variant = lab.target.split("-")[1]
+    sh("; ".join(f"{ip}tables-{variant} -F; {ip}tables-{variant} -X" for ip in ("ip", "ip6")))
+    (lab.run_dir / "loaded").unlink()
+    (lab.state / "confirmed").write_bytes((lab.state / "confirmed").read_bytes() + b"x")
+    lab.verb("boot", want=3)
+    expect(lab.status() == {"version": 1, "state": "unrecorded", "unrecorded": ["nft"]}, lab.status())
+    lab.apply(lab.host(8080))
+    expect(own_lines() == alone, own_lines())
+    lab.verb("status")
+
+
+@only("iptables-nft")
+def T57_variant_as_installed(lab):
+    """--iptables that names what is installed is no other loader."""
+    if "nf_tables" not in sh("iptables-save --version"):
+        raise Skip("legacy iptables is installed")
+    argv = [x for x in lab.apply_args(lab.host(8080)) if x not in ("--iptables", "nft")]
+    r = lab.call(argv)
+    expect(r.returncode == 0, r.stderr)
+    loaded = own_lines()
+    lab.apply(lab.host(8080))
+    expect(own_lines() == loaded and loaded, own_lines())
+    lab.verb("status")
 
 
 @only("nft", "iptables-nft")
@@ -1063,14 +1160,14 @@ def T61_loaders_run_with_nothing(lab):
     lines = traced(lab, *lab.apply_args(lab.host(8080)))
     runs = [line for line in lines if "execve(" in line][1:]  # the first is npc itself
     expect(len(runs) >= 4, lines)
-    # CAP_NET_ADMIN is bit 12, CAP_NET_RAW, which iptables needs for its socket, bit 13.
-    names = "1<<CAP_NET_ADMIN" if lab.target == "nft" else "1<<CAP_NET_ADMIN|1<<CAP_NET_RAW"
     for line in runs:
         pid = line.split()[0]
         m = re.search(r'execve\("([^"]*)", \["([^"]*)".*\], (.*)\) = 0$', line)
         expect(m, line)
         expect(m.group(1).startswith("/usr/sbin/") or m.group(1).startswith("/sbin/"), "no absolute path:", line)
         expect(m.group(3) == "[]", "an environment:", line)
+        # CAP_NET_ADMIN is bit 12, CAP_NET_RAW, which iptables needs for its socket, bit 13.
+        names = "1<<CAP_NET_ADMIN" if m.group(1).endswith("/nft") else "1<<CAP_NET_ADMIN|1<<CAP_NET_RAW"
         before = [x for x in lines[: lines.index(line)] if x.startswith(pid + " ")]
         expect(any("PR_SET_NO_NEW_PRIVS, 1" in x for x in before), "may gain privileges:", line)
         caps = [x for x in before if "capset(" in x]
@@ -1165,6 +1262,64 @@ def apply_dry_run(lab):
     expect("NPC604" in lab.apply(lab.host(8081), "--dry-run", "--failsafe", "none", want=1, env={"SSH_CONNECTION": SSH}).stderr)
 
 
+ADDRESSES = """namespace t {{ workload web {{ addr {v4} label app=web }} {peers}
+policy in for pods app=web {{ allow from {{pods app=db, cidr 10.9.1.0/24}} on tcp/80 }} }}"""
+DB = "workload {} {{ addr {} label app=db }}"
+
+
+@only("nft")
+def apply_dry_run_by_address(lab):
+    """Rules know others by their addresses: a peer that has others is opened and closed by them, and one that goes loses only what no CIDR allows."""
+    def differ(before, after):
+        source = lambda peers: lab.source(ADDRESSES.format(v4=V4, peers=" ".join(DB.format(*p) for p in peers)))
+        lab.apply(source(before))
+        return [line for line in lab.apply(source(after), "--dry-run").stdout.splitlines() if line[0] != " "]
+    one = [("db", "10.9.2.1")]
+    expect(differ(one, [("db", "203.0.113.7")]) == [
+        "- t/db[10.9.2.1] -> t/web: tcp/80", "+ t/db[203.0.113.7] -> t/web: tcp/80", "1 connection gained, 1 lost"])
+    none = ["0 connections gained, 0 lost"]
+    expect(differ(one, [("db", "10.9.1.7")]) == ["- t/db[10.9.2.1] -> t/web: tcp/80", "0 connections gained, 1 lost"], "10.9.1.7 was allowed before")
+    expect(differ([("db", "{10.9.1.7, fd00:9::7}")], []) == ["- t/db[fd00:9::7] -> t/web: tcp/80", "0 connections gained, 1 lost"])
+    expect(differ([("db", "10.9.1.7")], []) == none, "allowed by a CIDR, and all the same")
+    expect(differ([], [("db", "10.9.1.7")]) == none, "likewise")
+    expect(differ(one, [("other", "10.9.2.1")]) == none, "the address has another name")
+    expect(differ(one, [("db", "{10.9.2.1, 10.9.2.2}")]) == ["+ t/db[10.9.2.2] -> t/web: tcp/80", "1 connection gained, 0 lost"])
+    two = [("a", "10.9.2.1"), ("b", "10.9.2.2")]
+    expect(differ(two, [("a", "10.9.2.2"), ("b", "10.9.2.1")]) == none, "who has which address means nothing")
+
+
+@only("nft")
+def apply_dry_run_by_address_of_a_node(lab):
+    """Of a node's pods, too: those are compared by name, and others by address."""
+    def source(b, isolated=False):
+        pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "t", "labels": {"app": name}},
+                 "spec": {"nodeName": node, "containers": []}, "status": {"phase": "Running", "podIP": ip}}
+                for name, node, ip in (("a", "n1", "10.9.1.1"), ("b", "n2", b))]
+        policy = lambda name, spec: {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "t"},
+                                     "spec": {"podSelector": {"matchLabels": {"app": name}}, **spec}}
+        let_b_in = policy("a", {"ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "b"}}}], "ports": [{"port": 80}]}]})
+        away = policy("b", {"policyTypes": ["Egress"]})
+        return lab.source(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*pods, let_b_in, *([away] if isolated else [])]}), "node.json")
+    where = ("--node", "n1")
+    lab.apply(source("10.9.1.2"), *where, host=False)
+    show = lambda path: lab.apply(path, "--dry-run", *where, host=False).stdout
+    expect(show(source("10.9.1.2", True)) == "0 connections gained, 0 lost\n")
+    got = show(source("10.9.1.3"))
+    expect("- t/b[10.9.1.2] -> t/a: tcp/80\n" in got and "+ t/b[10.9.1.3] -> t/a: tcp/80\n" in got and "1 connection gained, 1 lost" in got, got)
+
+
+def apply_dry_run_without_a_record(lab):
+    """What npc does not know is not told as nothing."""
+    expect("no record" not in lab.apply(lab.host(8080), "--dry-run").stderr)
+    lab.apply(lab.host(8080))
+    expect("no record" not in lab.apply(lab.host(8081), "--dry-run").stderr)
+    (lab.run_dir / "loaded").write_text("npc bundle 1\n")
+    r = lab.apply(lab.host(8081), "--dry-run")
+    expect("NPC708" in r.stderr and "compares with no rules at all" in r.stderr, r.stderr)
+    (lab.run_dir / "loaded").unlink()
+    expect("compares with no rules at all" in lab.apply(lab.host(8081), "--dry-run").stderr)
+
+
 def owned(name, port, about="x"):
     """A policy with fields that npc keeps as raw text, of which one cannot be said in its language."""
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -1216,7 +1371,7 @@ def apply_record_is_read_again(lab):
 @only("nft")
 def apply_usage(lab):
     path = lab.host(8080)
-    for args in (["--confirm", "x"], ["--confirm", "86401"], ["--wait", "-1"], ["--allow-raw"], ["-t", "k8s"], ["--iptables", "x"]):
+    for args in (["--confirm", "x"], ["--confirm", "86401"], ["--confirm", "0"], ["--confirm", "30", "--confirm", "0"], ["--wait", "-1"], ["--allow-raw"], ["-t", "k8s"], ["--iptables", "x"]):
         r = lab.apply(path, *args, want=2)
         expect("error" in r.stderr, args, r.stderr)
     lab.apply(lab.source("namespace t { nonsense", "bad.npc"), want=2)
@@ -1310,6 +1465,15 @@ def apply_sets_come_and_go(lab):
     lab.apply(lab.host(8080, nets=SETS))
     expect(lab.dump() == one, difference(one, lab.dump()))
 
+
+
+def apply_log_rate(lab):
+    """Whatever rate npc takes, the loaders take, and the kernel keeps no higher one."""
+    for rate in (1, 5, 150, 3334, 5001, 9999, 10000):
+        lab.apply(lab.host(8080), "--log", "--log-rate", str(rate))
+        if lab.target != "nft":
+            kept = [int(n) for save in lab.tables() for n in re.findall(r"--limit (\d+)/sec", sh(save))]
+            expect(kept and max(kept) <= rate, rate, kept)
 
 
 @only("nft", "iptables-nft")

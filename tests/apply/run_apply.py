@@ -66,7 +66,8 @@ def run_one(suite, name, user):
         argv = namespaces(user) + [sys.executable, str(pathlib.Path(__file__).resolve()), "--inside", name]
         began = time.monotonic()
         try:
-            r = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+            r = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+                               start_new_session=True)  # no terminal: who sits at one over SSH is asked to confirm
         except subprocess.TimeoutExpired:
             return name, 1, "it did not end"
         if suite.args.verbose:

@@ -140,6 +140,18 @@ check list-host-node test "$(grep -c 'tcp/22  from node:n1' "$TMP/out")" = 1
 line='npc:i-abcdefgh IN=eth0 OUT= SRC=10.9.0.1 DST=10.0.0.2 LEN=60 PROTO=TCP SPT=4000 DPT=9 SYN'
 run "$NPC" why --host shop/db "$line" old placed.yaml node.yaml
 check why-host-node test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: node:n1 cannot reach shop/db on tcp/9'
+# The rules of a machine hold for all of its addresses, of both families, and for broadcast and multicast.
+six='npc:i-2345abcd IN=a OUT= SRC=2001:db8::9 DST=2001:db8::2 PROTO=TCP SPT=1 DPT=9'
+run "$NPC" why --host shop/db "$six" old placed.yaml node.yaml
+check why-host-unknown-address test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: 2001:db8::9 cannot reach shop/db on tcp/9'
+run "$NPC" why --host shop/db "${six/DPT=9/DPT=22}" old placed.yaml node.yaml
+check why-host-unknown-address-failsafe test "$status" = 1
+run "$NPC" why --host shop/db 'npc:i-2345abcd IN=a OUT= SRC=192.0.2.1 DST=255.255.255.255 PROTO=UDP SPT=1 DPT=9' old placed.yaml node.yaml
+check why-host-broadcast test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'no: 192.0.2.1 cannot reach shop/db on udp/9'
+run "$NPC" why --host shop/db 'npc:e-2345abcd IN= OUT=a SRC=2001:db8::2 DST=ff02::fb PROTO=UDP SPT=1 DPT=9' old placed.yaml node.yaml
+check why-host-multicast grep -q 'shop/db .*ff02::fb on udp/9' "$TMP/out"
+run "$NPC" query --host shop/db --from 2001:db8::9 --to shop/db --port tcp/22 old placed.yaml node.yaml
+check query-host-other-family test "$status" = 0 -a "$(head -1 "$TMP/out")" = 'yes: 2001:db8::9 reaches shop/db on tcp/22'
 run "$NPC" why "$line" old placed.yaml node.yaml
 check why-node-free test "$status" = 1
 run "$NPC" why --host shop/db --failsafe tcp/9 "$line" old placed.yaml node.yaml
@@ -200,6 +212,18 @@ import json, sys
 rules = json.load(open(sys.argv[1]))["counterexample"]["ingress"]["rules"]
 assert rules[0]["decides"] != [] and "misses" not in rules[0], rules
 assert rules[1]["decides"] == [] and rules[1]["misses"] == "shop/db names no port tcp/http, udp/metrics2", rules' "$TMP/out"
+
+# Five rules that miss are shown, and the others counted.
+for n in 6 7; do
+    {
+        echo 'namespace shop { workload db { addr 10.0.0.1 label app=db } workload cli { addr 10.0.0.2 label app=cli } policy db for pods app=db {'
+        seq -f 'allow from pods app=no%.0f on tcp/80' $n
+        echo '} }'
+    } >misses.npc
+    run "$NPC" query --explain --from shop/cli --to shop/db --port tcp/80 misses.npc
+    grep 'more$' "$TMP/out" >"$TMP/more-$n"
+done
+check explain-one-more test "$(cat "$TMP/more-6")" = '    and 1 rule that misses more' -a "$(cat "$TMP/more-7")" = '    and 2 rules that miss more'
 
 cat >kept.npc <<'END'
 namespace shop {

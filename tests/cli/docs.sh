@@ -22,6 +22,16 @@ while read -r backend _; do
     check "manual-backend-$backend" grep -q "^\.It Cm $backend\$" "$manual"
 done < <("$NPC" backends)
 
+# Quotes that are part of a text are shown, and others stand around the right words.
+if ! command -v mandoc >"$TMP/found"; then
+    skip manual-quotes 'no mandoc'
+else
+    mandoc -T ascii "$manual" | col -b >"$TMP/npc.txt"
+    check manual-quotes grep -qF "{\"version\": 1, \"diagnostics\": [...]}'" "$TMP/npc.txt"
+    mandoc -T ascii "$SRC/docs/npc-language.5" | col -b >"$TMP/language.txt"
+    check manual-quotes-language grep -q "(.anywhere', .all ports')" "$TMP/language.txt"
+fi
+
 # bash completion, driven as bash drives it.
 mkdir "$TMP/bin" && ln -s "$NPC" "$TMP/bin/npc"
 complete_words()

@@ -66,6 +66,15 @@ usage iptables-needs-o 'name a directory with -o' compile -t iptables p.npc
 usage iptables-not-stdout 'name a directory with -o' compile -t iptables -o - p.npc
 usage binding-option-alone '--node has no effect with -t k8s' compile --node n p.npc
 usage failsafe-alone '--failsafe has no effect without --host' compile -t nft --failsafe none p.npc
+# Not even a program that takes them could load anything: there is no such input.
+apply="apply --dry-run --state-dir $TMP/state --run-dir $TMP/run"
+for command in "$apply" list query "why x"; do
+    # shellcheck disable=SC2086
+    usage "failsafe-alone[${command%% *}]" '--failsafe has no effect without --host' $command --failsafe none nowhere.npc
+done
+usage log-rate-alone '--log-rate has no effect without --log' compile -t nft --log-rate 9 p.npc
+# shellcheck disable=SC2086
+usage log-rate-alone-apply '--log-rate has no effect without --log' $apply --log-rate 9 nowhere.npc
 usage node-and-host '--node and --host exclude each other' compile -t nft --node n --host a/b p.npc
 usage host-form 'NAMESPACE/NAME' compile -t nft --host web p.npc
 usage host-empty 'NAMESPACE/NAME' compile -t nft --host /web p.npc

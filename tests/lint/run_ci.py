@@ -85,6 +85,17 @@ def problem(result, want, shows=""):
     return "" if shows in result.stdout + result.stderr else f"does not show {shows!r}\n{result.stdout}{result.stderr}"
 
 
+def first_policies(r, hook):
+    """Commits policies to a repository that has a history, but none of them."""
+    r.git("rm", "-q", "-r", "--cached", "policies")
+    r.git("commit", "-q", "-m", "none")
+    r.git("add", "policies")
+    path = r.work / ".git" / "hooks" / "pre-commit"
+    path.write_text(hook)
+    path.chmod(0o755)
+    return r.shell("git commit -m first")
+
+
 def main():
     suite = Suite(__doc__)
     if not shutil.which("git"):
@@ -113,6 +124,7 @@ def main():
         (r.work / "policies" / "not-added.npc").write_text("nonsense")
         done = r.shell("git commit --allow-empty -m change")
         suite.check(f"ci/hook/{name}", problem(done, check, "tcp/5432" if name == "opens" else ""))
+    suite.check("ci/hook/first", problem(first_policies(Repository(suite, POLICY), hook), 0))
     return suite.finish()
 
 

@@ -68,6 +68,14 @@ static void parts(void)
     check(b, "-m limit --limit 1/second --limit-burst 2 -j LOG --log-prefix \"p\"\n");
     ipt_put_log(b, 7, STR("p"));
     check(b, "-m limit --limit 7/second --limit-burst 14 -j LOG --log-prefix \"p\"\n");
+    ipt_put_log(b, 150, STR("p")); /* 66 ten thousandths would be 151 a second */
+    check(b, "-m limit --limit 149/second --limit-burst 298 -j LOG --log-prefix \"p\"\n");
+    ipt_put_log(b, 3334, STR("p"));
+    check(b, "-m limit --limit 3333/second --limit-burst 6666 -j LOG --log-prefix \"p\"\n");
+    ipt_put_log(b, 9999, STR("p"));
+    check(b, "-m limit --limit 5000/second --limit-burst 10000 -j LOG --log-prefix \"p\"\n");
+    ipt_put_log(b, 10000, STR("p")); /* a burst of more is refused by iptables */
+    check(b, "-m limit --limit 10000/second --limit-burst 10000 -j LOG --log-prefix \"p\"\n");
     arena_free(&a);
 }
 

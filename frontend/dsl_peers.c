@@ -318,6 +318,20 @@ bool is_any_named(struct str word)
     return str_starts(word, "any/");
 }
 
+bool allows_any_named(const struct usage *use)
+{
+    return use->kind == USE_CLUSTER || use->kind == USE_NONE; /* judged where it is used */
+}
+
+struct diag *refuse_any_named(struct resolver *r, struct span at, struct str name)
+{
+    struct diag *d =
+        FAIL(r, NPC023, at, "'" STR_FMT "': a port name without protocol is for cluster policies",
+             STR_ARG(name));
+    HINT(r, d, "write tcp/NAME or udp/NAME");
+    return d;
+}
+
 /* How many ports an element of a set is; false after reporting. */
 static bool count_ports(struct resolver *r, const struct ast_elem *e, const struct home *home,
                         const struct usage *use, size_t *n)
@@ -338,12 +352,8 @@ static bool count_ports(struct resolver *r, const struct ast_elem *e, const stru
         ALSO(r, d, g->let->name.loc.at, "defined here");
         return false;
     }
-    if (any_named && use->kind != USE_CLUSTER && use->kind != USE_NONE) {
-        d = FAIL(r, NPC023, e->loc.at,
-                 "'" STR_FMT "': a port name without protocol is for cluster "
-                 "policies",
-                 STR_ARG(e->word.text));
-        HINT(r, d, "write tcp/NAME or udp/NAME");
+    if (any_named && !allows_any_named(use)) {
+        refuse_any_named(r, e->loc.at, e->word.text);
         return false;
     }
     *n += g != NULL ? g->count : 1;

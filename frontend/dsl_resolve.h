@@ -144,7 +144,7 @@ struct group {
     const struct group *root; /* the group that this only renames, or itself */
     bool any;                 /* it is `anywhere` */
     bool local;               /* holds pods of its own or another block's namespace */
-    bool any_named;           /* holds any/NAME */
+    bool any_named;           /* holds any/NAME, as a port or behind `on` */
     size_t count;             /* peers, or ports */
     struct ports_of ports;    /* of a service; of a ports group once it was used */
     bool ports_made;
@@ -195,6 +195,10 @@ bool rule_ports(struct resolver *r, const struct ast_item *item, const struct pe
 bool ports_same(struct resolver *r, const struct ports_of *x, const struct ports_of *y);
 /* Whether a word in a place for ports is a port of no protocol. */
 bool is_any_named(struct str word);
+/* Whether who uses a port may be one that understands any/NAME, and the report of one who is not,
+ * by the name under which the port is used. */
+bool allows_any_named(const struct usage *use);
+struct diag *refuse_any_named(struct resolver *r, struct span at, struct str name);
 
 /* ---- passes ---- */
 

@@ -115,7 +115,9 @@ static size_t write_side(struct flows *f, const struct ast_item *flow, enum dire
                                 .ports = ports->v,
                                 .nports = ports->n,
                                 .name = flow->value.text,
-                                .at = flow->loc.at});
+                                .at = flow->loc.at,
+                                .end_line = flow->loc.end_line,
+                                .end_col = flow->loc.end_col});
         to->draft.policy->isolates[dir] = true;
     }
     return written;

@@ -176,9 +176,13 @@ struct home {
 /* Who uses it. */
 struct usage {
     enum { USE_POLICY, USE_CLUSTER, USE_TEST, USE_NONE /* only checked */ } kind;
-    struct str ns; /* "this namespace"; empty: none is known */
-    bool copy;     /* a second instance of the text */
+    struct str ns;             /* "this namespace"; empty: none is known */
+    bool copy;                 /* a second instance of the text */
+    const struct ast_item *by; /* the statement that brings a rule in from its `rules`, or NULL */
 };
+
+/* Adds to the report of a fault in `rules` who uses them. */
+void used_here(struct resolver *r, struct diag *d, const struct usage *use);
 
 /* A peer from a phrase that is not a word; false after reporting. */
 bool peer_literal(struct resolver *r, const struct ast_elem *e, const struct home *home,
@@ -198,7 +202,8 @@ bool is_any_named(struct str word);
 /* Whether who uses a port may be one that understands any/NAME, and the report of one who is not,
  * by the name under which the port is used. */
 bool allows_any_named(const struct usage *use);
-struct diag *refuse_any_named(struct resolver *r, struct span at, struct str name);
+struct diag *refuse_any_named(struct resolver *r, struct span at, struct str name,
+                              const struct usage *use);
 
 /* ---- passes ---- */
 

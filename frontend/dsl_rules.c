@@ -12,7 +12,7 @@ static bool service_fits(struct resolver *r, const struct ast_item *item,
     if (!service->any_named || allows_any_named(use)) {
         return true;
     }
-    struct diag *d = refuse_any_named(r, item->loc.at, service->dep.name);
+    struct diag *d = refuse_any_named(r, item->loc.at, service->dep.name, use);
     ALSO(r, d, service->let->name.loc.at, "defined here");
     return false;
 }
@@ -64,7 +64,10 @@ bool rule_resolve(struct resolver *r, const struct ast_item *item, const struct 
                          .ports = ports.v,
                          .nports = ports.n,
                          .name = item->value.text,
-                         .at = item->loc.at};
+                         .at = item->loc.at,
+                         .end_line = item->loc.end_line,
+                         .end_col = item->loc.end_col,
+                         .used_at = use->by != NULL ? use->by->loc.at : (struct span){0}};
     return true;
 }
 

@@ -365,6 +365,10 @@ static void test_second_places(void)
         {"let a = tcp/1\n" NS("let a = tcp/2"), DIAG_NPC031, 1, 5},
         {"let a = b\nlet b = a", DIAG_NPC032, 2, 5},
         {"rules r { deny to namespace x on tcp/1 }\n" P("use r"), DIAG_NPC036, 2, 25},
+        {"rules r { allow to pods a=b on tcp/1 }\ncluster policy p in tier admin priority 1 "
+         "for all namespaces { use r }",
+         DIAG_NPC039, 2, 64},
+        {"rules r { allow to namespace x on any/web }\n" P("use r"), DIAG_NPC023, 2, 25},
         {"let g = tcp/1\n" P("allow from g on tcp/1"), DIAG_NPC033, 1, 5},
         {P("default deny egress\ndefault allow egress"), DIAG_NPC038, 1, 25},
         {P("allow to pods a=b &\na=c on tcp/1"), DIAG_NPC031, 1, 39},

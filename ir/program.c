@@ -109,6 +109,39 @@ static void note_no_namespace(struct ctx *c, const struct program *p)
     }
 }
 
+/* ---- domain names ---- */
+
+static bool names_domain(const struct rule *r)
+{
+    for (size_t i = 0; i < r->npeers; i++) {
+        if (r->peers[i].kind == PEER_DOMAIN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The API server takes them in every rule of a cluster policy; what they mean is said for those
+ * that allow only. */
+static void check_domains(struct ctx *c, const struct program *p)
+{
+    for (size_t i = 0; i < p->policies.n; i++) {
+        const struct policy *policy = p->policies.v[i];
+        for (size_t k = 0; k < policy->nrules[DIR_EGRESS]; k++) {
+            const struct rule *r = &policy->rules[DIR_EGRESS][k];
+            if (r->action != ACT_ALLOW && names_domain(r)) {
+                struct diag *d =
+                    diag_warning(&c->diags, NPC064, r->at,
+                                 "domain names in a rule that says %s: the API supports "
+                                 "them in rules that allow only",
+                                 action_name(r->action));
+                diag_hint(&c->diags, d,
+                          "allow some domains, and deny the rest by a rule behind that");
+            }
+        }
+    }
+}
+
 /* ---- limits ---- */
 
 static bool check_rule_limits(struct ctx *c, const struct rule *r)
@@ -203,6 +236,7 @@ bool program_finish(struct ctx *c, struct program *p)
     ok &= check_limits(c, p);
     note_no_namespace(c, p);
     priorities_check(c, p);
+    check_domains(c, p);
     name_namespaces(c, p);
     return inventory_finish(c, &p->inv) && ok;
 }

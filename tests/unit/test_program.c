@@ -331,6 +331,28 @@ static void too_much_to_compare(void)
     }
 }
 
+/* ---- domain names ---- */
+
+static void domains_that_are_denied(void)
+{
+    static const struct {
+        const char *action;
+        size_t warnings;
+    } cases[] = {{"Accept", 0}, {"Deny", 1}, {"Pass", 1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct reading r;
+        char text[512];
+        snprintf(text, sizeof text,
+                 CLUSTER("a", "tier: Admin, priority: 1, " SUBJECT ", egress: [{action: %s, to: "
+                              "[{namespaces: {}}, {domainNames: [a.example.com]}]}]"),
+                 cases[i].action);
+        reading_of(&r, K8S_YAML, text);
+        CU_ASSERT(r.ok);
+        CU_ASSERT_EQUAL(count(&r, DIAG_NPC064, SEV_WARNING), cases[i].warnings);
+        reading_free(&r);
+    }
+}
+
 /* ---- limits ---- */
 
 static void limits(void)
@@ -606,6 +628,6 @@ static void empty_program(void)
 UNIT_MAIN("program", TEST(order_of_files), TEST(order_within_a_place), TEST(same_name_twice),
           TEST(second_names_the_first), TEST(default_namespace), TEST(policy_equal_sees_everything),
           TEST(policy_equal_sees_every_field), TEST(equal_whatever_the_place),
-          TEST(equal_priorities), TEST(too_much_to_compare), TEST(limits), TEST(full_of_objects),
-          TEST(objects_twice), TEST(declared_namespace_wins), TEST(look_ups),
-          TEST(pod_before_template), TEST(grand_owners), TEST(empty_program))
+          TEST(equal_priorities), TEST(too_much_to_compare), TEST(domains_that_are_denied),
+          TEST(limits), TEST(full_of_objects), TEST(objects_twice), TEST(declared_namespace_wins),
+          TEST(look_ups), TEST(pod_before_template), TEST(grand_owners), TEST(empty_program))

@@ -87,6 +87,19 @@ static bool find_missing(struct pairing *p, struct portset *missing)
     return p->any && !portset_is_empty(*missing);
 }
 
+/* What of it no rule denies: nobody allows that. */
+static struct portset not_denied(struct lint *l, const struct explained_side *s, enum family f,
+                                 struct portset missing)
+{
+    for (size_t i = 0; i < s->nrules; i++) {
+        uint32_t id = s->rules[i].decides.of[f];
+        if (s->rules[i].rule->action == ACT_DENY && id != TRAFFIC_ABSENT) {
+            missing = portset_subtract(l->a, missing, traffic_ports(l->w->traffic, f, id));
+        }
+    }
+    return missing;
+}
+
 /* Says who of the other side's does not let it pass. */
 static struct decider note_decider(struct pairing *p, struct diag *d, struct portset missing)
 {
@@ -94,7 +107,9 @@ static struct decider note_decider(struct pairing *p, struct diag *d, struct por
     enum direction other = p->at->rule->direction == DIR_INGRESS ? DIR_EGRESS : DIR_INGRESS;
     const struct explained_side *s = world_explain_side(
         l->w, l->a, other, class_of(l, p->example[1]), class_of(l, p->example[0]));
-    struct decider by = side_decider(l->w, l->a, s, p->family, missing, false);
+    struct portset rest = not_denied(l, s, p->family, missing);
+    struct decider by =
+        side_decider(l->w, l->a, s, p->family, portset_is_empty(rest) ? missing : rest, false);
     decider_note(l->w, d, other, by);
     return by;
 }

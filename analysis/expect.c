@@ -289,15 +289,6 @@ static struct portset one_of(struct arena *a, struct portset s)
     return s;
 }
 
-static bool decides(const struct run *r, const struct explained_rule *e, const struct witness *w,
-                    struct portset port)
-{
-    uint32_t id = e->decides.of[w->family];
-    return id != TRAFFIC_ABSENT && id != TRAFFIC_NONE &&
-           !portset_is_empty(
-               portset_intersect(r->a, traffic_ports(r->w->traffic, w->family, id), port));
-}
-
 /* Which rule of one side decided, or that none did. */
 static void blame_side(const struct run *r, struct diag *d, const struct witness *w,
                        enum direction dir, struct portset port)
@@ -317,21 +308,11 @@ static void blame_side(const struct run *r, struct diag *d, const struct witness
     if (is_open == r->x->allow) {
         return; /* this side is as expected */
     }
-    struct diags *diags = &r->c->diags;
-    for (size_t i = 0; i < s->nrules; i++) {
-        if (decides(r, &s->rules[i], w, port)) {
-            const struct policy *p = s->rules[i].policy->origin;
-            diag_also(diags, d, s->rules[i].at, "%s %s here, by policy " STR_FMT,
-                      direction_name(dir), is_open ? "is allowed" : "is denied", STR_ARG(p->name));
-            return;
-        }
-    }
-    if (is_open) {
-        diag_also(diags, d, m->workload->at, "no policy isolates it for %s", direction_name(dir));
-    } else if (s->npolicies > 0) {
-        diag_also(diags, d, s->policies[0]->origin->at,
-                  "isolated for %s by policy " STR_FMT ", and no rule allows it",
-                  direction_name(dir), STR_ARG(s->policies[0]->origin->name));
+    struct decider by = side_decider(r->w, r->a, s, w->family, port, is_open);
+    decider_note(r->w, d, dir, by);
+    if (is_open && by.rule == NULL) {
+        diag_also(&r->c->diags, d, m->workload->at, "no policy isolates it for %s",
+                  direction_name(dir));
     }
 }
 

@@ -379,6 +379,47 @@ const struct explanation *world_explain(const struct world *w, struct arena *a,
     return e;
 }
 
+/* ---- who decides ---- */
+
+static bool decides(const struct world *w, struct arena *a, const struct explained_rule *r,
+                    enum family f, struct portset ports)
+{
+    uint32_t id = r->decides.of[f];
+    return id != TRAFFIC_ABSENT && id != TRAFFIC_NONE &&
+           !portset_is_empty(portset_intersect(a, traffic_ports(w->traffic, f, id), ports));
+}
+
+struct decider side_decider(const struct world *w, struct arena *a, const struct explained_side *s,
+                            enum family f, struct portset ports, bool is_open)
+{
+    struct decider by = {0};
+    enum action action = is_open ? ACT_ALLOW : ACT_DENY; /* a pass leaves it to others */
+    for (size_t i = 0; i < s->nrules && by.rule == NULL; i++) {
+        const struct explained_rule *r = &s->rules[i];
+        by.rule = r->rule->action == action && decides(w, a, r, f, ports) ? r : NULL;
+    }
+    /* Namespaced policies stand first, and only they isolate. */
+    if (by.rule == NULL && !is_open && s->npolicies > 0) {
+        by.isolates = s->policies[0];
+    }
+    return by;
+}
+
+void decider_note(const struct world *w, struct diag *d, enum direction dir, struct decider by)
+{
+    struct diags *diags = &w->ctx->diags;
+    if (by.rule != NULL) {
+        const bool allows = by.rule->rule->action == ACT_ALLOW;
+        const struct policy *p = by.rule->policy->origin;
+        diag_also(diags, d, by.rule->at, "%s is %s here, by policy " STR_FMT, direction_name(dir),
+                  allows ? "allowed" : "denied", STR_ARG(p->name));
+    } else if (by.isolates != NULL) {
+        const struct policy *p = by.isolates->origin;
+        diag_also(diags, d, p->at, "isolated for %s by policy " STR_FMT ", and no rule allows it",
+                  direction_name(dir), STR_ARG(p->name));
+    }
+}
+
 /* ---- names of rules ---- */
 
 static void print_place(struct buf *b, const struct world *w, struct span at)

@@ -60,6 +60,18 @@ const struct explanation *world_explain(const struct world *w, struct arena *a,
 const struct explained_side *world_explain_side(const struct world *w, struct arena *a,
                                                 enum direction d, uint32_t target, uint32_t peer);
 
+/* Who decides about some traffic of a side. */
+struct decider {
+    const struct explained_rule *rule; /* allows or denies it; NULL: no rule does … */
+    const struct npolicy *isolates;    /* … but this policy isolates; NULL: nobody decides */
+};
+
+/* Who lets the ports pass in a family (is_open), or does not. */
+struct decider side_decider(const struct world *w, struct arena *a, const struct explained_side *s,
+                            enum family f, struct portset ports, bool is_open);
+/* Adds the place of that to a report, if somebody decides. */
+void decider_note(const struct world *w, struct diag *d, enum direction dir, struct decider by);
+
 /* The namespace of a namespaced policy: its own, or the one that stands in for it. */
 struct str policy_home(const struct npolicy *p);
 /* Prints "NAMESPACE/NAME ingress[0] FILE:LINE" of a rule, FILE as shown to people; "NAME egress[1]"

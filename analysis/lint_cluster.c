@@ -10,113 +10,11 @@
 
 /* ---- NPC401 ---- */
 
-static bool nets_meet(struct lint *l, const struct nrule *a, const struct nrule *b)
-{
-    return ipset_intersect(l->a, a->nets[FAM_IP4], b->nets[FAM_IP4]).n > 0 ||
-           ipset_intersect(l->a, a->nets[FAM_IP6], b->nets[FAM_IP6]).n > 0;
-}
-
-static bool has_nets(const struct nrule *r)
-{
-    return r->nets[FAM_IP4].n > 0 || r->nets[FAM_IP6].n > 0;
-}
-
-static bool clauses_meet(const struct nclause *a, const struct nclause *b)
-{
-    if (a->kind != b->kind) {
-        return a->kind != PEER_PODS && b->kind != PEER_PODS; /* a domain may be a node's address */
-    }
-    switch (a->kind) {
-    case PEER_PODS:
-        return selectors_meet(a->ns, b->ns) && selectors_meet(a->pods, b->pods);
-    case PEER_NODES:
-        return selectors_meet(a->nodes, b->nodes);
-    case PEER_DOMAIN:
-    case PEER_CIDR:
-        return true;
-    }
-    return true;
-}
-
-/* Whether some peer can be meant by both rules. Addresses are those of pods, too. */
-static bool peers_meet(struct lint *l, const struct nrule *a, const struct nrule *b)
-{
-    if (a->any_peer || b->any_peer || nets_meet(l, a, b) || (has_nets(a) && b->nclauses > 0) ||
-        (has_nets(b) && a->nclauses > 0)) {
-        return true;
-    }
-    for (size_t i = 0; i < a->nclauses; i++) {
-        for (size_t k = 0; k < b->nclauses; k++) {
-            if (clauses_meet(&a->clauses[i], &b->clauses[k])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool ports_meet(struct lint *l, const struct nrule *a, const struct nrule *b)
-{
-    return a->any_port || b->any_port || a->nnames > 0 || b->nnames > 0 ||
-           !portset_is_empty(portset_intersect(l->a, a->ports, b->ports));
-}
-
-/* Whether one packet can match a rule of each that do different things. */
-static bool policies_clash(struct lint *l, const struct npolicy *a, const struct npolicy *b)
-{
-    if (!selectors_meet(a->target_ns, b->target_ns) ||
-        !selectors_meet(a->target_pods, b->target_pods)) {
-        return false;
-    }
-    for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
-        for (size_t i = 0; i < a->nrules[d]; i++) {
-            for (size_t k = 0; k < b->nrules[d] && lint_spend(l, 1); k++) {
-                const struct nrule *x = &a->rules[d][i], *y = &b->rules[d][k];
-                if (x->action != y->action && ports_meet(l, x, y) && peers_meet(l, x, y)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
-
-static void report_equal(struct lint *l, const struct npolicy *one, const struct npolicy *other,
-                         bool clash)
-{
-    const bool in_order = span_cmp(&l->c->sources, one->origin->at, other->origin->at) < 0;
-    const struct policy *a = in_order ? one->origin : other->origin;
-    const struct policy *b = in_order ? other->origin : one->origin;
-    struct diag *d =
-        diag_report(&l->c->diags, clash ? SEV_ERROR : SEV_INFO, DIAG_NPC401, b->at,
-                    "cluster policies " STR_FMT " and " STR_FMT
-                    " have the same priority %u in tier " STR_FMT ": which one wins is undefined",
-                    STR_ARG(a->name), STR_ARG(b->name), (unsigned)b->priority, STR_ARG(b->tier));
-    ALSO(l, d, a->at, "the other one is here");
-    HINT(l, d, "give them distinct priorities");
-}
-
-/* The reader has warned of all of them; which of them can clash is found out here. */
+/* The reader has judged which policies can clash, and warned: the API allows it. */
 void lint_equal_priority(struct lint *l, const struct lint_at *at)
 {
     (void)at;
-    diags_drop(&l->c->diags, DIAG_NPC401);
-    struct tier_order order = tier_order(l->a, l->p, l->policies, l->npolicies);
-    for (size_t i = 1; i < order.n; i++) {
-        const struct npolicy *b = l->policies[order.v[i].policy], *first = NULL, *clash = NULL;
-        for (size_t k = i; k > 0 && clash == NULL; k--) {
-            const struct npolicy *a = l->policies[order.v[k - 1].policy];
-            if (order.v[k - 1].tier != order.v[i].tier ||
-                a->origin->priority != b->origin->priority || !lint_spend(l, 1)) {
-                break;
-            }
-            first = a;
-            clash = policies_clash(l, a, b) ? a : NULL;
-        }
-        if (first != NULL) {
-            report_equal(l, clash != NULL ? clash : first, b, clash != NULL);
-        }
-    }
+    diags_raise(&l->c->diags, DIAG_NPC401);
 }
 
 /* ---- NPC402 ---- */

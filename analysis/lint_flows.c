@@ -5,6 +5,9 @@
  */
 #include "analysis/lint_priv.h"
 
+#include "analysis/explain.h"
+#include "ir/tiers.h"
+
 /* The class of the world that the workloads of a group are in; ID_NONE: they are not endpoints. */
 static uint32_t class_of(struct lint *l, uint32_t group)
 {
@@ -33,7 +36,8 @@ struct pairing {
     const struct lint_at *at;
     struct id_list ours, theirs;
     struct portset passes; /* what the other side lets pass, of all pairs together */
-    uint32_t example[2];   /* a pair of groups */
+    uint32_t example[2];   /* a pair of groups … */
+    enum family family;    /* … and one that they share */
     bool any;
 };
 
@@ -54,6 +58,7 @@ static void add_pair(struct pairing *p, uint32_t ours, uint32_t theirs)
                 p->any = true;
                 p->example[0] = ours;
                 p->example[1] = theirs;
+                p->family = f;
             }
         }
     }
@@ -82,6 +87,47 @@ static bool find_missing(struct pairing *p, struct portset *missing)
     return p->any && !portset_is_empty(*missing);
 }
 
+/* What of it no rule denies: nobody allows that. */
+static struct portset not_denied(struct lint *l, const struct explained_side *s, enum family f,
+                                 struct portset missing)
+{
+    for (size_t i = 0; i < s->nrules; i++) {
+        uint32_t id = s->rules[i].decides.of[f];
+        if (s->rules[i].rule->action == ACT_DENY && id != TRAFFIC_ABSENT) {
+            missing = portset_subtract(l->a, missing, traffic_ports(l->w->traffic, f, id));
+        }
+    }
+    return missing;
+}
+
+/* Says who of the other side's does not let it pass. */
+static struct decider note_decider(struct pairing *p, struct diag *d, struct portset missing)
+{
+    struct lint *l = p->l;
+    enum direction other = p->at->rule->direction == DIR_INGRESS ? DIR_EGRESS : DIR_INGRESS;
+    const struct explained_side *s = world_explain_side(
+        l->w, l->a, other, class_of(l, p->example[1]), class_of(l, p->example[0]));
+    struct portset rest = not_denied(l, s, p->family, missing);
+    struct decider by =
+        side_decider(l->w, l->a, s, p->family, portset_is_empty(rest) ? missing : rest, false);
+    decider_note(l->w, d, other, by);
+    return by;
+}
+
+/* The other half is a NetworkPolicy: it cannot allow what is denied before it is asked. */
+static void hint(struct pairing *p, struct diag *d, struct decider by)
+{
+    struct lint *l = p->l;
+    if (by.rule != NULL &&
+        tier_order_of(l->p, by.rule->policy->origin->tier) < TIER_ORDER_NAMESPACED) {
+        HINT(l, d, "no NetworkPolicy can allow what that policy denies: change one of the two");
+    } else if (lint_is_npc(l, p->at->rule->at) && !p->at->policy->from_flows) {
+        HINT(l, d, "add the other half, or use 'flows'");
+    } else {
+        HINT(l, d, "add the other half");
+    }
+}
+
 static void report(struct pairing *p, const struct nclause *c, struct portset missing)
 {
     struct lint *l = p->l;
@@ -100,16 +146,7 @@ static void report(struct pairing *p, const struct nclause *c, struct portset mi
             : WARN(l, NPC111, lint_place(l, c->origin->at, p->at->rule->at),
                    STR_FMT " accepts " STR_FMT " from " STR_FMT ", but " STR_FMT " may not send it",
                    STR_ARG(ours), STR_ARG(ports), STR_ARG(theirs), STR_ARG(theirs));
-    const struct endpoint_class *other = &l->w->classes[class_of(l, p->example[1])];
-    enum direction d2 = p->at->rule->direction == DIR_INGRESS ? DIR_EGRESS : DIR_INGRESS;
-    if (other->npolicies[d2] > 0) {
-        const struct policy *by = other->policies[d2][0]->origin;
-        ALSO(l, d, by->at, "isolated for %s by policy " STR_FMT, direction_name(d2),
-             STR_ARG(by->name));
-    }
-    HINT(l, d,
-         lint_is_npc(l, p->at->rule->at) ? "add the other half, or use 'flows'"
-                                         : "add the other half");
+    hint(p, d, note_decider(p, d, missing));
 }
 
 void lint_one_sided(struct lint *l, const struct lint_at *at)

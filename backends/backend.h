@@ -84,9 +84,9 @@ bool backend_check(const struct backend *b, const struct emit *e);
  * options and out are set by the caller. */
 bool backend_run(const struct backend *b, struct emit *e);
 
-/* The constructs that a policy, or all of them, need: calls found() with each use and its place, in
- * source order. features.c */
-typedef void (*feature_fn)(void *arg, enum feature f, struct span at);
+/* The constructs that a policy, or all of them, need: calls found() with each use, its place and
+ * its rule (NULL: of the policy itself), in source order. features.c */
+typedef void (*feature_fn)(void *arg, enum feature f, struct span at, const struct rule *r);
 void policy_features(const struct policy *p, feature_fn found, void *arg);
 void program_features(const struct program *p, feature_fn found, void *arg);
 const char *feature_text(enum feature f);

@@ -1,7 +1,8 @@
 /*
  * The Calico backend: projectcalico.org/v3 NetworkPolicy, as Calico itself converts a Kubernetes
  * NetworkPolicy after the API server's defaulting. Keys are in alphabetical order, as calicoctl
- * prints them. Labels and annotations are not copied; rules of an inert direction are.
+ * prints them. Unlike Calico's, labels and annotations are copied; rules of an inert direction are,
+ * too.
  */
 #include "backends/k8s.h"
 
@@ -402,6 +403,8 @@ static void write_metadata(struct yaml *y, const struct policy *p)
 {
     yaml_key(y, "metadata");
     yaml_map(y);
+    k8s_put_labels(y, "annotations", &p->annotations);
+    k8s_put_labels(y, "labels", &p->labels);
     k8s_put_name(y, p);
     yaml_end(y);
 }

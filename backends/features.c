@@ -6,13 +6,14 @@
 
 struct walk {
     bool cluster;
+    const struct rule *rule; /* at hand, or NULL */
     feature_fn found;
     void *arg;
 };
 
 static void need(const struct walk *w, enum feature f, struct span at)
 {
-    w->found(w->arg, f, at);
+    w->found(w->arg, f, at, w->rule);
 }
 
 static void peer_features(const struct walk *w, const struct rule *r, const struct peer *peer)
@@ -103,7 +104,8 @@ void policy_features(const struct policy *p, feature_fn found, void *arg)
     size_t nin = p->nrules[DIR_INGRESS], neg = p->nrules[DIR_EGRESS];
     for (size_t i = 0, j = 0; i < nin || j < neg;) {
         bool take_egress = i == nin || (j < neg && stands_before(eg[j].at, in[i].at));
-        rule_features(&w, take_egress ? &eg[j++] : &in[i++]);
+        w.rule = take_egress ? &eg[j++] : &in[i++];
+        rule_features(&w, w.rule);
     }
 }
 

@@ -62,7 +62,7 @@ void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s)
 
 /* ---- metadata ---- */
 
-static void write_labels(struct yaml *y, const char *key, const struct labels *l)
+void k8s_put_labels(struct yaml *y, const char *key, const struct labels *l)
 {
     if (l->n == 0) {
         return;
@@ -109,8 +109,8 @@ bool k8s_head(struct emit *e, struct yaml *y, const struct policy *p, const char
     yaml_key(y, "metadata");
     yaml_map(y);
     k8s_put_name(y, p);
-    write_labels(y, "labels", &p->labels);
-    write_labels(y, "annotations", &p->annotations);
+    k8s_put_labels(y, "labels", &p->labels);
+    k8s_put_labels(y, "annotations", &p->annotations);
     bool ok = raw_yaml_metadata(e->ctx, p, y);
     yaml_end(y);
     return ok;

@@ -8,6 +8,8 @@
 
 /* The key and below it a LabelSelector ({} if it is empty). */
 void k8s_put_selector(struct yaml *y, const char *key, const struct selector *s);
+/* The key and below it labels or annotations; nothing if there are none. */
+void k8s_put_labels(struct yaml *y, const char *key, const struct labels *l);
 /* Name and namespace, in the map at hand. */
 void k8s_put_name(struct yaml *y, const struct policy *p);
 /* The key and below it which directions the policy isolates, as policyTypes names them. */

@@ -55,36 +55,48 @@ struct refusal { /* of one policy: a kind of construct is refused once, at its f
     unsigned refused, told;
 };
 
-/* What no packet depends on is left out. Of rules for a kernel nobody expects more than packets. */
-static void tell_lost(struct refusal *r, enum feature f, struct span at)
+/* Whether a place is in the rule's own text, and not in that of a group. */
+static bool rule_holds(const struct rule *r, struct span at)
 {
-    if ((r->told & f) != 0 || has_flag(r->backend, BACKEND_BINDS)) {
-        return;
-    }
-    r->told |= f;
-    struct diag *d =
-        diag_info(&r->ctx->diags, NPC406, at, "the %s backend cannot say %s, and leaves it out",
-                  r->backend->name, feature_text(f));
-    diag_hint(&r->ctx->diags, d, "backends that can: " STR_FMT,
-              STR_ARG(backends_that(r->ctx, has_feature, f)));
+    bool begun = at.line > r->at.line || (at.line == r->at.line && at.col >= r->at.col);
+    bool ended = at.line > r->end_line || (at.line == r->end_line && at.col >= r->end_col);
+    return r->end_line == 0 || (at.file == r->at.file && begun && !ended);
 }
 
-static void refuse_feature(void *arg, enum feature f, struct span at)
+/* Reports at the policy's own statement: what that gets from a group or from `rules` may be used by
+ * others, or be the prelude's. */
+static void report_feature(struct refusal *r, enum severity sev, enum feature f, struct span at,
+                           const struct rule *rule, const char *more)
+{
+    struct span place = at;
+    if (rule != NULL && (rule->used_at.file != 0 || !rule_holds(rule, at))) {
+        place = rule->used_at.file != 0 ? rule->used_at : rule->at;
+    }
+    struct diag *d =
+        diag_report(&r->ctx->diags, sev, DIAG_NPC406, place, "the %s backend cannot say %s%s",
+                    r->backend->name, feature_text(f), more);
+    diag_hint(&r->ctx->diags, d, "backends that can: " STR_FMT,
+              STR_ARG(backends_that(r->ctx, has_feature, f)));
+    if (span_cmp(&r->ctx->sources, place, at) != 0) {
+        diag_also(&r->ctx->diags, d, at, "written here");
+    }
+}
+
+static void refuse_feature(void *arg, enum feature f, struct span at, const struct rule *rule)
 {
     struct refusal *r = arg;
     bool whole_policy = (r->refused & FEAT_CLUSTER) != 0; /* then its details say nothing new */
     if (has_feature(r->backend, f) || (r->refused & f) != 0 || whole_policy) {
         return;
     }
-    if (f == FEAT_RULE_NAME) {
-        tell_lost(r, f, at);
-        return;
+    if (f != FEAT_RULE_NAME) {
+        r->refused |= f;
+        report_feature(r, SEV_ERROR, f, at, rule, "");
+    } else if ((r->told & f) == 0 && !has_flag(r->backend, BACKEND_BINDS)) {
+        /* What no packet depends on. Of rules for a kernel nobody expects more than packets. */
+        r->told |= f;
+        report_feature(r, SEV_INFO, f, at, rule, ", and leaves it out");
     }
-    r->refused |= f;
-    struct diag *d = diag_error(&r->ctx->diags, NPC406, at, "the %s backend cannot say %s",
-                                r->backend->name, feature_text(f));
-    diag_hint(&r->ctx->diags, d, "backends that can: " STR_FMT,
-              STR_ARG(backends_that(r->ctx, has_feature, f)));
 }
 
 static bool check_features(const struct backend *b, const struct emit *e)

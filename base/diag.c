@@ -117,6 +117,18 @@ void diags_drop(struct diags *d, enum diag_id id)
     d->list.n = kept;
 }
 
+void diags_raise(struct diags *d, enum diag_id id)
+{
+    for (size_t i = 0; i < d->list.n; i++) {
+        struct diag *rec = d->list.v[i];
+        if (rec->id == id && rec->severity == SEV_WARNING && !rec->silenced) {
+            --*counter_of(d, rec->severity);
+            rec->severity = SEV_ERROR;
+            ++*counter_of(d, rec->severity);
+        }
+    }
+}
+
 void diag_silence(struct diags *d, struct diag *rec, struct str reason)
 {
     if (rec != &d->overflow && !rec->silenced) {

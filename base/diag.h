@@ -62,6 +62,8 @@ void diag_also(struct diags *d, struct diag *rec, struct span at, const char *fm
 
 /* Forgets all of one kind: their severity is decided anew. */
 void diags_drop(struct diags *d, enum diag_id id);
+/* Makes errors of the warnings of one kind. */
+void diags_raise(struct diags *d, enum diag_id id);
 /* Silences one that was reported: it counts no longer. */
 void diag_silence(struct diags *d, struct diag *rec, struct str reason);
 

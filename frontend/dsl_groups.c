@@ -292,7 +292,11 @@ static bool classify_service(struct resolver *r, struct group *g, const struct c
         return false;
     }
     g->kind = GROUP_SERVICE;
-    return ports_resolve(r, g->let->on, &home, &use, &g->ports);
+    bool fine = ports_resolve(r, g->let->on, &home, &use, &g->ports);
+    for (size_t i = 0; i < g->ports.n; i++) {
+        g->any_named |= g->ports.v[i].proto == PROTO_ANY;
+    }
+    return fine;
 }
 
 static bool classify(struct resolver *r, struct group *g, const struct content *c)

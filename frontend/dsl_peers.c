@@ -20,13 +20,22 @@ bool charge(struct resolver *r, size_t n, struct span at)
     return !over;
 }
 
+void used_here(struct resolver *r, struct diag *d, const struct usage *use)
+{
+    if (use->by != NULL) {
+        ALSO(r, d, use->by->loc.at, "used here");
+    }
+}
+
 /* ---- single peers ---- */
 
 /* A pods phrase without namespace, where nothing says which one that is. */
-static bool needs_scope(struct resolver *r, const struct ast_elem *e, const char *why)
+static bool needs_scope(struct resolver *r, const struct ast_elem *e, const struct usage *use,
+                        const char *why)
 {
     struct diag *d = FAIL(r, NPC039, e->loc.at, "this does not say in which namespace: %s", why);
     HINT(r, d, "write 'in namespace NAME', 'in namespaces LABEL' or 'in all namespaces'");
+    used_here(r, d, use);
     return false;
 }
 
@@ -38,17 +47,17 @@ static bool own_namespace(struct resolver *r, const struct ast_elem *e, const st
     *out = NULL;
     struct str ns = home->fixed ? home->ns : use->ns;
     if (home->fixed && ns.n == 0) {
-        return needs_scope(r, e, "what stands at top level has none of its own");
+        return needs_scope(r, e, use, "what stands at top level has none of its own");
     }
     switch (use->kind) {
     case USE_CLUSTER:
         if (!home->fixed) {
-            return needs_scope(r, e, "a cluster policy has none of its own");
+            return needs_scope(r, e, use, "a cluster policy has none of its own");
         }
         break;
     case USE_TEST:
         if (ns.n == 0) {
-            return needs_scope(r, e, "what stands at top level has none of its own");
+            return needs_scope(r, e, use, "what stands at top level has none of its own");
         }
         break;
     case USE_POLICY:
@@ -318,6 +327,22 @@ bool is_any_named(struct str word)
     return str_starts(word, "any/");
 }
 
+bool allows_any_named(const struct usage *use)
+{
+    return use->kind == USE_CLUSTER || use->kind == USE_NONE; /* judged where it is used */
+}
+
+struct diag *refuse_any_named(struct resolver *r, struct span at, struct str name,
+                              const struct usage *use)
+{
+    struct diag *d =
+        FAIL(r, NPC023, at, "'" STR_FMT "': a port name without protocol is for cluster policies",
+             STR_ARG(name));
+    HINT(r, d, "write tcp/NAME or udp/NAME");
+    used_here(r, d, use);
+    return d;
+}
+
 /* How many ports an element of a set is; false after reporting. */
 static bool count_ports(struct resolver *r, const struct ast_elem *e, const struct home *home,
                         const struct usage *use, size_t *n)
@@ -338,12 +363,8 @@ static bool count_ports(struct resolver *r, const struct ast_elem *e, const stru
         ALSO(r, d, g->let->name.loc.at, "defined here");
         return false;
     }
-    if (any_named && use->kind != USE_CLUSTER && use->kind != USE_NONE) {
-        d = FAIL(r, NPC023, e->loc.at,
-                 "'" STR_FMT "': a port name without protocol is for cluster "
-                 "policies",
-                 STR_ARG(e->word.text));
-        HINT(r, d, "write tcp/NAME or udp/NAME");
+    if (any_named && !allows_any_named(use)) {
+        refuse_any_named(r, e->loc.at, e->word.text, use);
         return false;
     }
     *n += g != NULL ? g->count : 1;

@@ -131,7 +131,6 @@ struct body {
     struct resolver *r;
     struct draft draft;
     struct usage use;
-    const struct ast_item *used_by; /* the `use` being expanded, or NULL */
     struct label_list labels, annotations;
     VEC(struct raw) raws;
     const struct ast_item *deny[DIRECTIONS], *allow[DIRECTIONS]; /* `default` */
@@ -148,9 +147,7 @@ static bool allow_only(const struct body *b, const struct ast_item *item)
     struct diag *d =
         FAIL(r, NPC036, item->loc.at, "'%s' in a policy of a namespace", action_name(item->action));
     HINT(r, d, "a NetworkPolicy cannot deny; leave the rule out, or use a cluster policy");
-    if (b->used_by != NULL) {
-        ALSO(r, d, b->used_by->loc.at, "used here");
-    }
+    used_here(r, d, &b->use);
     return false;
 }
 
@@ -215,7 +212,7 @@ static bool add_statement(struct body *b, const struct ast_item *item)
         return add_raw(b, item);
     case ITEM_RULE:
     case ITEM_USE:
-        b->used_by = item->kind == ITEM_USE ? item : NULL;
+        b->use.by = item->kind == ITEM_USE ? item : NULL;
         return rules_expand(b->r, item, &home, b, add_rule);
     case ITEM_VERSION:
     case ITEM_INCLUDE:

@@ -144,7 +144,7 @@ struct group {
     const struct group *root; /* the group that this only renames, or itself */
     bool any;                 /* it is `anywhere` */
     bool local;               /* holds pods of its own or another block's namespace */
-    bool any_named;           /* holds any/NAME */
+    bool any_named;           /* holds any/NAME, as a port or behind `on` */
     size_t count;             /* peers, or ports */
     struct ports_of ports;    /* of a service; of a ports group once it was used */
     bool ports_made;
@@ -176,9 +176,13 @@ struct home {
 /* Who uses it. */
 struct usage {
     enum { USE_POLICY, USE_CLUSTER, USE_TEST, USE_NONE /* only checked */ } kind;
-    struct str ns; /* "this namespace"; empty: none is known */
-    bool copy;     /* a second instance of the text */
+    struct str ns;             /* "this namespace"; empty: none is known */
+    bool copy;                 /* a second instance of the text */
+    const struct ast_item *by; /* the statement that brings a rule in from its `rules`, or NULL */
 };
+
+/* Adds to the report of a fault in `rules` who uses them. */
+void used_here(struct resolver *r, struct diag *d, const struct usage *use);
 
 /* A peer from a phrase that is not a word; false after reporting. */
 bool peer_literal(struct resolver *r, const struct ast_elem *e, const struct home *home,
@@ -195,6 +199,11 @@ bool rule_ports(struct resolver *r, const struct ast_item *item, const struct pe
 bool ports_same(struct resolver *r, const struct ports_of *x, const struct ports_of *y);
 /* Whether a word in a place for ports is a port of no protocol. */
 bool is_any_named(struct str word);
+/* Whether who uses a port may be one that understands any/NAME, and the report of one who is not,
+ * by the name under which the port is used. */
+bool allows_any_named(const struct usage *use);
+struct diag *refuse_any_named(struct resolver *r, struct span at, struct str name,
+                              const struct usage *use);
 
 /* ---- passes ---- */
 

@@ -5,6 +5,18 @@
 
 /* ---- one rule ---- */
 
+/* The ports of a service were checked where it stands; who uses it is known here only. */
+static bool service_fits(struct resolver *r, const struct ast_item *item,
+                         const struct group *service, const struct usage *use)
+{
+    if (!service->any_named || allows_any_named(use)) {
+        return true;
+    }
+    struct diag *d = refuse_any_named(r, item->loc.at, service->dep.name, use);
+    ALSO(r, d, service->let->name.loc.at, "defined here");
+    return false;
+}
+
 bool rule_ports(struct resolver *r, const struct ast_item *item, const struct peers_of *peers,
                 const struct home *home, const struct usage *use, struct ports_of *out)
 {
@@ -19,7 +31,7 @@ bool rule_ports(struct resolver *r, const struct ast_item *item, const struct pe
     }
     if (peers->service != NULL) {
         *out = peers->service->ports;
-        return true;
+        return service_fits(r, item, peers->service, use);
     }
     if (item->on == NULL) {
         d = FAIL(r, NPC034, item->loc.at, "'on' and the ports are missing");
@@ -52,7 +64,10 @@ bool rule_resolve(struct resolver *r, const struct ast_item *item, const struct 
                          .ports = ports.v,
                          .nports = ports.n,
                          .name = item->value.text,
-                         .at = item->loc.at};
+                         .at = item->loc.at,
+                         .end_line = item->loc.end_line,
+                         .end_col = item->loc.end_col,
+                         .used_at = use->by != NULL ? use->by->loc.at : (struct span){0}};
     return true;
 }
 

@@ -199,6 +199,8 @@ static const char *advice_on_foreign(const struct parser *p)
     return NULL;
 }
 
+#define QUOTE_KEY "a label key that reads as a port needs quotes: \"tcp/80\"=value"
+
 /* Mistakes with a known remedy; the first line that fits is given. */
 static const struct advice {
     const char *found, *before, *before_that; /* patterns */
@@ -211,6 +213,12 @@ static const struct advice {
     {"=", "@word", ",", ",", "use & to require both labels; a comma in braces means 'or'"},
     {",", "@port", NULL, NULL, "put several ports in braces: {tcp/80, tcp/443}"},
     {",", NULL, NULL, NULL, "put alternatives in braces: {a, b}"},
+    {"@port", "pods", NULL, NULL, QUOTE_KEY},
+    {"@port", "namespaces", NULL, NULL, QUOTE_KEY},
+    {"@port", "nodes", NULL, NULL, QUOTE_KEY},
+    {"@port", "&", NULL, NULL, QUOTE_KEY},
+    {"@port", "label", NULL, NULL, QUOTE_KEY},
+    {"@port", "annotation", NULL, NULL, QUOTE_KEY},
     {"@port", NULL, NULL, "on", "write 'on' before the ports"},
     {NULL, "@protocol", NULL, NULL, "a port is one word: tcp/80"},
     {"port", NULL, NULL, "a port", "write the port with its protocol: tcp/80"},

@@ -129,6 +129,10 @@ struct rule {
     size_t nports;
     struct str name; /* rule name of a cluster policy, or empty */
     struct span at;
+    /* Of a rule of the language: where its text ends, and the statement that brings it into its
+     * policy, if it is not written there. Its peers and ports may be written in groups. */
+    uint32_t end_line, end_col;
+    struct span used_at;
 };
 
 /* ---- policies ---- */

@@ -1,6 +1,8 @@
 /* The whole program: what only all policies together can show. Knows no input and no output. */
 #include "ir/program.h"
 
+#include "ir/priorities.h"
+
 #include <inttypes.h>
 
 void program_init(struct program *p, struct ctx *c)
@@ -107,52 +109,36 @@ static void note_no_namespace(struct ctx *c, const struct program *p)
     }
 }
 
-/* ---- priorities ---- */
+/* ---- domain names ---- */
 
-/* Whether all rules of both policies do the same: then it is all one which comes first. */
-static bool have_one_action(const struct policy *a, const struct policy *b)
+static bool names_domain(const struct rule *r)
 {
-    const struct rule *first = NULL;
-    const struct policy *both[] = {a, b};
-    for (size_t i = 0; i < 2; i++) {
-        for (enum direction d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
-            for (size_t r = 0; r < both[i]->nrules[d]; r++) {
-                const struct rule *rule = &both[i]->rules[d][r];
-                first = first != NULL ? first : rule;
-                if (rule->action != first->action) {
-                    return false;
-                }
-            }
+    for (size_t i = 0; i < r->npeers; i++) {
+        if (r->peers[i].kind == PEER_DOMAIN) {
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
-/* A warning, because the API allows it; `check` looks closer. */
-static void check_priorities(struct ctx *c, const struct program *p)
+/* The API server takes them in every rule of a cluster policy; what they mean is said for those
+ * that allow only. */
+static void check_domains(struct ctx *c, const struct program *p)
 {
-    struct strmap by_priority;
-    strmap_init(&by_priority, &c->arena);
     for (size_t i = 0; i < p->policies.n; i++) {
-        struct policy *policy = p->policies.v[i];
-        if (!policy_is_cluster(policy)) {
-            continue;
+        const struct policy *policy = p->policies.v[i];
+        for (size_t k = 0; k < policy->nrules[DIR_EGRESS]; k++) {
+            const struct rule *r = &policy->rules[DIR_EGRESS][k];
+            if (r->action != ACT_ALLOW && names_domain(r)) {
+                struct diag *d =
+                    diag_warning(&c->diags, NPC064, r->at,
+                                 "domain names in a rule that says %s: the API supports "
+                                 "them in rules that allow only",
+                                 action_name(r->action));
+                diag_hint(&c->diags, d,
+                          "allow some domains, and deny the rest by a rule behind that");
+            }
         }
-        struct str key =
-            str_printf(&c->arena, "%" PRIu32 "/" STR_FMT, policy->priority, STR_ARG(policy->tier));
-        const struct policy *first = strmap_get(&by_priority, key);
-        if (first == NULL) {
-            strmap_put(&by_priority, key, policy);
-            continue;
-        }
-        struct diag *d = diag_report(
-            &c->diags, have_one_action(first, policy) ? SEV_INFO : SEV_WARNING, DIAG_NPC401,
-            policy->at,
-            "cluster policies " STR_FMT " and " STR_FMT " have the same priority %" PRIu32
-            " in tier " STR_FMT ": which one wins is undefined",
-            STR_ARG(first->name), STR_ARG(policy->name), policy->priority, STR_ARG(policy->tier));
-        diag_also(&c->diags, d, first->at, "the other one is here");
-        diag_hint(&c->diags, d, "give them distinct priorities");
     }
 }
 
@@ -249,7 +235,8 @@ bool program_finish(struct ctx *c, struct program *p)
     bool ok = check_names(c, p);
     ok &= check_limits(c, p);
     note_no_namespace(c, p);
-    check_priorities(c, p);
+    priorities_check(c, p);
+    check_domains(c, p);
     name_namespaces(c, p);
     return inventory_finish(c, &p->inv) && ok;
 }

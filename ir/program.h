@@ -57,7 +57,8 @@ bool program_is_full(const struct ctx *c, const struct program *p);
 
 /* Orders policies by place; reports duplicate names (NPC502: an error if different, info and one
  * dropped if equal), equal priorities in a tier (NPC401), policies without namespace (NPC501),
- * limits; finishes the inventory. False if an error was reported. */
+ * domain names that are denied (NPC064), limits; finishes the inventory. False if an error was
+ * reported. */
 bool program_finish(struct ctx *c, struct program *p);
 
 /* Whether two policies mean the same by the faithful form: spans aside, order of labels and

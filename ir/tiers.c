@@ -57,7 +57,7 @@ struct slot { /* one policy, with what it is sorted by */
     uint32_t index, order, leniency;
 };
 
-static uint32_t order_of(const struct program *p, struct str tier)
+uint32_t tier_order_of(const struct program *p, struct str tier)
 {
     for (size_t i = 0; i < p->tiers.n; i++) {
         if (str_eq(p->tiers.v[i].name, tier)) {
@@ -115,7 +115,8 @@ struct tier_order tier_order(struct arena *a, const struct program *p,
     for (uint32_t i = 0; i < n; i++) {
         const struct policy *origin = policies[i]->origin;
         if (policy_is_cluster(origin)) {
-            struct slot slot = {policies[i], i, order_of(p, origin->tier), leniency(policies[i])};
+            struct slot slot = {policies[i], i, tier_order_of(p, origin->tier),
+                                leniency(policies[i])};
             vec_push(a, &slots, slot);
         }
     }

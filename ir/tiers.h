@@ -47,6 +47,9 @@ struct portset tier_cell_finish(const struct tier_cell *c);
 #define TIER_ORDER_NAMESPACED 1000000u
 #define TIER_ORDER_BASELINE   10000000u
 
+/* The order of a tier by its name. */
+uint32_t tier_order_of(const struct program *p, struct str tier);
+
 struct tier_place {
     uint32_t policy; /* index in the list that was given */
     uint32_t tier;   /* from 0, rising; equal for the policies of one tier */

@@ -5,7 +5,7 @@
     == misses TITLE         there is none of this kind: a near miss
     args: ...               options for check, or a whole other command: `args: compile -t nft`
     -- NAME                 a file; several make one program
-    text    #! warning NPC101 "part of the message"    a finding that begins on this line; or of its hint
+    text    #! warning NPC101 "part of it"    a finding that begins on this line; of its message, hint or notes
 
 Only findings of the file's kind count. A mark stands behind the text of its line; its message may be
 left out. Every kind of base/diag.def from 1xx to 6xx has a file with both sorts of cases, but for those in
@@ -84,6 +84,10 @@ def diagnostics(suite, args, cwd):
     return json.loads(text)["diagnostics"], r.status
 
 
+def texts(d):
+    return [d["message"], d.get("hint", ""), *(note["message"] for note in d.get("notes", []))]
+
+
 def problem_of(suite, number, case):
     work = suite.scratch()
     wanted = []
@@ -97,7 +101,7 @@ def problem_of(suite, number, case):
     problems = []
     for name, at, severity, number_there, part in wanted:
         same = [d for d in mine if (d.get("file"), d.get("line"), d["severity"]) == (name, at, severity)
-                and (part in d["message"] or part in d.get("hint", ""))]
+                and any(part in text for text in texts(d))]
         if number_there != number:
             problems.append(f"{name}:{at}: a mark of another kind: {number_there}")
         elif same:

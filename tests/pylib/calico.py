@@ -1,5 +1,6 @@
 """Calico's own conversion of a Kubernetes NetworkPolicy, from its rules and worked examples as facts
-(calicoctl convert): what -t calico must give. Independent of npc."""
+(calicoctl convert): what -t calico must give, and with it the labels and annotations, which calicoctl drops.
+Independent of npc."""
 from pylib import kube
 
 
@@ -70,7 +71,7 @@ def _rules(rules, section):
 def convert(obj):
     """A projectcalico.org/v3 NetworkPolicy; empty sources and destinations are there."""
     o = kube.network_policy(obj)
-    meta = {k: o["metadata"][k] for k in ("name", "namespace") if k in o["metadata"]}
+    meta = {k: o["metadata"][k] for k in ("name", "namespace", "labels", "annotations") if k in o["metadata"]}
     spec = {"order": 1000, "selector": _pods(o["spec"]["podSelector"]), "types": o["spec"]["policyTypes"]}
     for section in ("ingress", "egress"):
         if section in o["spec"]:

@@ -99,6 +99,8 @@ static void test_default_deny(void)
                  "apiVersion: projectcalico.org/v3\n"
                  "kind: NetworkPolicy\n"
                  "metadata:\n"
+                 "  labels:\n"
+                 "    a: b\n"
                  "  name: deny-all\n"
                  "  namespace: x\n"
                  "spec:\n"

@@ -94,6 +94,46 @@ static void test_T34_refused_at_first_use(void)
     }
 }
 
+/* What comes from a group or from rules is refused where the policy uses it; a second place says
+ * where it is written. */
+static void test_place_of_use(void)
+{
+    static const struct {
+        const char *text, *messages[3];
+    } cases[] = {
+        {"cluster policy p in tier admin priority 1 for all namespaces {\n"
+         "  deny to internet on tcp/1\n}\n"
+         "cluster policy q in tier admin priority 2 for all namespaces {\n"
+         "  pass to internet on tcp/1\n}\n",
+         {"p.npc:2:3: error: the k8s backend cannot say 'except'",
+          "p.npc:5:3: error: the k8s backend cannot say 'except'", "note: written here"}},
+        {"let ping = {icmp/8, icmp6/128}\n"
+         "policy p for all pods {\n  allow from anywhere on\n    ping }\n"
+         "policy q for all pods { allow from anywhere on ping }\n",
+         {"p.npc:3:3: error: the k8s backend cannot say ICMP",
+          "p.npc:5:25: error: the k8s backend cannot say ICMP", "p.npc:1:13: note: written here"}},
+        {"rules r { allow from anywhere on icmp/8 }\n"
+         "policy p for all pods { use r }\npolicy q for all pods { use r }\n",
+         {"p.npc:2:25: error: the k8s backend cannot say ICMP",
+          "p.npc:3:25: error: the k8s backend cannot say ICMP", "p.npc:1:34: note: written here"}},
+        {"let ping = icmp/8 namespace n { let w = pods a=b flows f {\n  w -> w on ping\n"
+         "  w -> w on ping } }\n",
+         {"p.npc:2:3: error: the k8s backend cannot say ICMP", "p.npc:1:12: note: written here",
+          ""}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct compiled c;
+        compile_load(&c, "p.npc", str_of(cases[i].text));
+        compile_run(&c, "k8s");
+        struct str messages = compile_messages(&c);
+        CU_ASSERT(c.loaded && !c.ok);
+        for (size_t k = 0; k < 3; k++) {
+            CU_ASSERT(str_holds(messages, cases[i].messages[k]));
+        }
+        compile_free(&c);
+    }
+}
+
 static void test_once_for_each_kind_and_policy(void)
 {
     struct compiled c;
@@ -165,8 +205,9 @@ struct found {
     uint32_t lines[8], cols[8];
 };
 
-static void collect(void *arg, enum feature f, struct span at)
+static void collect(void *arg, enum feature f, struct span at, const struct rule *r)
 {
+    CU_ASSERT(r->at.line == at.line && r->at.col < at.col);
     struct found *found = arg;
     CU_ASSERT_EQUAL(f, FEAT_ICMP);
     found->lines[found->n] = at.line;
@@ -282,6 +323,7 @@ static void test_cluster_policies_of_one_name(void)
 
 UNIT_MAIN("backend_registry", TEST(test_every_backend_is_complete),
           TEST(test_every_feature_has_a_text), TEST(test_T34_refused_at_first_use),
-          TEST(test_once_for_each_kind_and_policy), TEST(test_names_of_rules_are_left_out),
-          TEST(test_features_in_source_order), TEST(test_T37_raw_for_nobody),
-          TEST(test_what_k8s_can_say), TEST(test_null), TEST(test_cluster_policies_of_one_name))
+          TEST(test_place_of_use), TEST(test_once_for_each_kind_and_policy),
+          TEST(test_names_of_rules_are_left_out), TEST(test_features_in_source_order),
+          TEST(test_T37_raw_for_nobody), TEST(test_what_k8s_can_say), TEST(test_null),
+          TEST(test_cluster_policies_of_one_name))

@@ -223,6 +223,41 @@ static void test_flow_ends(void)
                    "a/f-x:i");
 }
 
+/* A group of own pods that gets no policy is told of, once, and only if its side was wanted. */
+static void test_half_flows(void)
+{
+#define HALF(flows)                                                                                \
+    NS("let w = pods a=b let s = {pods a=c, pods a=d} let v = pods a=e on tcp/1 " flows)
+    static const struct {
+        const char *text;
+        size_t warnings;
+        const char *part;
+    } cases[] = {
+        {HALF("flows f { w -> s on tcp/1 }"), 1, "no ingress is written for 's'"},
+        {HALF("flows f { s -> w on tcp/1 }"), 1, "no egress is written for 's'"},
+        {HALF("flows f { w -> v }"), 1, "no ingress is written for 'v'"},
+        {HALF("flows f { w -> {v, v} }"), 2, "no ingress is written for 'v'"},
+        {"namespace {a, b} { let w = pods a=b let s = {w, w} flows f { w -> s on tcp/1 } }", 1, ""},
+        {HALF("flows f egress { w -> s on tcp/1 }"), 0, ""},
+        {HALF("flows f { w -> pods a=x on tcp/1\nw -> dns }"), 0, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dsl d;
+        dsl_open(&d);
+        bool fine = dsl_run(&d, cases[i].text);
+        const struct diag *rec = dsl_diag(&d, DIAG_NPC040);
+        size_t n = 0;
+        for (size_t k = 0; k < d.c.diags.list.n; k++) {
+            n += d.c.diags.list.v[k]->id == DIAG_NPC040;
+        }
+        fine = fine && n == cases[i].warnings &&
+               (n == 0 || (rec->severity == SEV_WARNING && has_text(rec->text, cases[i].part)));
+        unit_case(fine, "other warnings", cases[i].text);
+        dsl_close(&d);
+    }
+#undef HALF
+}
+
 static void test_bad_flows(void)
 {
     static const struct {
@@ -371,5 +406,5 @@ static void test_scope(void)
 }
 
 UNIT_MAIN("dsl_corners", TEST(test_groups), TEST(test_targets), TEST(test_phrases),
-          TEST(test_flow_ends), TEST(test_bad_flows), TEST(test_expansion), TEST(test_too_much),
-          TEST(test_guesses), TEST(test_resumes), TEST(test_scope))
+          TEST(test_flow_ends), TEST(test_half_flows), TEST(test_bad_flows), TEST(test_expansion),
+          TEST(test_too_much), TEST(test_guesses), TEST(test_resumes), TEST(test_scope))

@@ -337,9 +337,19 @@ static void test_flows(void)
         {N("let w = pods a=b flows f { w -> w on tcp/1 }"),
          {"n/f-w {a=b} | ingress: allow pods(-,{a=b}) on tcp/1; | egress: allow pods(-,{a=b}) on "
           "tcp/1;"}},
-        /* A group of another block is a peer, and never gets a policy from here. */
-        {"namespace m { let x = pods e=f }\n" N("let w = pods a=b flows f { w -> m/x on tcp/1 }"),
-         {"n/f-w {a=b} | egress: allow pods({NAME=m},{e=f}) on tcp/1;"}},
+        /* Both sides, wherever the flows stand; "this namespace" is theirs. */
+        {"namespace m { let x = pods e=f }\n" N(
+             "let w = pods a=b flows f { w -> m/x on tcp/1\npods c=d -> m/x on tcp/2 }"),
+         {"n/f-w {a=b} | egress: allow pods({NAME=m},{e=f}) on tcp/1;",
+          "m/f-x {e=f} | ingress: allow pods({NAME=n},{a=b}) on tcp/1; allow "
+          "pods({NAME=n},{c=d}) on tcp/2;"}},
+        /* Flows of one name add to one policy. */
+        {"namespace m { let x = pods e=f flows f { x -> dns } }\n"
+         "namespace {n, o} { let w = pods a=b flows f { m/x -> w on tcp/1 } }",
+         {"m/f-x {e=f} | egress: allow pods({NAME=kube-system},{k8s-app=kube-dns}) on udp/53 "
+          "tcp/53; allow pods({NAME=n},{a=b}) on tcp/1; allow pods({NAME=o},{a=b}) on tcp/1;",
+          "n/f-w {a=b} | ingress: allow pods({NAME=m},{e=f}) on tcp/1;",
+          "o/f-w {a=b} | ingress: allow pods({NAME=m},{e=f}) on tcp/1;"}},
         /* At top level, flows speak for the blocks that they name. */
         {"namespace m { let x = pods e=f }\n" N(
              "let w = pods a=b") "\nflows f { n/w -> m/x on tcp/1 }",

@@ -30,6 +30,9 @@ static const struct syntax_case cases[] = {
     {P("allow from a on tcp 80"), 2, 21, "found '80'", "one word: tcp/80"},
     {P("allow from a on tcp:80"), 2, 20, "found ':80'", "one word: tcp/80"},
     {P("allow from a tcp/80"), 2, 14, "found 'tcp/80'", "write 'on'"},
+    {"policy p for pods tcp/80=b { }", 1, 19, "found 'tcp/80'", "needs quotes"},
+    {P("allow from namespaces a=b & udp/x=c on tcp/1"), 2, 29, "found 'udp/x'", "needs quotes"},
+    {P("label tcp/a = b"), 2, 7, "found 'tcp/a'", "needs quotes"},
     {"workload w { port a = 80 }", 1, 23, "found '80'", "did you mean tcp/80?"},
     {P("allow from 2001:db8::/32 on tcp/1"), 2, 12, "found '2001:db8::/32'", "write 'cidr'"},
     /* Nothing wide by omission */

@@ -251,6 +251,9 @@ static void equal_whatever_the_place(void)
 
 #define SUBJECT      "subject: {namespaces: {}}"
 #define RULE(action) "ingress: [{action: " action ", from: [{namespaces: {}}]}]"
+#define RULE_ON(action, port)                                                                      \
+    "ingress: [{action: " action ", from: [{namespaces: {}}], "                                    \
+    "protocols: [{tcp: {destinationPort: {number: " port "}}}]}]"
 
 static void equal_priorities(void)
 {
@@ -271,6 +274,19 @@ static void equal_priorities(void)
              CLUSTER("b", "tier: Admin, priority: 2, " SUBJECT ", " RULE("Accept")),
          0, 0},
         {POLICY("name: a", "") POLICY("name: b", ""), 0, 0},
+        /* of three, the two that can differ about a packet */
+        {CLUSTER("a", "tier: Admin, priority: 1, " SUBJECT ", " RULE_ON("Accept", "80"))
+             CLUSTER("b", "tier: Admin, priority: 1, " SUBJECT ", " RULE_ON("Deny", "81"))
+                 CLUSTER("c", "tier: Admin, priority: 1, " SUBJECT ", " RULE_ON("Pass", "81")),
+         1, 1},
+        {CLUSTER("a",
+                 "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {a: b}}}, " RULE(
+                     "Accept"))
+             CLUSTER(
+                 "b",
+                 "tier: Admin, priority: 1, subject: {namespaces: {matchLabels: {a: c}}}, " RULE(
+                     "Deny")),
+         0, 1},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct reading r;
@@ -278,6 +294,61 @@ static void equal_priorities(void)
         CU_ASSERT(r.ok);
         CU_ASSERT(count(&r, DIAG_NPC401, SEV_WARNING) == cases[i].warnings);
         CU_ASSERT(count(&r, DIAG_NPC401, SEV_INFO) == cases[i].infos);
+        reading_free(&r);
+    }
+}
+
+/* Where it is too much to compare all rules, the warning stands. */
+static void too_much_to_compare(void)
+{
+    static const size_t sizes[] = {100, 2100};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct reading r;
+        reading_init(&r);
+        for (enum action action = ACT_ALLOW; action <= ACT_DENY; action++) {
+            struct policy *p = ARENA_NEW(&r.ctx.arena, struct policy);
+            *p = (struct policy){.api = API_CLUSTER_POLICY,
+                                 .name = action == ACT_ALLOW ? STR("a") : STR("b"),
+                                 .tier = STR("admin"),
+                                 .nrules[DIR_EGRESS] = sizes[i]};
+            p->rules[DIR_EGRESS] = ARENA_NEW_ARRAY(&r.ctx.arena, sizes[i], struct rule);
+            for (size_t k = 0; k < sizes[i]; k++) {
+                struct port *port = ARENA_NEW(&r.ctx.arena, struct port);
+                *port = (struct port){.proto = action == ACT_ALLOW ? PROTO_TCP : PROTO_UDP,
+                                      .form = PORT_WHOLE};
+                p->rules[DIR_EGRESS][k] = (struct rule){.action = action,
+                                                        .direction = DIR_EGRESS,
+                                                        .any_peer = true,
+                                                        .ports = port,
+                                                        .nports = 1};
+            }
+            vec_push(&r.ctx.arena, &r.program.policies, p);
+        }
+        CU_ASSERT(program_finish(&r.ctx, &r.program));
+        CU_ASSERT_EQUAL(count(&r, DIAG_NPC401, SEV_WARNING), i);
+        CU_ASSERT_EQUAL(count(&r, DIAG_NPC401, SEV_INFO), 1 - i);
+        reading_free(&r);
+    }
+}
+
+/* ---- domain names ---- */
+
+static void domains_that_are_denied(void)
+{
+    static const struct {
+        const char *action;
+        size_t warnings;
+    } cases[] = {{"Accept", 0}, {"Deny", 1}, {"Pass", 1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct reading r;
+        char text[512];
+        snprintf(text, sizeof text,
+                 CLUSTER("a", "tier: Admin, priority: 1, " SUBJECT ", egress: [{action: %s, to: "
+                              "[{namespaces: {}}, {domainNames: [a.example.com]}]}]"),
+                 cases[i].action);
+        reading_of(&r, K8S_YAML, text);
+        CU_ASSERT(r.ok);
+        CU_ASSERT_EQUAL(count(&r, DIAG_NPC064, SEV_WARNING), cases[i].warnings);
         reading_free(&r);
     }
 }
@@ -589,6 +660,7 @@ static void empty_program(void)
 UNIT_MAIN("program", TEST(order_of_files), TEST(order_within_a_place), TEST(same_name_twice),
           TEST(second_names_the_first), TEST(default_namespace), TEST(policy_equal_sees_everything),
           TEST(policy_equal_sees_every_field), TEST(equal_whatever_the_place),
-          TEST(equal_priorities), TEST(limits), TEST(full_of_objects), TEST(objects_twice),
-          TEST(service_with_address_wins), TEST(declared_namespace_wins), TEST(look_ups),
-          TEST(pod_before_template), TEST(grand_owners), TEST(empty_program))
+          TEST(equal_priorities), TEST(too_much_to_compare), TEST(domains_that_are_denied),
+          TEST(limits), TEST(full_of_objects), TEST(objects_twice), TEST(service_with_address_wins),
+          TEST(declared_namespace_wins), TEST(look_ups), TEST(pod_before_template),
+          TEST(grand_owners), TEST(empty_program))

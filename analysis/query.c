@@ -46,13 +46,9 @@ static void add_range(struct asking *x, const struct focus_end *f, const struct 
                       struct asked_end *out)
 {
     for (size_t i = 0; i < c->ranges.n && c->family == f->family; i++) {
-        struct ip_range r = c->ranges.v[i], example;
-        if (ip_cmp(r.first, f->range.last) > 0 || ip_cmp(f->range.first, r.last) > 0) {
-            continue;
-        }
-        r.first = ip_cmp(r.first, f->range.first) > 0 ? r.first : f->range.first;
-        r.last = ip_cmp(r.last, f->range.last) < 0 ? r.last : f->range.last;
-        if (nets_external_part(&x->w->parts->nets[c->family], r, &example)) {
+        struct ip_range asked, example;
+        if (ip_range_common(c->ranges.v[i], f->range, &asked) &&
+            nets_external_part(&x->w->parts->nets[c->family], asked, &example)) {
             struct asked *a = asked_class(x, out, c->id);
             a->example = example;
             mean_families(x, f, a);

@@ -238,7 +238,7 @@ static bool end_is(struct lister *l, const struct focus_end *f, const struct lis
         return true;
     }
     for (size_t i = 0; e->inside != NULL && i < e->nmembers; i++) {
-        if (member_is(l, f, e->inside[i])) {
+        if (member_is(l, f, e->inside[i]) || str_eq(e->members[i], f->text)) {
             return true;
         }
     }
@@ -333,7 +333,7 @@ static bool check_name(struct lister *l, const struct focus_end *f)
         const struct list_endpoint *e = &l->ends.v[i];
         vec_push(l->arena, &names.list, e->name);
         for (size_t k = 0; e->kind == EP_WORKLOAD && k < e->nmembers; k++) {
-            vec_push(l->arena, &names.list, e->members[k]);
+            vec_push(l->arena, &names.list, member_name(l->arena, e->inside[k]));
         }
     }
     return not_found(l, "pod or workload", f->text, &names);

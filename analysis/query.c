@@ -114,18 +114,16 @@ static bool find_ends(struct asking *x, const struct query *q)
 static struct str name_of(const struct asking *x, const struct asked *a,
                           const struct endpoint_member *m, enum family f)
 {
-    struct ip_range r = a->example;
-    if (m != NULL) {
-        return member_name(x->arena, m);
-    }
-    return ip_cmp(r.first, r.last) == 0 ? ip_text(x->arena, f, r.first)
-                                        : range_text(x->arena, f, r);
+    return m != NULL ? naming_member(&x->l->naming, m) : addresses_text(x->arena, f, a->example);
 }
 
-static struct explain_end end_of(const struct asked *a, const struct endpoint_member *m)
+static struct explain_end end_of(const struct asked *a, const struct endpoint_member *m,
+                                 struct str name)
 {
-    return (struct explain_end){
-        .class_id = a->class_id, .member = m, .range = m == NULL ? &a->example : NULL};
+    return (struct explain_end){.class_id = a->class_id,
+                                .member = m,
+                                .range = m == NULL ? &a->example : NULL,
+                                .name = name};
 }
 
 /* A pair of members whose traffic policies decide about; a range has none. */
@@ -265,8 +263,8 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
         *p = ask_family(x, f, port_of(x, f), t, passes);
         p->from = name_of(x, a, m, f);
         p->to = name_of(x, b, n, f);
-        p->source = end_of(a, m);
-        p->target = end_of(b, n);
+        p->source = end_of(a, m, p->from);
+        p->target = end_of(b, n, p->to);
         all = all && has_all(x, p);
         none = none && p->allowed == TRAFFIC_NONE;
     }

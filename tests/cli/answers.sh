@@ -67,6 +67,16 @@ check_err query-needs-both 2 '--from and --to'
 run "$NPC" query --from 192.0.2.1 --to 192.0.2.2 old pods.yaml
 check_err query-nobody 2 'NPC902'
 
+# Two objects of one name are told apart by kind.
+kinds=$SRC/tests/list/cases/kinds/in.yaml
+run "$NPC" query -o json --explain --from s/web --to s/db "$kinds"
+check query-kinds python3 -c '
+import json, sys
+a = json.load(open(sys.argv[1]))
+assert a["example"]["from"] == "s/web[Deployment]" and a["counterexample"]["from"] == "s/web[CronJob]", a
+missed = a["counterexample"]["ingress"]["rules"][0]["misses"]
+assert missed == "s/web[CronJob] has app=cron, not app=web", missed' "$TMP/out"
+
 # What an end has no address for is no connection, be it to an own node or from a pod to itself.
 cat >dual.yaml <<'END'
 apiVersion: v1

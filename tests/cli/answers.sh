@@ -77,6 +77,23 @@ assert a["example"]["from"] == "s/web[Deployment]" and a["counterexample"]["from
 missed = a["counterexample"]["ingress"]["rules"][0]["misses"]
 assert missed == "s/web[CronJob] has app=cron, not app=web", missed' "$TMP/out"
 
+# No tier after NetworkPolicies is asked about whom these isolate.
+cat >baseline.npc <<'END'
+namespace a {
+  workload a1 { addr 10.0.0.1 label app=a }
+  workload a2 { addr 10.0.0.2 label app=b }
+  policy in for all pods { default deny ingress }
+}
+cluster policy base in tier baseline priority 1 for all pods in all namespaces {
+  allow from all namespaces on tcp/9
+}
+END
+run "$NPC" query --explain --from a/a1 --to a/a2 --port tcp/9 baseline.npc
+check query-explain-isolated test "$(tail -n 2 "$TMP/out")" = '  ingress of a/a2: decided by a/in baseline.npc:4
+    no rule allows anything'
+run "$NPC" compile -t nft -o rules.nft baseline.npc
+check compile-names-isolating grep -qF '"a/in isolates ingress baseline.npc:4"' rules.nft
+
 # What an end has no address for is no connection, be it to an own node or from a pod to itself.
 cat >dual.yaml <<'END'
 apiVersion: v1

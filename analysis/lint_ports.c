@@ -59,21 +59,6 @@ static bool declares(const struct workload *w, enum proto proto, uint16_t number
     return false;
 }
 
-static bool is_backend(const struct lint *l, const struct service *s, uint32_t group)
-{
-    const struct workload *w = l->groups.v[group].example;
-    if (!str_eq(s->ns, w->ns) || s->selector.n == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < s->selector.n; i++) {
-        const struct label *have = labels_find(&w->labels, s->selector.v[i].key);
-        if (have == NULL || !str_eq(have->value, s->selector.v[i].value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Where a port of a service leads on a workload; 0: nowhere. */
 static uint16_t target_of(const struct service_port *p, const struct workload *w)
 {
@@ -94,7 +79,7 @@ static bool misses(struct lint *l, const struct lint_at *at, const struct servic
     }
     for (size_t i = 0; i < selected.n && lint_spend(l, 1); i++) {
         const struct workload *w = l->groups.v[selected.v[i]].example;
-        uint16_t target = is_backend(l, s, selected.v[i]) ? target_of(p, w) : 0;
+        uint16_t target = service_selects(s, w) ? target_of(p, w) : 0;
         if (target != 0 && target != port->first) {
             struct diag *d =
                 WARN(l, NPC305, at->place,

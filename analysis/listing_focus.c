@@ -69,6 +69,12 @@ static bool read_end(struct lister *l, struct str s, struct focus_end *out)
         out->name = after;
         return true;
     }
+    struct cidr masked;
+    if (cidr_parse(s, &masked, NULL) == IP_HOST_BITS) {
+        struct diag *d = usage(l, "host bits are set in", s);
+        diag_hint(&l->w->ctx->diags, d, "write " STR_FMT, STR_ARG(cidr_text(l->arena, masked)));
+        return false;
+    }
     struct diag *d = usage(l, "no end of a connection looks like", s);
     diag_hint(&l->w->ctx->diags, d,
               "NAMESPACE, NAMESPACE/NAME, node:NAME, an address such as 10.0.0.1, or a CIDR");
@@ -303,6 +309,22 @@ static bool check_node(struct lister *l, const struct focus_end *f)
     return f->found || not_found(l, "node", f->name, &names);
 }
 
+/* Whose the traffic of a pod on a host's network is: its node's, or, where there is no such object,
+ * an external address's. */
+static void hint_host(struct lister *l, struct diag *d, const struct workload *w)
+{
+    struct diags *diags = &l->w->ctx->diags;
+    if (w->finished) {
+        return;
+    }
+    if (inventory_find_node(&l->w->program->inv, w->node) != NULL) {
+        diag_hint(diags, d, "its traffic is that of node:" STR_FMT, STR_ARG(w->node));
+    } else if (w->naddrs > 0) {
+        struct str ip = ip_text(l->arena, w->addrs[0].family, w->addrs[0].ip);
+        diag_hint(diags, d, "its traffic is that of " STR_FMT, STR_ARG(ip));
+    }
+}
+
 /* A workload that is there but has no traffic of its own, or is none. */
 static bool check_no_end(struct lister *l, const struct focus_end *f)
 {
@@ -314,9 +336,7 @@ static bool check_no_end(struct lister *l, const struct focus_end *f)
     struct diag *d = diag_error(diags, NPC902, (struct span){0},
                                 "'" STR_FMT "' has no connections of its own: %s", STR_ARG(f->text),
                                 w->finished ? "it has ended" : "it is on its node's network");
-    if (!w->finished && w->node.n > 0) {
-        diag_hint(diags, d, "its traffic is that of node:" STR_FMT, STR_ARG(w->node));
-    }
+    hint_host(l, d, w);
     return false;
 }
 

@@ -75,6 +75,52 @@ static void find_end(struct asking *x, const struct focus_end *f, unsigned char 
     }
 }
 
+/* The first service with an address that is asked for, or NULL. A whole family is meant to hold
+ * everything. */
+static const struct service *service_at(const struct asking *x, const struct focus_end *f)
+{
+    const struct inventory *inv = &x->w->program->inv;
+    const struct ipset asked = {.v = (struct ip_range[]){f->range}, .n = 1};
+    if (f->kind != END_ADDRESS || ipset_is_all(asked, f->family)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < inv->services.n; i++) {
+        const struct service *s = inv->services.v[i];
+        for (size_t k = 0; k < s->naddrs; k++) {
+            if (s->addrs[k].family == f->family && ipset_has(asked, s->addrs[k].ip)) {
+                return s;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Policy sees the pod behind a service instead: what is answered about the address of the service
+ * is true of no connection. */
+static void warn_service(const struct asking *x, const struct focus_end *f)
+{
+    const struct inventory *inv = &x->w->program->inv;
+    const struct service *s = service_at(x, f);
+    struct diags *diags = &x->w->ctx->diags;
+    if (s == NULL) {
+        return;
+    }
+    const bool alone = ip_cmp(f->range.first, f->range.last) == 0;
+    struct diag *d =
+        diag_warning(diags, NPC309, (struct span){0},
+                     STR_FMT " %s the address of Service " STR_FMT "/" STR_FMT
+                             ", which is replaced by that of a pod before policy is applied",
+                     STR_ARG(f->text), alone ? "is" : "holds", STR_ARG(s->ns), STR_ARG(s->name));
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        if (service_selects(s, w) && !w->finished && !w->host_network) {
+            diag_hint(diags, d, "ask for its pods, such as " STR_FMT "/" STR_FMT, STR_ARG(w->ns),
+                      STR_ARG(w->name));
+            return;
+        }
+    }
+}
+
 static bool find_ends(struct asking *x, const struct query *q)
 {
     struct list_options options = {
@@ -94,6 +140,8 @@ static bool find_ends(struct asking *x, const struct query *q)
     if (!focus_check(x->l)) {
         return false;
     }
+    warn_service(x, &x->l->focus.from);
+    warn_service(x, &x->l->focus.to);
     find_end(x, &x->l->focus.from, FOCUS_FROM, &x->from);
     find_end(x, &x->l->focus.to, FOCUS_TO, &x->to);
     bool ok = true;

@@ -123,9 +123,17 @@ static bool compare_flow(void *arg, uint32_t from, uint32_t to, struct traffic t
     return true;
 }
 
-/* The addresses of external ends. */
+/* Whether nobody's address is between two ranges: what somebody has in either inventory does not
+ * separate them. */
+static bool are_apart(const struct nets *known, struct ip_range a, struct ip_range b)
+{
+    return nets_has_external(known, (struct ip_range){ip_next(a.last), ip_prev(b.first)});
+}
+
+/* The addresses of external ends of one family. */
 static struct ipset ranges_of(struct diffing *x, const struct id_vec *ends)
 {
+    const struct nets *known = &x->known[x->ends.v[ends->v[0]].family];
     VEC(struct ip_range) all = {0};
     for (size_t i = 0; i < ends->n; i++) {
         const struct ipset *s = &x->ends.v[ends->v[i]].ranges;
@@ -133,7 +141,17 @@ static struct ipset ranges_of(struct diffing *x, const struct id_vec *ends)
             vec_push(x->arena, &all, s->v[k]);
         }
     }
-    return ipset_of_ranges(x->arena, all.v, all.n);
+    struct ipset out = ipset_of_ranges(x->arena, all.v, all.n);
+    size_t n = 0;
+    for (size_t i = 0; i < out.n; i++) {
+        if (n == 0 || are_apart(known, out.v[n - 1], out.v[i])) {
+            out.v[n++] = out.v[i];
+        } else {
+            out.v[n - 1].last = out.v[i].last;
+        }
+    }
+    out.n = n;
+    return out;
 }
 
 static void compare_all(struct diffing *x)

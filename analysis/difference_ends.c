@@ -407,6 +407,24 @@ static void add_workloads(struct diffing *x)
     }
 }
 
+/* The addresses of both inventories. */
+static void join_owners(struct diffing *x, enum family f)
+{
+    const struct nets *a = &x->out->world[OLD]->parts->nets[f],
+                      *b = &x->out->world[NEW]->parts->nets[f];
+    struct owner *all = ARENA_NEW_ARRAY(x->arena, a->nowners + b->nowners, struct owner);
+    size_t i = 0, k = 0, n = 0;
+    while (i < a->nowners || k < b->nowners) {
+        int order = i == a->nowners   ? 1
+                    : k == b->nowners ? -1
+                                      : ip_cmp(a->owners[i].ip, b->owners[k].ip);
+        all[n++] = order <= 0 ? a->owners[i] : b->owners[k];
+        i += order <= 0;
+        k += order >= 0;
+    }
+    x->known[f] = (struct nets){.owners = all, .nowners = n};
+}
+
 /* Addresses that are external in both worlds, cut where either cuts. */
 static void add_ranges(struct diffing *x, enum family f)
 {
@@ -414,15 +432,13 @@ static void add_ranges(struct diffing *x, enum family f)
     const struct nets *a = &old->nets[f], *b = &now->nets[f];
     size_t i = 0, k = 0;
     while (i < a->atoms.n && k < b->atoms.n) {
-        struct ip_range r = a->atoms.v[i].range, s = b->atoms.v[k].range;
-        struct ip_range both = {ip_cmp(r.first, s.first) > 0 ? r.first : s.first,
-                                ip_cmp(r.last, s.last) < 0 ? r.last : s.last};
-        if (nets_has_external(a, both) && nets_has_external(b, both)) {
+        struct ip_range r = a->atoms.v[i].range, s = b->atoms.v[k].range, both;
+        if (ip_range_common(r, s, &both) && nets_has_external(&x->known[f], both)) {
             uint32_t end = end_of(x, old->range_class[f].v[a->atoms.v[i].list],
                                   now->range_class[f].v[b->atoms.v[k].list], NULL);
             x->ends.v[end].external = true;
             x->ends.v[end].family = f;
-            vec_push(x->arena, &x->ranges.v[end], both);
+            vec_push(x->arena, &x->ranges.v[end], nets_trim(&x->known[f], both));
         }
         int order = ip_cmp(r.last, s.last);
         i += order <= 0;
@@ -474,6 +490,7 @@ void difference_ends(struct diffing *x)
     add_workloads(x);
     add_nodes(x);
     for (size_t f = 0; f < FAMILIES; f++) {
+        join_owners(x, (enum family)f);
         add_ranges(x, (enum family)f);
     }
     finish_ends(x);

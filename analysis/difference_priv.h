@@ -17,6 +17,7 @@ struct diffing {
     struct arena *arena, *scratch; /* the latter for one pair of ends */
     struct naming naming;          /* of both worlds */
     struct intern end_ids;         /* by classes */
+    struct nets known[FAMILIES];   /* only whose addresses are somebody's, in either world */
     VEC(struct diff_end) ends;
     VEC(VEC(struct named)) names; /* by end */
     VEC(VEC(struct ip_range)) ranges;

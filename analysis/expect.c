@@ -8,6 +8,7 @@
 #include "analysis/expect.h"
 
 #include "analysis/explain.h"
+#include "analysis/naming.h"
 #include "analysis/phrase.h"
 #include "analysis/verdict.h"
 #include "analysis/world_priv.h"
@@ -30,13 +31,15 @@ struct run {
     struct ctx *c;
     struct arena *a;
     const struct world *w;
+    const struct naming *naming;
     const struct test *test;
     const struct expectation *x;
     struct end from, to;
     struct portset ports; /* those that are numbers, or all */
     struct buf *key;      /* reused */
     size_t pairs;         /* that may still be looked at */
-    bool named;           /* some named port was found on a destination */
+    bool wanted;          /* some pair may have some of the ports */
+    bool *is_named;       /* by port: some destination has one of that name */
     struct portset kept;  /* what always passes, whatever the policies say */
     /* Of that, what the expectation names by itself: nobody can deny icmp/3.4. All of ICMP may be
      * denied all the same: then what policies decide is meant. */
@@ -146,6 +149,7 @@ static struct portset ports_at(const struct run *r, const struct endpoint_member
             if (str_eq(named->name, p->name) &&
                 (p->proto == PROTO_ANY || p->proto == named->proto)) {
                 struct portset one = portset_of(r->a, named->proto, named->number, named->number);
+                r->is_named[i] = true;
                 sum = portset_union(r->a, sum, one);
             }
         }
@@ -214,6 +218,7 @@ static void find_end(const struct run *r, const struct test_end *e, struct end *
 struct witness {
     const struct end_class *from, *to;
     const struct endpoint_member *a, *b; /* NULL: a range */
+    struct traffic allowed;
     enum family family;
     struct portset ports; /* what is not as expected */
 };
@@ -245,22 +250,36 @@ static bool find_members(const struct run *r, struct witness *w)
     return false;
 }
 
+/* What of the expectation there can be in a family. */
+static struct portset wanted_of(const struct run *r, const struct witness *w, enum family f)
+{
+    if (!w->from->has[f] || !w->to->has[f] || w->allowed.of[f] == TRAFFIC_ABSENT) {
+        return portset_none;
+    }
+    return portset_intersect(r->a, w->to->ports, traffic_ports(r->w->traffic, f, TRAFFIC_ALL));
+}
+
+/* Of that, what is not as expected. */
+static struct portset failing_of(const struct run *r, const struct witness *w, enum family f)
+{
+    struct portset wanted = wanted_of(r, w, f);
+    if (portset_is_empty(wanted)) {
+        return portset_none;
+    }
+    struct portset open = traffic_ports(r->w->traffic, f, w->allowed.of[f]);
+    open = portset_union(r->a, open, r->x->allow ? r->kept : r->named_kept);
+    return r->x->allow ? portset_subtract(r->a, wanted, open)
+                       : portset_intersect(r->a, wanted, open);
+}
+
 /* Whether the pair, which must be decided by policy, is not as expected. */
 static bool pair_fails(struct run *r, struct witness *w)
 {
-    struct traffic t = world_traffic(r->w, w->from->class_id, w->to->class_id);
+    w->allowed = world_traffic(r->w, w->from->class_id, w->to->class_id);
     for (enum family f = FAM_IP4; f <= FAM_IP6; f++) {
-        if (!w->from->has[f] || !w->to->has[f] || t.of[f] == TRAFFIC_ABSENT) {
-            continue;
-        }
-        struct portset all = traffic_ports(r->w->traffic, f, TRAFFIC_ALL);
-        struct portset wanted = portset_intersect(r->a, w->to->ports, all);
-        struct portset open = traffic_ports(r->w->traffic, f, t.of[f]);
-        r->named |= !portset_is_empty(wanted);
+        r->wanted |= !portset_is_empty(wanted_of(r, w, f));
         w->family = f;
-        open = portset_union(r->a, open, r->x->allow ? r->kept : r->named_kept);
-        w->ports = r->x->allow ? portset_subtract(r->a, wanted, open)
-                               : portset_intersect(r->a, wanted, open);
+        w->ports = failing_of(r, w, f);
         if (!portset_is_empty(w->ports)) {
             return true;
         }
@@ -268,12 +287,21 @@ static bool pair_fails(struct run *r, struct witness *w)
     return false;
 }
 
+/* Whether a port is as expected in the other family. */
+static bool differs_by_family(const struct run *r, const struct witness *w, struct portset port)
+{
+    enum family other = w->family == FAM_IP4 ? FAM_IP6 : FAM_IP4;
+    struct portset wanted = wanted_of(r, w, other), failing = failing_of(r, w, other);
+    return portset_is_empty(portset_subtract(r->a, port, wanted)) &&
+           portset_is_empty(portset_intersect(r->a, port, failing));
+}
+
 /* ---- reporting ---- */
 
 static struct str end_name(const struct run *r, const struct endpoint_member *m,
                            const struct end_class *c, enum family f)
 {
-    return m != NULL ? member_name(r->a, m) : range_text(r->a, f, c->example);
+    return m != NULL ? naming_member(r->naming, m) : addresses_text(r->a, f, c->example);
 }
 
 /* The lowest of the ports, as a set. */
@@ -321,11 +349,15 @@ static void report_failure(const struct run *r, const struct witness *w)
     struct portset port = one_of(r->a, w->ports);
     struct str from = end_name(r, w->a, w->from, w->family);
     struct str to = end_name(r, w->b, w->to, w->family);
+    struct buf *where = buf_new(r->a);
+    if (differs_by_family(r, w, port)) {
+        buf_printf(where, " (%s)", family_name(w->family));
+    }
     struct diag *d = diag_error(
         &r->c->diags, NPC516, r->x->at,
-        "test \"" STR_FMT "\" fails: " STR_FMT " %s " STR_FMT " on " STR_FMT,
+        "test \"" STR_FMT "\" fails: " STR_FMT " %s " STR_FMT " on " STR_FMT STR_FMT,
         STR_ARG(r->test->name), STR_ARG(from), r->x->allow ? "cannot reach" : "can reach",
-        STR_ARG(to), STR_ARG(portset_phrase(r->a, port)));
+        STR_ARG(to), STR_ARG(portset_phrase(r->a, port)), STR_ARG(buf_text(where)));
     blame_side(r, d, w, DIR_EGRESS, port);
     blame_side(r, d, w, DIR_INGRESS, port);
     if (portset_is_empty(portset_subtract(r->a, port, r->kept))) {
@@ -393,8 +425,17 @@ static void check_pairs(struct run *r)
             }
         }
     }
-    if (decided == 0 || !r->named) {
+    if (decided == 0 || !r->wanted) {
         report_vacuous(r, NULL, decided == 0 ? " but itself" : " a port of that name or family");
+        return;
+    }
+    for (size_t i = 0; i < r->x->nports; i++) {
+        const struct port *p = &r->x->ports[i];
+        if (p->form == PORT_NAMED && !r->is_named[i]) {
+            struct str name =
+                str_printf(r->a, " the port %s/" STR_FMT, proto_name(p->proto), STR_ARG(p->name));
+            report_vacuous(r, NULL, name.p);
+        }
     }
 }
 
@@ -403,7 +444,8 @@ static void check_expectation(struct run *r)
     r->from = r->to = (struct end){0};
     r->ports = r->x->any_port ? portset_all(r->a) : portset_none;
     r->key = buf_new(r->a);
-    r->named = false;
+    r->wanted = false;
+    r->is_named = ARENA_NEW_ARRAY(r->a, r->x->nports, bool);
     r->kept = ports_kept(r->a, false);
     r->named_kept = portset_none;
     for (size_t i = 0; i < r->x->nports; i++) {
@@ -428,7 +470,11 @@ static void check_expectation(struct run *r)
 void expectations_check(struct ctx *c, const struct world *w)
 {
     struct arena *scratch = ARENA_NEW(&c->arena, struct arena);
-    struct run r = {.c = c, .a = scratch, .w = w, .pairs = c->limits.comparisons};
+    struct naming naming;
+    struct run r = {
+        .c = c, .a = scratch, .w = w, .naming = &naming, .pairs = c->limits.comparisons};
+    naming_init(&naming, &c->arena);
+    naming_add(&naming, &w->program->inv, false);
     for (size_t i = 0; i < w->program->tests.n; i++) {
         r.test = &w->program->tests.v[i];
         for (size_t k = 0; k < r.test->n; k++) {

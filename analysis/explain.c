@@ -102,6 +102,9 @@ static struct ip_range range_at(const struct world *w, struct explain_end e)
 static struct str end_name(struct arena *a, const struct world *w, struct explain_end e)
 {
     const struct endpoint_class *c = &w->classes[e.class_id];
+    if (e.name.n > 0) {
+        return e.name;
+    }
     switch (c->kind) {
     case EP_WORKLOAD:
     case EP_NODE:
@@ -111,9 +114,7 @@ static struct str end_name(struct arena *a, const struct world *w, struct explai
     case EP_RANGE:
         break;
     }
-    struct ip_range r = range_at(w, e);
-    return ip_cmp(r.first, r.last) == 0 ? ip_text(a, c->family, r.first)
-                                        : range_text(a, c->family, r);
+    return addresses_text(a, c->family, range_at(w, e));
 }
 
 static void try_pods(struct missing *m, const struct nclause *c)

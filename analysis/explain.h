@@ -50,6 +50,7 @@ struct explain_end {
     uint32_t class_id;
     const struct endpoint_member *member; /* NULL: the first of the class */
     const struct ip_range *range;         /* EP_RANGE; NULL: the first of the class */
+    struct str name;                      /* what it is called; empty: as it calls itself */
 };
 
 /* Explains traffic from one class to another. Memory is `a`'s. */

@@ -278,17 +278,23 @@ void lint_internet_deny(struct lint *l, const struct lint_at *at)
 
 /* ---- NPC407 ---- */
 
-/* Whether the policy decides anything about a class: no NetworkPolicy isolates it. */
-static bool is_asked(const struct endpoint_class *c, const struct npolicy *np, enum direction d,
-                     bool *selects)
+static bool is_asked(const struct endpoint_class *c, const struct npolicy *np, enum direction d)
 {
-    bool is_here = false, isolated = false;
+    bool found = false;
     for (size_t i = 0; i < c->npolicies[d]; i++) {
-        is_here |= c->policies[d][i] == np;
-        isolated |= !policy_is_cluster(c->policies[d][i]->origin);
+        found |= c->policies[d][i] == np;
     }
-    *selects |= is_here;
-    return is_here && !isolated;
+    return found;
+}
+
+/* Whether a policy selects the members of a class, be it asked about them or not. */
+static bool is_selected(const struct lint *l, const struct endpoint_class *c,
+                        const struct npolicy *np)
+{
+    const struct workload *w = c->members[0].workload;
+    const struct ns_object *ns = inventory_find_ns(&l->p->inv, w->ns);
+    return ns != NULL && selector_matches(np->target_ns, &ns->labels) &&
+           selector_matches(np->target_pods, &w->labels);
 }
 
 void lint_baseline_unreached(struct lint *l, const struct lint_at *at)
@@ -301,7 +307,8 @@ void lint_baseline_unreached(struct lint *l, const struct lint_at *at)
         for (size_t i = 0; at->np->nrules[d] > 0 && i < l->w->nclasses && !asked; i++) {
             const struct endpoint_class *c = &l->w->classes[i];
             if (c->kind == EP_WORKLOAD && lint_spend(l, 1 + c->npolicies[d])) {
-                asked = is_asked(c, at->np, d, &selects);
+                asked = is_asked(c, at->np, d);
+                selects = selects || is_selected(l, c, at->np);
             }
         }
         if (selects && !asked) {

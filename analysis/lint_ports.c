@@ -77,17 +77,6 @@ static bool declares(const struct workload *w, enum proto proto, uint16_t number
     return false;
 }
 
-static bool is_backend(const struct service *s, const struct workload *w)
-{
-    for (size_t i = 0; i < s->selector.n; i++) {
-        const struct label *have = labels_find(&w->labels, s->selector.v[i].key);
-        if (have == NULL || !str_eq(have->value, s->selector.v[i].value)) {
-            return false;
-        }
-    }
-    return s->selector.n > 0;
-}
-
 /* Which Services lead to which groups. */
 static void index_services(struct lint *l)
 {
@@ -97,7 +86,7 @@ static void index_services(struct lint *l)
         const struct id_vec *there = &l->spaces.v[lint_space(l, s->ns)].groups;
         for (size_t k = 0; k < there->n && lint_spend(l, 1); k++) {
             struct wgroup *g = &l->groups.v[there->v[k]];
-            if (is_backend(s, g->example)) {
+            if (service_selects(s, g->example)) {
                 vec_push(l->keep, &g->services, i);
             }
         }

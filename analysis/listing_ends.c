@@ -98,7 +98,7 @@ static void set_members(struct lister *l, uint32_t end, const struct endpoint_cl
         const struct labels *labels = m->workload != NULL ? &m->workload->labels : &m->node->labels;
         struct str ns = m->workload != NULL ? m->workload->ns : STR("");
         e->inside[i] = m;
-        e->members[i] = member_name(l->arena, m);
+        e->members[i] = naming_member(&l->naming, m);
         if (i == 0) {
             e->ns = ns;
             e->labels.n = labels->n;
@@ -115,11 +115,9 @@ static void set_members(struct lister *l, uint32_t end, const struct endpoint_cl
 
 static void add_workload(struct lister *l, const struct endpoint_class *c, uint32_t member)
 {
-    const struct workload *w = c->members[member].workload;
-    struct str type = workload_type(w), claimed = in_namespace(l->arena, w, w->name);
-    struct str name = member_name(l->arena, &c->members[member]);
-    name = naming_unique(&l->naming, claimed, name, type);
-    set_members(l, add_end(l, c, name, type), c, &member, 1);
+    const struct endpoint_member *m = &c->members[member];
+    struct str name = naming_member(&l->naming, m);
+    set_members(l, add_end(l, c, name, workload_type(m->workload)), c, &member, 1);
 }
 
 static void add_node(struct lister *l, const struct endpoint_class *c, uint32_t member)
@@ -256,9 +254,7 @@ void list_ends(struct lister *l)
     strmap_init(&n.groups, l->arena);
     const struct world *w = l->w;
     enum list_level level = l->options.level;
-    if (level != LIST_CLASSES) {
-        naming_add(&l->naming, &w->program->inv, level == LIST_WORKLOADS);
-    }
+    naming_add(&l->naming, &w->program->inv, level == LIST_WORKLOADS);
     for (uint32_t i = 0; i < w->nclasses && level == LIST_WORKLOADS; i++) {
         for (size_t k = 0; k < w->classes[i].nmembers; k++) {
             if (w->classes[i].kind == EP_WORKLOAD) {

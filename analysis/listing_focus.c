@@ -3,6 +3,7 @@
  * are.
  */
 #include "analysis/listing_priv.h"
+#include "analysis/world_priv.h"
 
 #include <string.h>
 
@@ -67,6 +68,12 @@ static bool read_end(struct lister *l, struct str s, struct focus_end *out)
         out->ns = before;
         out->name = after;
         return true;
+    }
+    struct cidr masked;
+    if (cidr_parse(s, &masked, NULL) == IP_HOST_BITS) {
+        struct diag *d = usage(l, "host bits are set in", s);
+        diag_hint(&l->w->ctx->diags, d, "write " STR_FMT, STR_ARG(cidr_text(l->arena, masked)));
+        return false;
     }
     struct diag *d = usage(l, "no end of a connection looks like", s);
     diag_hint(&l->w->ctx->diags, d,
@@ -140,22 +147,21 @@ bool focus_read(struct lister *l)
     if (o->host != NULL) {
         l->focus.host = (struct focus_end){.kind = END_WORKLOAD, .workload = o->host};
     }
+    for (size_t f = 0; f < FAMILIES; f++) {
+        l->focus.without[f] = (l->focus.from.kind == END_ADDRESS && l->focus.from.family != f) ||
+                              (l->focus.to.kind == END_ADDRESS && l->focus.to.family != f);
+    }
     l->options.nodes = o->nodes || l->focus.from.kind == END_NODE || l->focus.to.kind == END_NODE;
     return read_port(l, o->port) && ok;
 }
 
 /* ---- matching ---- */
 
-static bool overlap(struct ip_range a, struct ip_range b)
-{
-    return ip_cmp(a.first, b.last) <= 0 && ip_cmp(b.first, a.last) <= 0;
-}
-
 static bool has_address(const struct focus_end *f, const struct address *addrs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (addrs[i].family == f->family &&
-            overlap(f->range, (struct ip_range){addrs[i].ip, addrs[i].ip})) {
+        if (addrs[i].family == f->family && ip_cmp(f->range.first, addrs[i].ip) <= 0 &&
+            ip_cmp(addrs[i].ip, f->range.last) <= 0) {
             return true;
         }
     }
@@ -191,16 +197,36 @@ static bool member_is(struct lister *l, const struct focus_end *f, const struct 
     return false;
 }
 
-static bool class_overlaps(const struct lister *l, const struct focus_end *f,
-                           const struct list_endpoint *e)
+/* Whether external addresses are asked for. The inventory's between them are none: whoever asks for
+ * such a one asks for who has it. */
+static bool range_is(const struct lister *l, const struct focus_end *f,
+                     const struct list_endpoint *e)
 {
-    struct ipset s = ranges_of_class(l, &l->w->classes[e->class_id]);
-    for (size_t i = 0; i < s.n; i++) {
-        if (overlap(f->range, s.v[i])) {
+    if (f->kind != END_ADDRESS || f->family != e->family) {
+        return false;
+    }
+    const struct ipset one = {.v = (struct ip_range[]){e->range}, .n = 1};
+    const struct ipset all =
+        l->options.level == LIST_CLASSES ? l->w->classes[e->class_id].ranges : one;
+    struct ip_range asked;
+    for (size_t i = 0; i < all.n; i++) {
+        if (ip_range_common(f->range, all.v[i], &asked) &&
+            nets_has_external(&l->w->parts->nets[e->family], asked)) {
             return true;
         }
     }
     return false;
+}
+
+/* Whether it is a pod that is not there, in a namespace that is asked for. That may not be there
+ * either: its label is the name that rules give it, or one that nobody can ask for. */
+static bool open_is(const struct lister *l, const struct focus_end *f,
+                    const struct list_endpoint *e)
+{
+    const struct world_parts *parts = l->w->parts;
+    const struct labels *ns = parts->match.groups.v[parts->facts.v[e->class_id].group].ns;
+    const struct label *name = labels_find(ns, STR(LABEL_NS_NAME));
+    return f->kind == END_NAMESPACE && name != NULL && str_eq(name->value, f->ns);
 }
 
 static bool end_is(struct lister *l, const struct focus_end *f, const struct list_endpoint *e)
@@ -209,15 +235,16 @@ static bool end_is(struct lister *l, const struct focus_end *f, const struct lis
         return true;
     }
     if (e->kind == EP_RANGE) {
-        bool asked = f->kind == END_ADDRESS && f->family == e->family;
-        return asked && (l->options.level == LIST_CLASSES ? class_overlaps(l, f, e)
-                                                          : overlap(f->range, e->range));
+        return range_is(l, f, e);
+    }
+    if (e->kind == EP_OPEN) {
+        return open_is(l, f, e);
     }
     if (str_eq(e->name, f->text)) { /* with what tells it apart: "shop/web[Pod]" */
         return true;
     }
     for (size_t i = 0; e->inside != NULL && i < e->nmembers; i++) {
-        if (member_is(l, f, e->inside[i])) {
+        if (member_is(l, f, e->inside[i]) || str_eq(e->members[i], f->text)) {
             return true;
         }
     }
@@ -282,6 +309,22 @@ static bool check_node(struct lister *l, const struct focus_end *f)
     return f->found || not_found(l, "node", f->name, &names);
 }
 
+/* Whose the traffic of a pod on a host's network is: its node's, or, where there is no such object,
+ * an external address's. */
+static void hint_host(struct lister *l, struct diag *d, const struct workload *w)
+{
+    struct diags *diags = &l->w->ctx->diags;
+    if (w->finished) {
+        return;
+    }
+    if (inventory_find_node(&l->w->program->inv, w->node) != NULL) {
+        diag_hint(diags, d, "its traffic is that of node:" STR_FMT, STR_ARG(w->node));
+    } else if (w->naddrs > 0) {
+        struct str ip = ip_text(l->arena, w->addrs[0].family, w->addrs[0].ip);
+        diag_hint(diags, d, "its traffic is that of " STR_FMT, STR_ARG(ip));
+    }
+}
+
 /* A workload that is there but has no traffic of its own, or is none. */
 static bool check_no_end(struct lister *l, const struct focus_end *f)
 {
@@ -293,9 +336,7 @@ static bool check_no_end(struct lister *l, const struct focus_end *f)
     struct diag *d = diag_error(diags, NPC902, (struct span){0},
                                 "'" STR_FMT "' has no connections of its own: %s", STR_ARG(f->text),
                                 w->finished ? "it has ended" : "it is on its node's network");
-    if (!w->finished && w->node.n > 0) {
-        diag_hint(diags, d, "its traffic is that of node:" STR_FMT, STR_ARG(w->node));
-    }
+    hint_host(l, d, w);
     return false;
 }
 
@@ -312,7 +353,7 @@ static bool check_name(struct lister *l, const struct focus_end *f)
         const struct list_endpoint *e = &l->ends.v[i];
         vec_push(l->arena, &names.list, e->name);
         for (size_t k = 0; e->kind == EP_WORKLOAD && k < e->nmembers; k++) {
-            vec_push(l->arena, &names.list, e->members[k]);
+            vec_push(l->arena, &names.list, member_name(l->arena, e->inside[k]));
         }
     }
     return not_found(l, "pod or workload", f->text, &names);

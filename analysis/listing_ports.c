@@ -122,10 +122,16 @@ static uint32_t ports_index(struct lister *l, struct traffic t)
     return id;
 }
 
+/* Of a pair that differs by family, the one that is asked for is shown as it always is. */
 static struct shown make_shown(struct lister *l, struct traffic t)
 {
+    bool asked = false;
     for (size_t f = 0; f < FAMILIES; f++) {
         t.of[f] = focus_narrow(l, (enum family)f, t.of[f]);
+        asked = asked || (t.of[f] != TRAFFIC_ABSENT && !l->focus.without[f]);
+    }
+    if (!asked) {
+        return (struct shown){{ID_NONE, ID_NONE, ID_NONE}};
     }
     if (!traffic_differs_by_family(l->w->traffic, t)) {
         return (struct shown){{ports_index(l, t), ID_NONE, ID_NONE}};
@@ -133,7 +139,8 @@ static struct shown make_shown(struct lister *l, struct traffic t)
     const struct traffic only[FAMILIES] = {{{t.of[FAM_IP4], TRAFFIC_ABSENT}},
                                            {{TRAFFIC_ABSENT, t.of[FAM_IP6]}}};
     uint32_t ip4 = ports_index(l, only[FAM_IP4]), ip6 = ports_index(l, only[FAM_IP6]);
-    return (struct shown){{ID_NONE, ip4, ip6}};
+    return (struct shown){{ID_NONE, l->focus.without[FAM_IP4] ? ID_NONE : ip4,
+                           l->focus.without[FAM_IP6] ? ID_NONE : ip6}};
 }
 
 uint32_t list_shown(struct lister *l, struct traffic t)

@@ -31,6 +31,7 @@ struct focus {
     struct focus_end from, to, ns, host;
     bool has_port;
     uint32_t port[FAMILIES]; /* traffic */
+    bool without[FAMILIES];  /* an end is an address of the other family */
 };
 
 /* What an endpoint may be in a connection that is listed, by the focus. */

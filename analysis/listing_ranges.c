@@ -5,6 +5,7 @@
  * a range begins and ends with an external address: so it is the same however policies are spelled.
  */
 #include "analysis/listing_priv.h"
+#include "analysis/world_priv.h"
 
 /* ---- tiles ---- */
 
@@ -12,24 +13,6 @@ static int tile_order(const void *pa, const void *pb)
 {
     const struct tile *a = pa, *b = pb;
     return ip_cmp(a->range.first, b->range.first);
-}
-
-static bool is_external(const struct world *w, enum family f, struct ip ip)
-{
-    uint32_t class_id = world_find_address(w, f, ip);
-    return class_id != ID_NONE && w->classes[class_id].kind == EP_RANGE;
-}
-
-/* A range of a world without the addresses of the inventory at its ends; some other is in it. */
-static struct ip_range trim(const struct world *w, enum family f, struct ip_range r)
-{
-    while (!is_external(w, f, r.first)) {
-        r.first = ip_next(r.first);
-    }
-    while (!is_external(w, f, r.last)) {
-        r.last = ip_prev(r.last);
-    }
-    return r;
 }
 
 void ranges_prepare(struct lister *l)
@@ -41,7 +24,7 @@ void ranges_prepare(struct lister *l)
     for (uint32_t i = 0; i < l->w->nclasses; i++) {
         const struct endpoint_class *c = &l->w->classes[i];
         for (size_t k = 0; c->kind == EP_RANGE && k < c->ranges.n; k++) {
-            struct ip_range range = trim(l->w, c->family, c->ranges.v[k]);
+            struct ip_range range = nets_trim(&l->w->parts->nets[c->family], c->ranges.v[k]);
             vec_push(l->arena, &l->tiles[c->family], (struct tile){range, i});
         }
     }

@@ -1,4 +1,4 @@
-/* Names of workloads and their owners. Nothing here knows classes, nor what flows. */
+/* Names of workloads and their owners. Nothing here knows what flows. */
 #include "analysis/naming.h"
 
 void naming_init(struct naming *n, struct arena *a)
@@ -140,4 +140,12 @@ struct str naming_unique(const struct naming *n, struct str claimed, struct str 
     return strmap_get(&n->shared, claimed) != NULL
                ? str_printf(n->arena, STR_FMT "[" STR_FMT "]", STR_ARG(name), STR_ARG(type))
                : name;
+}
+
+struct str naming_member(const struct naming *n, const struct endpoint_member *m)
+{
+    const struct workload *w = m->workload;
+    struct str name = member_name(n->arena, m);
+    return w == NULL ? name
+                     : naming_unique(n, str_path(n->arena, w->ns, w->name), name, workload_type(w));
 }

@@ -2,7 +2,7 @@
 #ifndef NPC_ANALYSIS_NAMING_H
 #define NPC_ANALYSIS_NAMING_H
 
-#include "ir/inventory.h"
+#include "analysis/world.h"
 
 struct naming {
     struct arena *arena;
@@ -28,5 +28,7 @@ struct str naming_owner(struct naming *n, const struct workload *w);
 /* The name, told apart by type, "shop/web[Deployment]", if several objects are `claimed`. */
 struct str naming_unique(const struct naming *n, struct str claimed, struct str name,
                          struct str type);
+/* The same of a member of a class: member_name(), of a workload told apart by its type. */
+struct str naming_member(const struct naming *n, const struct endpoint_member *m);
 
 #endif

@@ -46,13 +46,9 @@ static void add_range(struct asking *x, const struct focus_end *f, const struct 
                       struct asked_end *out)
 {
     for (size_t i = 0; i < c->ranges.n && c->family == f->family; i++) {
-        struct ip_range r = c->ranges.v[i], example;
-        if (ip_cmp(r.first, f->range.last) > 0 || ip_cmp(f->range.first, r.last) > 0) {
-            continue;
-        }
-        r.first = ip_cmp(r.first, f->range.first) > 0 ? r.first : f->range.first;
-        r.last = ip_cmp(r.last, f->range.last) < 0 ? r.last : f->range.last;
-        if (nets_external_part(&x->w->parts->nets[c->family], r, &example)) {
+        struct ip_range asked, example;
+        if (ip_range_common(c->ranges.v[i], f->range, &asked) &&
+            nets_external_part(&x->w->parts->nets[c->family], asked, &example)) {
             struct asked *a = asked_class(x, out, c->id);
             a->example = example;
             mean_families(x, f, a);
@@ -75,6 +71,52 @@ static void find_end(struct asking *x, const struct focus_end *f, unsigned char 
         }
         if (x->w->classes[c].kind == EP_RANGE && f->kind == END_ADDRESS) {
             add_range(x, f, &x->w->classes[c], out);
+        }
+    }
+}
+
+/* The first service with an address that is asked for, or NULL. A whole family is meant to hold
+ * everything. */
+static const struct service *service_at(const struct asking *x, const struct focus_end *f)
+{
+    const struct inventory *inv = &x->w->program->inv;
+    const struct ipset asked = {.v = (struct ip_range[]){f->range}, .n = 1};
+    if (f->kind != END_ADDRESS || ipset_is_all(asked, f->family)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < inv->services.n; i++) {
+        const struct service *s = inv->services.v[i];
+        for (size_t k = 0; k < s->naddrs; k++) {
+            if (s->addrs[k].family == f->family && ipset_has(asked, s->addrs[k].ip)) {
+                return s;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Policy sees the pod behind a service instead: what is answered about the address of the service
+ * is true of no connection. */
+static void warn_service(const struct asking *x, const struct focus_end *f)
+{
+    const struct inventory *inv = &x->w->program->inv;
+    const struct service *s = service_at(x, f);
+    struct diags *diags = &x->w->ctx->diags;
+    if (s == NULL) {
+        return;
+    }
+    const bool alone = ip_cmp(f->range.first, f->range.last) == 0;
+    struct diag *d =
+        diag_warning(diags, NPC309, (struct span){0},
+                     STR_FMT " %s the address of Service " STR_FMT "/" STR_FMT
+                             ", which is replaced by that of a pod before policy is applied",
+                     STR_ARG(f->text), alone ? "is" : "holds", STR_ARG(s->ns), STR_ARG(s->name));
+    for (size_t i = 0; i < inv->workloads.n; i++) {
+        const struct workload *w = inv->workloads.v[i];
+        if (service_selects(s, w) && !w->finished && !w->host_network) {
+            diag_hint(diags, d, "ask for its pods, such as " STR_FMT "/" STR_FMT, STR_ARG(w->ns),
+                      STR_ARG(w->name));
+            return;
         }
     }
 }
@@ -105,6 +147,8 @@ static bool find_ends(struct asking *x, const struct query *q)
     if (!focus_check(x->l)) {
         return false;
     }
+    warn_service(x, &x->l->focus.from);
+    warn_service(x, &x->l->focus.to);
     find_end(x, &x->l->focus.from, FOCUS_FROM, &x->from);
     find_end(x, &x->l->focus.to, FOCUS_TO, &x->to);
     bool ok = true;
@@ -125,18 +169,16 @@ static bool find_ends(struct asking *x, const struct query *q)
 static struct str name_of(const struct asking *x, const struct asked *a,
                           const struct endpoint_member *m, enum family f)
 {
-    struct ip_range r = a->example;
-    if (m != NULL) {
-        return member_name(x->arena, m);
-    }
-    return ip_cmp(r.first, r.last) == 0 ? ip_text(x->arena, f, r.first)
-                                        : range_text(x->arena, f, r);
+    return m != NULL ? naming_member(&x->l->naming, m) : addresses_text(x->arena, f, a->example);
 }
 
-static struct explain_end end_of(const struct asked *a, const struct endpoint_member *m)
+static struct explain_end end_of(const struct asked *a, const struct endpoint_member *m,
+                                 struct str name)
 {
-    return (struct explain_end){
-        .class_id = a->class_id, .member = m, .range = m == NULL ? &a->example : NULL};
+    return (struct explain_end){.class_id = a->class_id,
+                                .member = m,
+                                .range = m == NULL ? &a->example : NULL,
+                                .name = name};
 }
 
 /* A pair of members whose traffic policies decide about; a range has none. */
@@ -276,8 +318,8 @@ static void ask_pair(struct asking *x, const struct asked *a, const struct asked
         *p = ask_family(x, f, port_of(x, f), t, passes);
         p->from = name_of(x, a, m, f);
         p->to = name_of(x, b, n, f);
-        p->source = end_of(a, m);
-        p->target = end_of(b, n);
+        p->source = end_of(a, m, p->from);
+        p->target = end_of(b, n, p->to);
         all = all && has_all(x, p);
         none = none && p->allowed == TRAFFIC_NONE;
     }

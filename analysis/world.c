@@ -585,3 +585,8 @@ struct str range_text(struct arena *a, enum family f, struct ip_range r)
     ip_print(b, f, r.last);
     return buf_text(b);
 }
+
+struct str addresses_text(struct arena *a, enum family f, struct ip_range r)
+{
+    return ip_cmp(r.first, r.last) == 0 ? ip_text(a, f, r.first) : range_text(a, f, r);
+}

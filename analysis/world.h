@@ -150,5 +150,7 @@ struct addresses member_addresses(const struct endpoint_member *m);
 struct str member_name(struct arena *a, const struct endpoint_member *m);
 /* "first-last", as `list` prints ranges; one address stands alone with itself: "a-a". */
 struct str range_text(struct arena *a, enum family f, struct ip_range r);
+/* The same, but one address stands alone: "a". */
+struct str addresses_text(struct arena *a, enum family f, struct ip_range r);
 
 #endif

@@ -209,11 +209,20 @@ bool nets_external_part(const struct nets *n, struct ip_range r, struct ip_range
     if (!nets_has_external(n, r)) {
         return false;
     }
-    *out = r;
-    bool owned = nets_has_owner(n, r);
-    while (owned && nets_owner(n, out->first) != NULL) {
-        out->first = ip_next(out->first);
+    *out = nets_trim(n, r);
+    if (nets_has_owner(n, r)) {
+        out->last = out->first;
     }
-    out->last = owned ? out->first : r.last;
     return true;
+}
+
+struct ip_range nets_trim(const struct nets *n, struct ip_range r)
+{
+    while (nets_owner(n, r.first) != NULL) {
+        r.first = ip_next(r.first);
+    }
+    while (nets_owner(n, r.last) != NULL) {
+        r.last = ip_prev(r.last);
+    }
+    return r;
 }

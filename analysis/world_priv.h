@@ -51,6 +51,8 @@ bool nets_has_owner(const struct nets *n, struct ip_range r);
 /* Addresses of a range that are nobody's of the inventory: all of it, or the first; false if there
  * is none. */
 bool nets_external_part(const struct nets *n, struct ip_range r, struct ip_range *out);
+/* A range without the addresses of the inventory at its ends; some other is in it. */
+struct ip_range nets_trim(const struct nets *n, struct ip_range r);
 const struct owner *nets_owner(const struct nets *n, struct ip ip);
 
 /* ---- rules and targets ---- */

@@ -67,11 +67,22 @@ static void push_policy(struct profiling *p, struct id_vec *key, uint32_t policy
     }
 }
 
+/* Places of cluster policies without those that nobody asks about a target that NetworkPolicies
+ * isolate: of the tiers after them. */
+static struct id_list asked_of_isolated(const struct world_parts *parts, struct id_list tiers)
+{
+    while (tiers.n > 0 && parts->order.v[tiers.v[tiers.n - 1]].after) {
+        tiers.n--;
+    }
+    return tiers;
+}
+
 static uint32_t profile_of_group(struct profiling *p, const struct group *g)
 {
     struct world_parts *parts = p->world->parts;
     struct id_list policies = gather(p, p->of_matcher, g->matchers);
     struct id_list tiers = gather(p, p->tiers, g->matchers);
+    tiers = policies.n > 0 ? asked_of_isolated(parts, tiers) : tiers;
     struct id_vec key = {0};
     for (size_t i = 0; i < policies.n; i++) {
         push_policy(p, &key, policies.v[i], g->example);

@@ -9,7 +9,7 @@ static const struct option question[] = {
     {OPT_FROM, "from", 0, "END", "who sends: see below"},
     {OPT_TO, "to", 0, "END", "who receives"},
     {OPT_PORT, "port", 0, "PORT", "with what: tcp/80, udp/8000-8080, icmp/8 (anything at all)"},
-    {OPT_ANY, "any", 0, NULL, "yes also if it is so for some of the pairs only"},
+    {OPT_ANY, "any", 0, NULL, "exit status 0 also if it is so for some of the pairs only"},
     {0},
 };
 static const struct option_group options_question = {"Question", question};

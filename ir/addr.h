@@ -37,6 +37,13 @@ int ip_cmp(struct ip a, struct ip b);
 struct ip ip_max(enum family f);
 struct ip ip_next(struct ip a); /* wraps at the top */
 struct ip ip_prev(struct ip a);
+/* The addresses that two ranges of a family share; false if there are none. */
+static inline bool ip_range_common(struct ip_range a, struct ip_range b, struct ip_range *out)
+{
+    out->first = ip_cmp(a.first, b.first) > 0 ? a.first : b.first;
+    out->last = ip_cmp(a.last, b.last) < 0 ? a.last : b.last;
+    return ip_cmp(out->first, out->last) <= 0;
+}
 /* The address as 4 or 16 bytes in network order. */
 void ip_bytes(enum family f, struct ip a, unsigned char out[16]);
 

@@ -15,6 +15,22 @@ struct target_keys {
 
 #define UNKNOWN (ID_NONE - 1)
 
+/* Nobody asks the tiers after NetworkPolicies about whom these isolate. */
+static void drop_unasked(const struct binding *b, struct id_vec *policies)
+{
+    bool isolated = false;
+    for (size_t i = 0; i < policies->n; i++) {
+        isolated |= !policy_is_cluster(b->policies[policies->v[i]].policy->origin);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < policies->n; i++) {
+        if (!isolated || b->policies[policies->v[i]].block <= b->namespaced) {
+            policies->v[kept++] = policies->v[i];
+        }
+    }
+    policies->n = kept;
+}
+
 static struct id_list policies_of(struct binding *b, const struct target_keys *t,
                                   const struct group *g)
 {
@@ -25,6 +41,7 @@ static struct id_list policies_of(struct binding *b, const struct target_keys *t
             vec_push(b->scratch, &found, v[k]);
         }
     }
+    drop_unasked(b, &found);
     return (struct id_list){found.v, ids_sort(found.v, found.n)};
 }
 

@@ -365,3 +365,17 @@ struct str workload_grand_owner(struct arena *a, const struct workload *w)
     }
     return STR("");
 }
+
+bool service_selects(const struct service *s, const struct workload *w)
+{
+    if (!str_eq(s->ns, w->ns) || s->selector.n == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < s->selector.n; i++) {
+        const struct label *have = labels_find(&w->labels, s->selector.v[i].key);
+        if (have == NULL || !str_eq(have->value, s->selector.v[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -96,5 +96,7 @@ const struct ns_object *inventory_find_ns(const struct inventory *inv, struct st
 const struct node_object *inventory_find_node(const struct inventory *inv, struct str name);
 const struct workload *inventory_find_workload(const struct inventory *inv, struct str ns,
                                                struct str name);
+/* Whether a service sends traffic to a workload, if that is ready. */
+bool service_selects(const struct service *s, const struct workload *w);
 
 #endif

@@ -120,7 +120,7 @@ NPC_API enum npc_status npc_list(struct npc *n, const struct npc_list_options *o
 struct npc_query_options {
     /* Ends as in npc_list_options. `port` NULL: anything at all. */
     const char *from, *to, *port;
-    bool any;     /* yes also if only some of the pairs may */
+    bool any;     /* NPC_OK also if only some of the pairs may; the answer says so */
     bool explain; /* with the reason */
     bool json;    /* else text */
 };

@@ -67,6 +67,71 @@ check_err query-needs-both 2 '--from and --to'
 run "$NPC" query --from 192.0.2.1 --to 192.0.2.2 old pods.yaml
 check_err query-nobody 2 'NPC902'
 
+# Two objects of one name are told apart by kind.
+kinds=$SRC/tests/list/cases/kinds/in.yaml
+run "$NPC" query -o json --explain --from s/web --to s/db "$kinds"
+check query-kinds python3 -c '
+import json, sys
+a = json.load(open(sys.argv[1]))
+assert a["example"]["from"] == "s/web[Deployment]" and a["counterexample"]["from"] == "s/web[CronJob]", a
+missed = a["counterexample"]["ingress"]["rules"][0]["misses"]
+assert missed == "s/web[CronJob] has app=cron, not app=web", missed' "$TMP/out"
+
+# No tier after NetworkPolicies is asked about whom these isolate.
+cat >baseline.npc <<'END'
+namespace a {
+  workload a1 { addr 10.0.0.1 label app=a }
+  workload a2 { addr 10.0.0.2 label app=b }
+  policy in for all pods { default deny ingress }
+}
+cluster policy base in tier baseline priority 1 for all pods in all namespaces {
+  allow from all namespaces on tcp/9
+}
+END
+run "$NPC" query --explain --from a/a1 --to a/a2 --port tcp/9 baseline.npc
+check query-explain-isolated test "$(tail -n 2 "$TMP/out")" = '  ingress of a/a2: decided by a/in baseline.npc:4
+    no rule allows anything'
+run "$NPC" compile -t nft -o rules.nft baseline.npc
+check compile-names-isolating grep -qF '"a/in isolates ingress baseline.npc:4"' rules.nft
+
+# Policy never sees the address of a Service.
+cat >service.yaml <<'END'
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {clusterIP: 10.96.0.1, selector: {app: db}, ports: [{port: 5432}]}
+END
+seen='which is replaced by that of a pod before policy is applied'
+run "$NPC" query --from lab/dev --to 10.96.0.1 --port tcp/5432 old pods.yaml service.yaml
+check query-service test "$status" = 0 \
+    -a "$(head -n 1 "$TMP/err")" = "npc: warning: 10.96.0.1 is the address of Service shop/db, $seen [NPC309]"
+check query-service-hint grep -qxF '  hint: ask for its pods, such as shop/db' "$TMP/err"
+run "$NPC" query --from lab/dev --to 10.96.0.0/16 old pods.yaml service.yaml
+check query-service-net grep -qF "10.96.0.0/16 holds the address of Service shop/db, $seen" "$TMP/err"
+for to in 0.0.0.0/0 10.96.0.2 shop/db; do
+    run "$NPC" query --from lab/dev --to "$to" old pods.yaml service.yaml
+    check "query-no-service-$to" test "$(grep -c NPC309 "$TMP/err")" = 0
+done
+run "$NPC" why 'SRC=10.0.0.3 DST=10.96.0.1 PROTO=TCP SPT=4000 DPT=5432' old pods.yaml service.yaml
+check why-service grep -qF "10.96.0.1 is the address of Service shop/db, $seen" "$TMP/err"
+
+# Ends that are written wrongly, or whose traffic is another's.
+run "$NPC" query --from 10.0.0.1/8 --to shop/db old pods.yaml
+check_err query-host-bits 2 "host bits are set in '10.0.0.1/8'"
+check query-host-bits-hint grep -qxF '  hint: write 10.0.0.0/8' "$TMP/err"
+cat >host.yaml <<'END'
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: lab}
+spec: {nodeName: n9, hostNetwork: true}
+status: {phase: Running, podIPs: [{ip: 192.168.0.9}]}
+END
+run "$NPC" query --from lab/agent --to shop/db old pods.yaml host.yaml
+check query-host-network grep -qxF "  hint: its traffic is that of 192.168.0.9" "$TMP/err"
+printf '%s\n' 'apiVersion: v1' 'kind: Node' 'metadata: {name: n9}' >n9.yaml
+run "$NPC" query --from lab/agent --to shop/db old pods.yaml host.yaml n9.yaml
+check query-host-network-node grep -qxF "  hint: its traffic is that of node:n9" "$TMP/err"
+
 # What an end has no address for is no connection, be it to an own node or from a pod to itself.
 cat >dual.yaml <<'END'
 apiVersion: v1

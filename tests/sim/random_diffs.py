@@ -20,7 +20,7 @@ import npctest  # noqa: E402
 import listing  # noqa: E402
 import worlds  # noqa: E402
 from naive import World  # noqa: E402
-from random_lists import Trial, make_world, owners_of  # noqa: E402
+from random_lists import Trial, are_apart, make_world, owners_of  # noqa: E402
 from verdicts import Verdicts  # noqa: E402
 
 
@@ -242,6 +242,22 @@ class Comparison:
                     self.new.differ("gained", gained.allowed(x, y), x, y, new & ~old)
                     self.new.differ("lost", lost.allowed(x, y), x, y, old & ~new)
 
+    def check_merged(self, changes):
+        """Ranges begin and end with an address that is external in both, and nothing but the inventories' is between
+        two that change alike."""
+        owned, alike = self.old.world.owned | self.new.world.owned, {}
+        for c in changes:
+            for end, other in (("from", "to"), ("to", "from")):
+                r = listing.end_of(c[end])
+                if isinstance(r, listing.Range):
+                    listing.demand(not {r.first, r.last} & owned, f"{c[end]} ends with an address of the inventories")
+                    what = str((end, c[other], r.version, c["gained"], c["lost"]))
+                    alike.setdefault(what, []).append(r)
+        for what, found in alike.items():
+            found.sort(key=lambda r: int(r.first))
+            for r, s in zip(found, found[1:]):
+                listing.demand(r.last < s.first and are_apart(r, s, owned), f"ranges are not merged at {r.last}: {what}")
+
     def spots(self, name):
         """The addresses of an end that are worth asking about."""
         end = listing.end_of(name)
@@ -290,6 +306,7 @@ class Comparison:
             self.check_free(changes)
             self.check_families(changes)
             self.check_outside(gained, lost)
+            self.check_merged(changes)
             self.check_reasons(changes)
             self.check_mirror(changes)
         except listing.Bad as error:

@@ -21,7 +21,7 @@ import npctest  # noqa: E402
 import listing  # noqa: E402
 import worlds  # noqa: E402
 from naive import World  # noqa: E402
-from verdicts import Verdicts  # noqa: E402
+from verdicts import UNKNOWN, Verdicts  # noqa: E402
 
 NAIVE_PACKETS = 60
 MOST_ENDS = 24  # a small world has fewer: there, every pair is compared
@@ -152,6 +152,12 @@ def named_namespaces(selector):
     return []
 
 
+def names_namespace(text, namespace):
+    """Whether pods that are not there are in a namespace by name."""
+    wanted = text.partition(" in namespaces ")[2].split(" & ")
+    return text.endswith(f" in namespace {namespace}") or f"{worlds.NAME_LABEL}={namespace}" in wanted
+
+
 def named_pods(objs):
     """Of the pods that rules name in namespaces by name, those whose labels are plain: by what npc calls them."""
     found = {}
@@ -171,6 +177,14 @@ def named_pods(objs):
                 found.setdefault(f"{pods} in namespace {namespace}", {
                     "kind": "Pod", "metadata": {"name": f"ghost-{len(found)}", "namespace": namespace, "labels": wanted}})
     return found
+
+
+# ---- ranges ----
+
+def are_apart(r, s, owned):
+    """Whether nobody's address is between two ranges."""
+    first, last = int(r.last) + 1, int(s.first) - 1
+    return last - first >= 64 or not all(type(r.last)(i) in owned for i in range(first, last + 1))
 
 
 # ---- trials ----
@@ -277,10 +291,7 @@ class Trial:
             found = sorted(found, key=lambda rm: int(rm[0].first))
             for (r, m), (s, n) in zip(found, found[1:]):
                 listing.demand(r.last < s.first, f"ranges of {address} overlap: {r.last} {s.first}")
-                first, last = int(r.last) + 1, int(s.first) - 1
-                between = last - first < 64 and all(type(r.last)(i) in owned
-                                                    for i in range(first, last + 1))
-                listing.demand(m != n or not between, f"ranges of {address} ({side}) are not merged at {r.last}")
+                listing.demand(m != n or are_apart(r, s, owned), f"ranges of {address} ({side}) are not merged at {r.last}")
 
     def check_pods(self):
         table = listing.Table(self.list(*LEVELS["pods"]), self.verdicts.probes, self.addresses, self.world.owned)
@@ -333,6 +344,39 @@ class Trial:
                     for side, ends in (("from", (g, a)), ("to", (a, g))):
                         self.differ(f"exposure, {name}", found.get((name, a, side), 0), *ends, verdicts.allowed(*ends))
 
+    def has(self, text, version, address):
+        """Whether an address, or none: some address of a family, is one of an end's."""
+        if not listing.END.match(text) and not listing.RANGE.match(text):
+            return address is None  # a pod that is not there
+        end = listing.end_of(text)
+        if isinstance(end, listing.Range):
+            return end.version == version and (address is None or (end.first <= address <= end.last and address not in self.world.owned))
+        known = self.world.nodes.get(end.name[5:]) or [a for p in self.members(end) for a in p.addresses]
+        found = (end.addresses or known) if address else (end.addresses or self.addresses(end))
+        return address in found if address else any(a.version == version for a in found)
+
+    def check_focus(self):
+        """With an end or a namespace asked for, of all that is listed what has it."""
+        arguments = ["--pods", "--nodes", "--exposure"]
+        whole = self.list(*arguments)
+        known = sorted((a for a in set(worlds.interesting_addresses(self.objs)) | self.world.owned
+                        if int(a) >> 16 != int(UNKNOWN[a.version]) >> 16), key=str)
+        for address, side in ((self.rng.choice(known), self.rng.choice(["from", "to"])) for _ in range(3)):
+            other = {"from": "to", "to": "from"}[side]
+            self.compare_focus(whole, arguments + [f"--{side}", address], lambda c: (
+                address.version in listing.VERSIONS[c.get("family")] and self.has(c[side], address.version, address)
+                and self.has(c[other], address.version, None)))
+        for namespace, side in ((self.rng.choice(self.pods).namespace, self.rng.choice(["from", "to"])) for _ in self.pods[:2]):
+            self.compare_focus(whole, arguments + [f"--{side}", namespace], lambda c: (
+                c[side].startswith(f"{namespace}/") or names_namespace(c[side], namespace)))
+
+    def compare_focus(self, whole, arguments, keeps):
+        part = self.list(*arguments)
+        for kind in ("connections", "exposure"):
+            wanted = [c for c in whole[kind] if keeps(c)]
+            listing.demand(part[kind] == wanted, f"{' '.join(map(str, arguments[3:]))}: of {kind}, not {[c for c in wanted if c not in part[kind]]}, "
+                           f"but {[c for c in part[kind] if c not in wanted]}")
+
     def choose_host(self):
         """A pod is a machine with rules of its own, to which some ports are open in any case. The arguments that say so."""
         hosts = [p for p in self.pods if p.addresses]
@@ -359,7 +403,7 @@ class Trial:
             self.write()
             for self.level, check in (("pods", self.check_pods), ("workloads", self.check_workloads),
                                       ("classes", self.check_classes), ("pods", self.check_exposure),
-                                      ("host", self.check_host)):
+                                      ("pods", self.check_focus), ("host", self.check_host)):
                 check()
         except listing.Bad as error:
             return str(error)

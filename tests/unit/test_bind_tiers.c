@@ -153,7 +153,7 @@ static void pass_goes_to_the_policies_of_the_namespace(void)
                 "deny from anywhere on all ports") "namespace shop { policy web for pods app=web { "
                                                    "allow from anywhere on tcp/80 } }\n",
         DIR_INGRESS,
-        "10.0.0.1 by a, web, b\n"
+        "10.0.0.1 by a, web\n"
         "  web[0]: { 10.0.0.3 } 0.0.0.0-10.0.0.0 10.0.0.3 10.0.0.5-255.255.255.255 on tcp/80\n"
         "10.0.0.2 by b\n");
 }
@@ -185,7 +185,7 @@ static void declared_tiers(void)
         DIR_INGRESS,
         "10.0.0.1 by g, a, l\n"
         "  l[0]: 192.168.0.1 on tcp/0-21 tcp/23-65535 udp/* sctp/* icmp/* other\n"
-        "10.0.0.2 by db, l\n"
+        "10.0.0.2 by db\n"
         "10.0.0.3 by l\n"
         "  l[0]: 192.168.0.1 on all\n");
 }

@@ -40,6 +40,13 @@ static void ranges_have_owners(void)
                 if (inside != all) {
                     CU_ASSERT(ip_cmp(part.first, address(first)) == 0);
                     CU_ASSERT(ip_cmp(part.last, address(inside == 0 ? k : first)) == 0);
+                    int last = k;
+                    while (owned >> last & 1) {
+                        last--;
+                    }
+                    struct ip_range trimmed = nets_trim(&n, r);
+                    CU_ASSERT(ip_cmp(trimmed.first, address(first)) == 0);
+                    CU_ASSERT(ip_cmp(trimmed.last, address(last)) == 0);
                 }
             }
         }

@@ -218,5 +218,39 @@ static void deciders(void)
     compile_free(&c);
 }
 
+/* Whom NetworkPolicies isolate, no tier after them is asked about. */
+static void deciders_of_the_isolated(void)
+{
+    static const struct world_options plain;
+    struct compiled c;
+    const struct world *w =
+        world_of(&c, "t.npc",
+                 "tier late order 2000000\n"
+                 "namespace shop { workload web { addr 10.0.0.1 label app=web }\n"
+                 "  workload db { addr 10.0.0.2 }\n"
+                 "  policy own for pods app=web { default deny ingress } }\n"
+                 "cluster policy a in tier admin priority 1 for all namespaces"
+                 " { allow from anywhere on tcp/1 }\n"
+                 "cluster policy b in tier baseline priority 1 for all namespaces"
+                 " { allow from anywhere on tcp/2 allow to anywhere on tcp/2 }\n"
+                 "cluster policy c in tier late priority 1 for all namespaces"
+                 " { allow from anywhere on tcp/3 allow to anywhere on tcp/3 }\n",
+                 &plain);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    static const struct {
+        const char *address, *names[DIRECTIONS]; /* each of one letter; NetworkPolicies first */
+    } rows[] = {{"10.0.0.1", {"oa", "cb"}}, {"10.0.0.2", {"acb", "cb"}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct endpoint_class *class = &w->classes[class_at(w, rows[i].address)];
+        for (size_t d = 0; d < DIRECTIONS; d++) {
+            CU_ASSERT_EQUAL_FATAL(class->npolicies[d], strlen(rows[i].names[d]));
+            for (size_t k = 0; k < class->npolicies[d]; k++) {
+                CU_ASSERT_EQUAL(class->policies[d][k]->origin->name.p[0], rows[i].names[d][k]);
+            }
+        }
+    }
+    compile_free(&c);
+}
+
 UNIT_MAIN("world_rows", TEST(tiers_pass_on), TEST(names_are_the_peers), TEST(kinds_of_peers),
-          TEST(a_host_keeps_its_ports), TEST(deciders))
+          TEST(a_host_keeps_its_ports), TEST(deciders), TEST(deciders_of_the_isolated))

@@ -218,15 +218,12 @@ static bool range_is(const struct lister *l, const struct focus_end *f,
     return false;
 }
 
-/* Whether it is a pod that is not there, in a namespace that is asked for. That may not be there
- * either: its label is the name that rules give it, or one that nobody can ask for. */
+/* Whether it is a pod that is not there, in a namespace that is asked for, which may not be there
+ * either. */
 static bool open_is(const struct lister *l, const struct focus_end *f,
                     const struct list_endpoint *e)
 {
-    const struct world_parts *parts = l->w->parts;
-    const struct labels *ns = parts->match.groups.v[parts->facts.v[e->class_id].group].ns;
-    const struct label *name = labels_find(ns, STR(LABEL_NS_NAME));
-    return f->kind == END_NAMESPACE && name != NULL && str_eq(name->value, f->ns);
+    return f->kind == END_NAMESPACE && str_eq(l->w->parts->facts.v[e->class_id].ns, f->ns);
 }
 
 static bool end_is(struct lister *l, const struct focus_end *f, const struct list_endpoint *e)

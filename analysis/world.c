@@ -165,31 +165,31 @@ static uint32_t class_of(struct classing *c, enum endpoint_kind kind, uint32_t g
     return id;
 }
 
-/* The lists of CIDR sets that hold the addresses of an endpoint in a family; each once. */
-static struct id_list lists_of(struct classing *c, enum family f, const struct address *addrs,
-                               size_t n)
-{
-    struct id_vec *lists = &c->lists[f];
-    lists->n = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (addrs[i].family == f) {
-            vec_push(c->arena, lists, nets_list_of(c->world, f, addrs[i].ip, true));
-        }
-    }
-    if (n == 0) {
-        vec_push(c->arena, lists, c->world->parts->nets[f].list_unknown);
-    }
-    return (struct id_list){lists->v, ids_sort(lists->v, lists->n)};
-}
-
 struct subject { /* a workload or node that gets its places */
     enum endpoint_kind kind;
     uint32_t group;
     struct endpoint_member member;
     const struct address *addrs;
     size_t naddrs;
+    bool both; /* it is in both families, whichever addresses are known */
     struct id_vec *places;
 };
+
+/* The lists of CIDR sets that hold the addresses of an endpoint in a family; each once. */
+static struct id_list lists_of(struct classing *c, enum family f, const struct subject *s)
+{
+    struct id_vec *lists = &c->lists[f];
+    lists->n = 0;
+    for (size_t i = 0; i < s->naddrs; i++) {
+        if (s->addrs[i].family == f) {
+            vec_push(c->arena, lists, nets_list_of(c->world, f, s->addrs[i].ip, true));
+        }
+    }
+    if (lists->n == 0 && (s->naddrs == 0 || s->both)) {
+        vec_push(c->arena, lists, c->world->parts->nets[f].list_unknown);
+    }
+    return (struct id_list){lists->v, ids_sort(lists->v, lists->n)};
+}
 
 static void join(struct classing *c, const struct subject *s, const uint32_t list[FAMILIES],
                  struct address *addrs, size_t naddrs)
@@ -220,7 +220,7 @@ static void classify(struct classing *c, const struct subject *s)
     struct id_list lists[FAMILIES];
     bool whole = true;
     for (size_t f = 0; f < FAMILIES; f++) {
-        lists[f] = lists_of(c, (enum family)f, s->addrs, s->naddrs);
+        lists[f] = lists_of(c, (enum family)f, s);
         whole = whole && lists[f].n <= 1;
     }
     if (whole) {
@@ -252,17 +252,21 @@ static void classify_workloads(struct classing *c)
                          : bystander ? (uint32_t)(b->groups.n + b->nlive + b->live[i].group)
                                      : b->live[i].group;
         size_t first = c->classes.n;
+        /* The rules of one machine never look at its own address. */
+        bool machine = host && c->world->options.one_machine;
         struct subject s = {.kind = real ? EP_WORKLOAD : EP_OPEN,
                             .group = group,
                             .member = {.workload = w},
                             .addrs = w->addrs,
-                            /* Rules of a machine hold in both families and never look at its own
-                             * address. */
-                            .naddrs = host ? 0 : w->naddrs,
+                            .naddrs = machine ? 0 : w->naddrs,
+                            .both = host,
                             .places = &parts->places[i]};
         classify(c, &s);
         for (size_t k = first; k < c->classes.n; k++) {
-            c->classes.v[k].text = real ? STR("") : parts->texts[i - parts->nreal];
+            if (!real) {
+                c->classes.v[k].text = parts->open[i - parts->nreal].text;
+                parts->facts.v[k].ns = parts->open[i - parts->nreal].ns;
+            }
             parts->facts.v[k].group = b->live[i].group;
             parts->facts.v[k].host = host;
             parts->facts.v[k].bystander = bystander;

@@ -71,7 +71,7 @@ struct opening {
     struct arena *arena;
     struct inventory *inv; /* a copy that may grow */
     VEC(struct live) live;
-    VEC(struct str) texts;
+    VEC(struct open_pod) open;
     struct intern seen; /* clauses by what they say */
 };
 
@@ -139,7 +139,9 @@ static void add_pod(struct opening *o, const struct ns_object *ns, const struct 
     struct workload *w = ARENA_NEW(o->arena, struct workload);
     *w = (struct workload){.kind = WL_TEMPLATE, .ns = ns->name, .name = text, .labels = labels};
     vec_push(o->arena, &o->live, (struct live){.w = w});
-    vec_push(o->arena, &o->texts, text);
+    const struct label *name = labels_find(&ns->labels, STR(LABEL_NS_NAME));
+    const struct open_pod pod = {text, name != NULL ? name->value : ns->name};
+    vec_push(o->arena, &o->open, pod);
 }
 
 static struct str clause_text(struct arena *a, const struct selector *ns,
@@ -239,6 +241,6 @@ const struct program *world_open(struct world *w)
     add_clauses(&o);
     b->live = o.live.v;
     b->nlive = o.live.n;
-    w->parts->texts = o.texts.v;
+    w->parts->open = o.open.v;
     return view;
 }

@@ -87,14 +87,20 @@ struct class_facts {
     uint32_t list[FAMILIES]; /* of CIDR sets */
     bool host;               /* of world_options */
     bool bystander;          /* no policy decides about it, whichever select it */
+    struct str ns;           /* EP_OPEN: open_pod's */
     uint32_t profile[DIRECTIONS];
+};
+
+struct open_pod { /* that is not there */
+    struct str text;
+    struct str ns; /* the name that rules give its namespace, or one that nobody can have */
 };
 
 struct world_parts {
     struct world *world;
-    struct binding match; /* selectors and groups of workloads; live: the endpoints to be */
-    size_t nreal;         /* of match.live; those behind are not there (EP_OPEN) */
-    struct str *texts;    /* of those */
+    struct binding match;  /* selectors and groups of workloads; live: the endpoints to be */
+    size_t nreal;          /* of match.live; those behind are not there (EP_OPEN) */
+    struct open_pod *open; /* what those are */
     struct nets nets[FAMILIES];
     VEC(const struct selector *) node_selectors;
     struct intern node_lists; /* of selectors that match a node */
@@ -124,7 +130,7 @@ struct world_parts {
 enum { MARK_PEER = 1, MARK_TOUCHED = 2 };
 
 /* world_open.c: the program with the namespaces that EP_OPEN endpoints are in; appends them to
- * match.live, and their texts. */
+ * match.live, and what they are. */
 const struct program *world_open(struct world *w);
 
 /* world_flows.c: what always passes from and to a class, if policies decide about it. */

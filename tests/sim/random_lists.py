@@ -377,9 +377,12 @@ class Trial:
             listing.demand(part[kind] == wanted, f"{' '.join(map(str, arguments[3:]))}: of {kind}, not {[c for c in wanted if c not in part[kind]]}, "
                            f"but {[c for c in part[kind] if c not in wanted]}")
 
+    def possible_hosts(self):
+        return [p for p in self.pods if p.addresses]
+
     def choose_host(self):
         """A pod is a machine with rules of its own, to which some ports are open in any case. The arguments that say so."""
-        hosts = [p for p in self.pods if p.addresses]
+        hosts = self.possible_hosts()
         probes = self.verdicts.probes
         if not hosts:
             return []

@@ -64,6 +64,10 @@ class Questions(Trial):
         address = self.rng.choice(known) if known else self.rng.choice(worlds.interesting_addresses(self.objs))
         return End(str(address), [address])
 
+    def possible_hosts(self):
+        """A machine is in both families, and the naive evaluator knows it by its addresses only."""
+        return [p for p in self.pods if {a.version for a in p.addresses} == {4, 6}]
+
     def is_free(self, a, b):
         """Whether nothing is filtered between two addresses: one pod's, or a pod's and its node's, unless it is
         a machine with rules of its own."""

@@ -37,7 +37,7 @@ static void check_open(const char *text, const char *want)
     for (size_t i = w->parts->nreal; i < m->nlive; i++) {
         const struct live *l = &m->live[i];
         const struct ns_object *ns = inventory_find_ns(&m->program->inv, l->w->ns);
-        CU_ASSERT(str_eq(w->parts->texts[i - w->parts->nreal], l->w->name));
+        CU_ASSERT(str_eq(w->parts->open[i - w->parts->nreal].text, l->w->name));
         buf_str(got, l->w->name);
         buf_puts(got, ":");
         put_labels(got, ns != NULL ? &ns->labels : m->groups.v[l->group].ns);

@@ -380,14 +380,13 @@ static void add_policies(struct rowing *r)
 /* ---- cluster policies ---- */
 
 struct step { /* a rule of a cluster policy */
-    uint32_t rule;
+    uint32_t rule, tier;
     bool any_peer;
 };
 
 struct tiering {
     struct rowing *row;
     VEC(struct step) steps; /* in order */
-    struct id_vec *tier_of; /* by step: tier and whether it comes after NetworkPolicies */
     struct intern cells;    /* steps with their ports, and what NetworkPolicies allow … */
     struct id_vec results;  /* … and what comes of them */
     struct id_vec key;      /* reused */
@@ -403,9 +402,7 @@ static void add_steps(struct tiering *t)
         for (uint32_t k = 0; k < p->nrules[r->direction]; k++) {
             uint32_t rule = p->first_rule[r->direction] + k;
             bool any = parts->match.rules[r->direction].v[rule].rule->any_peer;
-            vec_push(r->arena, &t->steps, (struct step){rule, any});
-            vec_push(r->arena, t->tier_of, place->tier);
-            vec_push(r->arena, t->tier_of, place->after);
+            vec_push(r->arena, &t->steps, (struct step){rule, place->tier, any});
         }
     }
 }
@@ -438,26 +435,16 @@ static uint32_t decide(struct tiering *t, const uint32_t *key, size_t nsteps, ui
     const struct world *w = r->world;
     struct tier_cell c;
     tier_cell_begin(&c, r->arena, traffic_ports(w->traffic, r->family, TRAFFIC_ALL));
-    bool asked = false; /* NetworkPolicies */
     for (size_t i = 0; i < nsteps; i++) {
-        size_t step = key[2 * i];
-        uint32_t tier = t->tier_of->v[2 * step];
-        bool after = t->tier_of->v[2 * step + 1] != 0;
-        if (i > 0 && tier != t->tier_of->v[2 * (size_t)key[2 * i - 2]]) {
+        const struct step *step = &t->steps.v[key[2 * i]];
+        if (i > 0 && step->tier != t->steps.v[key[2 * i - 2]].tier) {
             tier_cell_end_tier(&c);
         }
-        if (after && !asked) {
-            asked = true;
-            if (r->profile->policies.n > 0) {
-                tier_cell_namespaced(&c, traffic_ports(w->traffic, r->family, namespaced));
-            }
-        }
-        const struct nrule *rule =
-            w->parts->match.rules[r->direction].v[t->steps.v[step].rule].rule;
+        const struct nrule *rule = w->parts->match.rules[r->direction].v[step->rule].rule;
         tier_cell_step(&c, rule->action, traffic_ports(w->traffic, r->family, key[2 * i + 1]));
     }
     tier_cell_end_tier(&c);
-    if (!asked && r->profile->policies.n > 0) {
+    if (r->profile->policies.n > 0) { /* then no tier after them is asked */
         tier_cell_namespaced(&c, traffic_ports(w->traffic, r->family, namespaced));
     }
     return traffic_id(w->traffic, r->family, tier_cell_finish(&c));
@@ -500,8 +487,7 @@ static uint32_t settle(struct tiering *t, uint32_t class_id)
 
 static void add_tiers(struct rowing *r)
 {
-    struct id_vec tier_of = {0};
-    struct tiering t = {.row = r, .tier_of = &tier_of};
+    struct tiering t = {.row = r};
     intern_init(&t.cells, r->arena);
     add_steps(&t);
     mark_peers(&t);

@@ -281,16 +281,16 @@ static bool is_by_address(const struct diffing *x, const struct single *s)
 static void add_single(struct diffing *x, struct single *s)
 {
     struct str home = home_of(x, s->who[OLD].workload, s->who[NEW].workload);
-    struct address_list of[AGES] = {0};
-    for (size_t age = 0; age < AGES; age++) {
+    struct address_list of[AGES] = {0}; /* if they matter */
+    s->by_address = is_by_address(x, s);
+    for (size_t age = 0; s->by_address && age < AGES; age++) {
         add_addresses(x, &of[age], &s->who[age]);
     }
-    s->by_address = is_by_address(x, s);
     const bool differ = !are_equal(of);
     if (s->by_address && of[OLD].v.n == 0 && !differ) {
         return; /* rules are about nobody without addresses */
     }
-    if (s->places[OLD].n > 1 || s->places[NEW].n > 1 || (s->by_address && differ)) {
+    if (s->places[OLD].n > 1 || s->places[NEW].n > 1 || differ) {
         add_parts(x, s, home);
         return;
     }

@@ -111,7 +111,9 @@ static bool load_minimal(struct apply *a)
 {
     const struct str ports = str_of(a->failsafe);
     const enum target t = loader_exists(&a->kernel.loaders, "nft") ? TARGET_NFT : TARGET_IPTABLES;
-    struct ruleset wanted = {0}, live, got;
+    const struct places nowhere = {.n = 0};
+    struct place here = {.target = t, .kernel = a->kernel};
+    struct ruleset wanted = {0}, got;
     struct str why;
     if (t == TARGET_NFT) {
         wanted.part[PART_NFT] = minimal_nft(&a->arena, ports);
@@ -119,11 +121,11 @@ static bool load_minimal(struct apply *a)
         wanted.part[PART_V4] = minimal_family(&a->arena, ports, false);
         wanted.part[PART_V6] = minimal_family(&a->arena, ports, true);
     }
-    if (!ruleset_read(&a->kernel, t, &live, &why)) {
+    if (!ruleset_read(&here.kernel, t, &here.live, &why)) {
         tell(a, NPC_ERROR, 701, NULL, "nothing can be loaded: " STR_FMT, STR_ARG(why));
         return false;
     }
-    return load_switch(a, &a->kernel, t, &live, &wanted, NULL, &got);
+    return load_alone(a, &here, &wanted, &nowhere, NULL, &got);
 }
 
 /* NULL, or what is wrong with the rules that were confirmed. */

@@ -90,14 +90,6 @@ bool load_alone(struct apply *a, const struct place *p, const struct ruleset *wa
     return clear(a, others, wanted) && read_back(a, p, expected, got);
 }
 
-bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,
-                 const struct ruleset *wanted, const struct ruleset *expected, struct ruleset *got)
-{
-    const struct place p = {t, *k, *live};
-    const struct places nowhere = {.n = 0};
-    return load_alone(a, &p, wanted, &nowhere, expected, got);
-}
-
 /* *expected is what is to be read back, NULL if that is not known. False: they do not load. */
 static bool try_bundle(struct apply *a, const struct loaded *l, struct rehearsal *r,
                        const struct ruleset **expected)

@@ -96,12 +96,9 @@ bool load_report(struct apply *a, const struct rehearsal *r);
 /* For rules that were confirmed once: whether they go in without a rehearsal, as none can be had
  * here; reports it. They were in force before, and closing everything helps nobody. */
 bool load_spares_rehearsal(struct apply *a, const struct rehearsal *r);
-/* From `live` to `wanted`; what is read back must be `expected` (NULL: not compared). On failure
- * the kernel may hold either: the caller goes back. *got is what was read back. */
-bool load_switch(struct apply *a, const struct kernel *k, enum target t, const struct ruleset *live,
-                 const struct ruleset *wanted, const struct ruleset *expected, struct ruleset *got);
-/* The same at a place that knows its `live`; what npc holds at other places is taken away once the
- * new rules are there. */
+/* From what is live at a place to `wanted`; what npc holds at other places is taken away once the
+ * new rules are there. What is read back must be `expected` (NULL: not compared). On failure the
+ * kernel may hold either: the caller goes back. *got is what was read back. */
 bool load_alone(struct apply *a, const struct place *p, const struct ruleset *wanted,
                 const struct places *others, const struct ruleset *expected, struct ruleset *got);
 /* Puts the rules of a bundle in force, whatever is there, and writes FILE_LOADED. */

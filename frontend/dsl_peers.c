@@ -356,9 +356,9 @@ static bool count_ports(struct resolver *r, const struct ast_elem *e, const stru
     if (g != NULL && g->kind == GROUP_BAD) {
         return false;
     }
-    struct diag *d;
     if (g != NULL && g->kind != GROUP_PORTS) {
-        d = FAIL(r, NPC033, e->loc.at, "'" STR_FMT "' is a group of peers, not of ports",
+        struct diag *d =
+            FAIL(r, NPC033, e->loc.at, "'" STR_FMT "' is a group of peers, not of ports",
                  STR_ARG(e->word.text));
         ALSO(r, d, g->let->name.loc.at, "defined here");
         return false;

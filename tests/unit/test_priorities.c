@@ -38,9 +38,9 @@ static void check_pair(const char *tiers, const char *const in[2], struct side x
         buf_printf(b, "npc 1\n%s\n", tiers);
         for (size_t i = 0; i < 2; i++) {
             const struct side *s = &sides[k + i];
-            buf_printf(b, "cluster policy %c in tier %s priority 5 for %s {\n%s\n}\n", "ab"[i],
-                       in[i], s -> pods != NULL ? s -> pods : "all pods in all namespaces",
-                       s->rules);
+            const char *pods = s->pods != NULL ? s->pods : "all pods in all namespaces";
+            buf_printf(b, "cluster policy p%zu in tier %s priority 5 for %s {\n%s\n}\n", i, in[i],
+                       pods, s->rules);
         }
         compile_load(&c, "t.npc", buf_text(b));
         CU_ASSERT(c.loaded);
@@ -212,7 +212,7 @@ static const char *many_rules(struct arena *a, size_t n)
 }
 
 /* One comparison for two policies and one for each pair of rules: 2^22 are made. Whoever has more
- * is told that they may clash, as are those after them. */
+ * is told that they may clash. */
 static void a_limit_of_comparisons(void)
 {
     for (size_t n = 2047; n <= 2048; n++) {
@@ -258,8 +258,8 @@ struct line {
     const char *rule; /* on all ports */
 };
 
-/* Policies, a line each from the sixth on, and what is said: "LINE-LINE" of the two, with "?"
- * behind it where it is an info. */
+/* Policies up to one without a tier, a line each from the sixth on, and what is said: "LINE-LINE"
+ * of the two, with "?" behind it where it is an info. */
 static void check_lines(const struct line *lines, const char *want)
 {
     struct compiled c;
@@ -300,49 +300,42 @@ static void check_lines(const struct line *lines, const char *want)
 
 static void who_is_compared(void)
 {
-    /* Those of one tier and priority, wherever they stand. */
-    check_lines((struct line[]){{"admin", 5, DENY_X},
-                                {"baseline", 5, ALLOW_X},
-                                {"admin", 6, ALLOW_X},
-                                {"admin", 5, ALLOW_X},
-                                {"baseline", 5, ALLOW_X},
-                                {"admin", 6, DENY_X},
-                                {0}},
-                "9-6 11-8 10-7? ");
-    /* The nearest before that it clashes with, else the first. */
-    check_lines((struct line[]){{"admin", 5, DENY_X},
-                                {"admin", 5, DENY_X},
-                                {"admin", 5, ALLOW_Z},
-                                {"admin", 5, ALLOW_X},
-                                {"admin", 5, ALLOW_Z},
-                                {0}},
-                "7-6? 8-6? 9-7 10-6? ");
-    /* Tiers of one order, whatever lies between their names. */
-    check_lines(
-        (struct line[]){{"gold", 5, ALLOW_X}, {"copper", 5, DENY_X}, {"blue", 5, DENY_X}, {0}},
-        "8-6 ");
-    check_lines(
-        (struct line[]){{"gold", 5, DENY_X}, {"blue", 5, DENY_Z}, {"gold", 5, ALLOW_X}, {0}},
-        "8-6 ");
-    /* Each with the first that it clashes with, of any of the other tiers. */
-    check_lines(
-        (struct line[]){{"blue", 5, ALLOW_X}, {"gold", 5, DENY_X}, {"main", 5, DENY_X}, {0}},
-        "7-6 8-6 ");
-    check_lines(
-        (struct line[]){{"blue", 5, ALLOW_X}, {"gold", 5, PASS_X}, {"main", 5, DENY_X}, {0}},
-        "8-6 ");
-    check_lines(
-        (struct line[]){{"blue", 5, DENY_X}, {"blue", 6, DENY_X}, {"gold", 5, ALLOW_X}, {0}},
-        "8-6 ");
-    check_lines(
-        (struct line[]){{"blue", 5, DENY_X}, {"gold", 5, DENY_Z}, {"gold", 6, ALLOW_X}, {0}},
-        "8-6 ");
-    /* Not with those of its own tier, of which the priority says who is first. */
-    check_lines(
-        (struct line[]){{"blue", 5, DENY_Z}, {"gold", 5, DENY_X}, {"gold", 6, ALLOW_X}, {0}}, "");
+    static const struct {
+        struct line lines[7];
+        const char *want;
+    } rows[] = {
+        /* Those of one tier and priority, wherever they stand. */
+        {{{"admin", 5, DENY_X},
+          {"baseline", 5, ALLOW_X},
+          {"admin", 6, ALLOW_X},
+          {"admin", 5, ALLOW_X},
+          {"baseline", 5, ALLOW_X},
+          {"admin", 6, DENY_X}},
+         "9-6 11-8 10-7? "},
+        /* The nearest before that it clashes with, else the first. */
+        {{{"admin", 5, DENY_X},
+          {"admin", 5, DENY_X},
+          {"admin", 5, ALLOW_Z},
+          {"admin", 5, ALLOW_X},
+          {"admin", 5, ALLOW_Z}},
+         "7-6? 8-6? 9-7 10-6? "},
+        /* Tiers of one order, whatever lies between their names. */
+        {{{"gold", 5, ALLOW_X}, {"copper", 5, DENY_X}, {"blue", 5, DENY_X}}, "8-6 "},
+        {{{"gold", 5, DENY_X}, {"blue", 5, DENY_Z}, {"gold", 5, ALLOW_X}}, "8-6 "},
+        /* Each with the first that it clashes with, of any of the other tiers. */
+        {{{"blue", 5, ALLOW_X}, {"gold", 5, DENY_X}, {"main", 5, DENY_X}}, "7-6 8-6 "},
+        {{{"blue", 5, ALLOW_X}, {"gold", 5, PASS_X}, {"main", 5, DENY_X}}, "8-6 "},
+        {{{"blue", 5, DENY_X}, {"blue", 6, DENY_X}, {"gold", 5, ALLOW_X}}, "8-6 "},
+        {{{"blue", 5, DENY_X}, {"gold", 5, DENY_Z}, {"gold", 6, ALLOW_X}}, "8-6 "},
+        /* Not with those of its own tier, of which the priority says who is first. */
+        {{{"blue", 5, DENY_Z}, {"gold", 5, DENY_X}, {"gold", 6, ALLOW_X}}, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        check_lines(rows[i].lines, rows[i].want);
+    }
 }
 
-/* So are those after them, whatever they do. */
+/* Once the limit is reached, the same is said of all that follow, whatever they do. */
 static void after_the_limit(void)
 {
     struct arena a;

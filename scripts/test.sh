@@ -86,7 +86,7 @@ for log in "$logs"/*/*.log; do
     fi
 done
 passed=$(count ok) failed=$(count FAIL) skipped=$(count SKIP)
-for variant in release gcc asan; do
+for variant in o2 gcc asan; do
     if [ -z "$only" ] && ! grep -qs '^ok ' "$logs/$variant"/*.log; then
         echo "no test ran with $dir/$variant"
         failed=$((failed + 1))

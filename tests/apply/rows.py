@@ -515,7 +515,8 @@ def T55_way_back_is_damaged(lab):
 def T55_confirmed_is_only_what_is_in_force(lab):
     """Somebody took the rules away, or loaded others, before npc confirm: the deadline stands."""
     lab.apply(lab.host(8080))
-    before, left = lab.dump(), 15  # seconds, in which all else must be done
+    before = lab.dump()
+    left = 15  # seconds, in which all else must be done
     flush_own = "nft flush ruleset" if lab.target != "iptables-legacy" else "; ".join(f"{ip}tables-legacy -F" for ip in ("ip", "ip6"))
     for others in (lambda: lab.verb("boot"), lambda: sh(flush_own)):
         p = lab.start_pending(lab.host(8081), str(left))

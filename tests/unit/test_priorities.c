@@ -107,7 +107,7 @@ static void peers(void)
         PEERS("nodes role=a", "namespace x", ALIKE),
         PEERS("domain \"a.example\"", "namespace x", ALIKE),
     };
-    check_rows("", one_tier, rows, sizeof rows / sizeof *rows);
+    check_rows("", one_tier, rows, COUNT(rows));
 }
 
 /* ---- ports, directions, targets ---- */
@@ -126,7 +126,7 @@ static void ports(void)
         PORTS("{tcp/1, udp/5}", "udp/5", CLASH), PORTS("any/http", "tcp/81", CLASH),
         PORTS("any/http", "any/metrics", CLASH),
     };
-    check_rows("", one_tier, rows, sizeof rows / sizeof *rows);
+    check_rows("", one_tier, rows, COUNT(rows));
 }
 
 #define X "all pods in namespace x"
@@ -153,7 +153,7 @@ static void targets_and_directions(void)
          {X, "deny from namespace x on all ports\ndeny to namespace y on all ports"},
          CLASH},
     };
-    check_rows("", one_tier, rows, sizeof rows / sizeof *rows);
+    check_rows("", one_tier, rows, COUNT(rows));
 }
 
 /* ---- actions and tiers ---- */
@@ -171,7 +171,7 @@ static void actions(void)
         ACTIONS("pass", "pass", ALIKE),   ACTIONS("allow", "deny", CLASH),
         ACTIONS("allow", "pass", CLASH),  ACTIONS("deny", "pass", CLASH),
     };
-    check_rows("", one_tier, same, sizeof same / sizeof *same);
+    check_rows("", one_tier, same, COUNT(same));
 }
 
 /* Between tiers a pass only goes on. */
@@ -194,7 +194,7 @@ static void tiers_of_one_order(void)
          {Y, "deny from all namespaces on all ports"},
          NOTHING},
     };
-    check_rows("tier gold order 500\ntier blue order 500", in, rows, sizeof rows / sizeof *rows);
+    check_rows("tier gold order 500\ntier blue order 500", in, rows, COUNT(rows));
     check_rows("tier gold order 500\ntier blue order 501", in,
                &(struct row)ACTIONS("allow", "deny", NOTHING), 1);
 }
@@ -233,7 +233,8 @@ static const char *many_peers(struct arena *a, const char *action, size_t from, 
     for (size_t i = from; i < from + n; i++) {
         buf_printf(b, "%snamespace x%zu", i > from ? ", " : "", i);
     }
-    buf_printf(b, "} on tcp/1%c", '\0');
+    buf_puts(b, "} on tcp/1");
+    buf_putc(b, '\0');
     return buf_text(b).p;
 }
 
@@ -330,7 +331,7 @@ static void who_is_compared(void)
         /* Not with those of its own tier, of which the priority says who is first. */
         {{{"blue", 5, DENY_Z}, {"gold", 5, DENY_X}, {"gold", 6, ALLOW_X}}, ""},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         check_lines(rows[i].lines, rows[i].want);
     }
 }

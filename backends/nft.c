@@ -5,8 +5,8 @@
  * packet). Its chains:
  *  - npc_forward: replies; then the source's egress and the destination's ingress, each by a
  *    look-up of the pod's address that leads to the chain of its class: a connection needs both;
- *  - i10.0.0.7, e10.0.0.7, ...: what the class with that lowest address allows (nft_class.c;
- *    nft_global.c when there are very many);
+ *  - i10.0.0.7, e10.0.0.7, ...: what the class with that lowest address allows (nft_class.c; when
+ *    there are very many they end in one chain, nft_shared.c);
  *  - npc_deny: what is never filtered, then drop: only denied packets pay for looking;
  *  - npc_input, npc_output: with --host, the one class, at the hooks of the machine.
  *
@@ -166,7 +166,6 @@ static void put_dispatch(struct buf *out, const struct nft_part *p)
     if (p->side->ntargets == 0) {
         return;
     }
-    bool global = p->chains.v[0].class == NULL;
     struct addr_list targets = target_addresses(p);
     struct gates g = gates_of(p->family, &targets);
     for (size_t i = 0; i < g.n; i++) {
@@ -176,13 +175,7 @@ static void put_dispatch(struct buf *out, const struct nft_part *p)
             nft_range_text(out, p->family, (struct ip_range){g.v[i].first, cidr_last(g.v[i])});
             buf_putc(out, ' ');
         }
-        struct str name = nft_dispatch_name(p);
-        if (global) {
-            buf_printf(out, "%s @" STR_FMT " %s %s_all\n", p->local, STR_ARG(name),
-                       p->direction == DIR_INGRESS ? "goto" : "jump", p->prefix);
-        } else {
-            buf_printf(out, "%s vmap @" STR_FMT "\n", p->local, STR_ARG(name));
-        }
+        buf_printf(out, "%s vmap @" STR_FMT "\n", p->local, STR_ARG(nft_dispatch_name(p)));
     }
 }
 
@@ -236,17 +229,17 @@ static bool self_set(struct nft_part *p, const struct addr_pair *pairs, size_t n
 
 static bool write_part(const struct job *j, struct nft_part *p, enum family f, enum direction d)
 {
-    bool too_many;
-    nft_part_init(p, j->emit, j->tuning, f, d);
+    unsigned share;
+    nft_part_init(p, j->emit, j->tuning, f, d, NFT_CLASS_BITS);
     if (p->side->ntargets == 0) {
         return true;
     }
-    if (!nft_classes(p, &too_many)) {
+    if (!nft_classes(p, &share)) {
         return false;
     }
-    if (too_many) {
-        nft_part_init(p, j->emit, j->tuning, f, d);
-        return nft_global(p);
+    if (share > 0) {
+        nft_part_init(p, j->emit, j->tuning, f, d, share);
+        return nft_classes(p, &share);
     }
     return true;
 }
@@ -323,7 +316,7 @@ static bool write_hook(const struct job *j, enum family f, enum direction d, str
 {
     static const char *const hook[DIRECTIONS] = {"input", "output"};
     static const char *const device[DIRECTIONS] = {"iifname", "oifname"};
-    nft_part_init(p, j->emit, j->tuning, f, d);
+    nft_part_init(p, j->emit, j->tuning, f, d, NFT_CLASS_BITS);
     if (p->side->ntargets == 0) {
         return true;
     }

@@ -9,6 +9,9 @@
  *   host     ip saddr . meta l4proto . th dport @ports accept
  *            the same without classes: there is one target only
  *
+ * Where that would be too many sets for one transaction, the second step of the classed form is one
+ * for all targets (nft_shared.c).
+ *
  * nft 1.0.6 cannot put the result of a map into a concatenation; hence the register. It is the
  * packet's priority and not its mark, because kube-proxy keeps state in the mark. Only first
  * packets of flows come here. The priority is set back to none wherever a packet is let through: it
@@ -31,7 +34,8 @@ struct classes {
     struct nft_part *part;
     struct nft_portsets ports;
     struct nft_nets nets;
-    uint32_t *union_of; /* by class: port set of the target at hand, or ID_NONE */
+    struct nft_shared *shared; /* NULL: each target has its own chain and sets */
+    uint32_t *union_of;        /* by class: port set of the target at hand, or ID_NONE */
     const struct target_class *target;
     struct str self; /* comment at the end of a chain */
     struct span at;  /* what NPC605 names */
@@ -118,7 +122,8 @@ static struct plan make_plan(struct classes *c, const struct target_class *t)
     plan.nets_plain = nets <= p->tuning->plain_nets;
     plan.direct = rules <= most;
     if (!p->host) { /* without a class, pods and CIDRs are told apart by rules alone */
-        plan.direct = plan.direct && plan.nets_plain && addrs <= p->tuning->direct_addrs;
+        plan.direct =
+            plan.direct && plan.nets_plain && addrs <= p->tuning->direct_addrs && c->shared == NULL;
     }
     return plan;
 }
@@ -214,6 +219,14 @@ static bool direct_rules(struct classes *c)
 
 /* ---- rules over classes ---- */
 
+const struct nft_key nft_class_key = {
+    .expr = "meta priority", .type = "classid", .host_endian = true};
+
+const char *nft_class_allow(const struct nft_part *p)
+{
+    return str_printf(p->arena, "meta priority set none %s", p->allow).p;
+}
+
 static void unite(struct classes *c, struct id_vec *touched, struct id_list classes, uint32_t ports)
 {
     for (size_t i = 0; i < classes.n; i++) {
@@ -243,12 +256,12 @@ static struct id_list unite_grants(struct classes *c, bool with_nets)
     return (struct id_list){touched.v, ids_sort(touched.v, touched.n)};
 }
 
-static struct nft_keyed *class_entries(struct classes *c, struct id_list classes)
+static struct nft_keyed *class_entries(struct classes *c, struct id_list classes, uint32_t target)
 {
     struct nft_keyed *entries = ARENA_NEW_ARRAY(c->part->arena, classes.n, struct nft_keyed);
     for (size_t i = 0; i < classes.n; i++) {
         uint32_t class = classes.v[i];
-        entries[i].key = nft_class_text(c->part, class);
+        entries[i].key = nft_class_text(c->part, target, class);
         entries[i].ports = c->union_of[class];
         c->union_of[class] = ID_NONE;
     }
@@ -264,16 +277,23 @@ static void deny_rule(struct classes *c)
 static bool verdict_chain(struct classes *c, struct str name, bool with_nets)
 {
     struct nft_part *p = c->part;
-    const char *allow = str_printf(p->arena, "meta priority set none %s", p->allow).p;
     struct id_list classes = unite_grants(c, with_nets);
-    nft_chain_begin(p, name, c->target, (struct str){NULL, 0});
-    struct nft_key key = {.expr = "meta priority", .type = "classid", .host_endian = true};
     struct nft_origins origins = peer_grants(c, with_nets);
-    bool ok =
-        nft_union(p, &c->ports, key, class_entries(c, classes), classes.n, allow, &origins, c->at);
+    nft_chain_begin(p, name, c->target, (struct str){NULL, 0});
+    bool ok = nft_union(p, &c->ports, nft_class_key, class_entries(c, classes, 0), classes.n,
+                        nft_class_allow(p), &origins, c->at);
     deny_rule(c);
     nft_chain_end(p);
     return ok;
+}
+
+/* The same for the chain of all targets. */
+static bool share(struct classes *c, uint32_t target, bool with_nets)
+{
+    struct id_list classes = unite_grants(c, with_nets);
+    struct nft_origins origins = peer_grants(c, with_nets);
+    return nft_shared_add(c->shared, c->target, &origins, class_entries(c, classes, target),
+                          classes.n);
 }
 
 /* ---- chains ---- */
@@ -303,17 +323,19 @@ static void set_target(struct classes *c, const struct target_class *t)
     c->at = t->policies[0]->origin->at;
 }
 
-static void map_rule(struct nft_part *p, const char *more_key, struct str map, struct str chain)
+/* Enters the peer's class, and the chain that decides by it. */
+static void map_rule(struct classes *c, const char *more_key, const char *map, struct str chain,
+                     uint32_t target)
 {
+    struct nft_part *p = c->part;
     struct buf *b = nft_rule(p);
-    buf_printf(b, "meta priority set %s%s map @" STR_FMT " goto " STR_FMT, p->peer, more_key,
-               STR_ARG(map), STR_ARG(chain));
+    buf_printf(b, "meta priority set %s%s map @%s_%s ", p->peer, more_key, p->prefix, map);
+    if (c->shared != NULL) {
+        buf_printf(b, "meta priority set meta priority | " STR_FMT " ",
+                   STR_ARG(nft_class_text(p, target, 0)));
+    }
+    buf_printf(b, "goto " STR_FMT, STR_ARG(chain));
     nft_rule_end(p, "", (struct str){NULL, 0});
-}
-
-static struct str map_name(const struct nft_part *p, const char *what)
-{
-    return str_printf(p->arena, "%s_%s", p->prefix, what);
 }
 
 static bool class_chain(struct classes *c, const struct target_class *t, struct plan plan)
@@ -322,8 +344,13 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
     set_target(c, t);
     struct str name = nft_target_name(p, t);
     struct str verdict = str_printf(p->arena, STR_FMT "_v", STR_ARG(name));
+    uint32_t target = 0;
     bool by_net = plan.any_nets && !plan.nets_plain;
     bool by_class = !plan.open && ((plan.any_class && !plan.direct) || by_net);
+    if (by_class && c->shared != NULL) {
+        verdict = nft_shared_name(p);
+        target = nft_target_value(p, t->addrs.v[0]);
+    }
 
     p->owner = name;
     nft_chain_begin(p, name, t, about_class(c));
@@ -332,19 +359,22 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
         ok = ok && direct_rules(c);
     }
     if (by_class && plan.any_class) {
-        map_rule(p, "", map_name(p, "pod"), verdict);
+        map_rule(c, "", "pod", verdict, target);
     }
     if (!plan.open && plan.nets_plain) {
         net_rules(c);
     }
     if (by_class && by_net) {
-        map_rule(p, " . meta l4proto", map_name(p, "net"), verdict);
+        map_rule(c, " . meta l4proto", "net", verdict, target);
     }
     if (!plan.open) {
         deny_rule(c);
     }
     nft_chain_end(p);
-    return ok && (!by_class || verdict_chain(c, verdict, by_net));
+    if (!ok || !by_class) {
+        return ok;
+    }
+    return c->shared != NULL ? share(c, target, by_net) : verdict_chain(c, verdict, by_net);
 }
 
 /* ---- dispatch ---- */
@@ -393,7 +423,7 @@ bool nft_pod_map(struct nft_part *p, struct str name)
         struct buf *b = nft_set_element(map);
         ip_print(b, p->family, all.v[i].ip);
         buf_puts(b, " : ");
-        buf_str(b, nft_class_text(p, all.v[i].class));
+        buf_str(b, nft_class_text(p, 0, all.v[i].class));
     }
     nft_set_named(p, map, name);
     return nft_part_reserve(p, all.n, (struct span){0});
@@ -422,35 +452,42 @@ static bool build_nets(struct classes *c, const struct plan *plans)
             }
         }
     }
-    bool ok = !any || nft_nets_build(&c->nets, map_name(c->part, "net"));
+    bool ok =
+        !any || nft_nets_build(&c->nets, str_printf(c->part->arena, "%s_net", c->part->prefix));
     size_t n = side->npeers + c->nets.nclasses + 1;
     c->union_of = ARENA_NEW_ARRAY(c->part->arena, n, uint32_t);
     memset(c->union_of, 0xff, n * sizeof *c->union_of); /* ID_NONE */
     return ok;
 }
 
-bool nft_classes(struct nft_part *p, bool *too_many)
+bool nft_classes(struct nft_part *p, unsigned *share)
 {
     struct classes c;
+    struct nft_shared shared;
     classes_init(&c, p);
+    if (p->class_bits < NFT_CLASS_BITS) {
+        nft_shared_init(&shared, p);
+        c.shared = &shared;
+    }
     const struct bound_side *side = p->side;
     struct plan *plans = ARENA_NEW_ARRAY(p->arena, side->ntargets, struct plan);
-    bool classed = false, ok = true;
-    *too_many = false;
+    bool classed = false;
     for (size_t i = 0; i < side->ntargets; i++) {
         plans[i] = make_plan(&c, &side->targets[i]);
         classed |= !plans[i].open && !plans[i].direct && plans[i].any_class;
     }
-    ok = dispatch_map(p) && (!classed || nft_pod_map(p, map_name(p, "pod"))) &&
-         build_nets(&c, plans);
-    for (size_t i = 0; i < side->ntargets && ok && p->sets.n <= p->tuning->most_sets; i++) {
-        size_t before = p->elements;
+    bool ok = dispatch_map(p) &&
+              (!classed || nft_pod_map(p, str_printf(p->arena, "%s_pod", p->prefix))) &&
+              build_nets(&c, plans);
+    *share = c.shared == NULL ? nft_shared_bits(p) : 0;
+    size_t most = *share > 0 ? p->tuning->part_sets : SIZE_MAX;
+    for (size_t i = 0; i < side->ntargets && ok && p->sets.n <= most; i++) {
         ok = class_chain(&c, &side->targets[i], plans[i]);
-        p->global_elements += (p->elements - before) * side->targets[i].addrs.n;
     }
-    bool cheaper = p->global_elements / 2 <= p->elements;
-    *too_many = p->sets.n > (cheaper ? p->tuning->part_sets : p->tuning->most_sets);
-    return ok;
+    if (p->sets.n <= most) {
+        *share = 0;
+    }
+    return ok && (c.shared == NULL || nft_shared_end(&shared, &c.ports));
 }
 
 /* ---- hosts ---- */

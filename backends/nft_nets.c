@@ -79,7 +79,7 @@ bool nft_nets_build(struct nft_nets *n, struct str map_name)
         struct buf *b = nft_set_element(map);
         nft_range_text(b, p->family, s.range);
         buf_puts(b, " . 0-255 : ");
-        buf_str(b, nft_class_text(p, class_of_list(n, &s, &class_of, list)));
+        buf_str(b, nft_class_text(p, 0, class_of_list(n, &s, &class_of, list)));
     } while (sweep_next(&s));
     nft_set_named(p, map, map_name);
     return true;

@@ -21,11 +21,10 @@ const struct nft_tuning nft_tuning_default = {
     .direct_addrs = 256,
     .host_rules = 8,
     .part_sets = 300,
-    .most_sets = 2000,
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
-                   enum family f, enum direction d)
+                   enum family f, enum direction d, unsigned class_bits)
 {
     static const char *const source[FAMILIES] = {"ip saddr", "ip6 saddr"};
     static const char *const target[FAMILIES] = {"ip daddr", "ip6 daddr"};
@@ -52,12 +51,14 @@ void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tu
                     .p,
         .log_rate = emit_log_rate(e->options),
         .tuning = tuning,
+        .class_bits = class_bits,
         .max_elements = limit > 0 ? limit : e->ctx->limits.elements,
     };
     p->text = buf_new(p->arena);
     p->owner = str_of(p->prefix);
     intern_init(&p->set_ids, p->arena);
     intern_init(&p->taken, p->arena);
+    intern_init(&p->taken_by_targets, p->arena);
     strmap_init(&p->set_counts, p->arena);
     vec_push(p->arena, &p->values, ID_NONE); /* ids are from 1 */
     for (size_t i = 0; i < p->side->npeers; i++) {
@@ -67,24 +68,49 @@ void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tu
 
 /* ---- names that stay ---- */
 
-/* An IPv4 address is its own number; of an IPv6 address a hash, good enough to be rarely taken. */
+/* A number that stays while other addresses come and go: good enough to be rarely taken. */
+static uint32_t mixed(struct ip ip)
+{
+    return (uint32_t)((ip.hi * 31 + ip.lo) * 0x9e3779b97f4a7c15u >> 32);
+}
+
+/* The first value from `wanted` on, up to `last` and then from 1 on, that is not taken. */
+static uint32_t take(struct intern *taken, uint32_t wanted, uint32_t last)
+{
+    uint32_t value = wanted;
+    while (value == 0 || value > last ||
+           intern_find(taken, (struct str){(const char *)&value, sizeof value}) != ID_NONE) {
+        value = value >= last ? 1 : value + 1;
+    }
+    intern_ids(taken, &value, 1);
+    return value;
+}
+
+/* The highest number of so many bits. */
+static uint32_t highest(unsigned bits)
+{
+    return UINT32_MAX >> (32 - bits);
+}
+
+/* nft writes 0 and the highest number as words: no class is either, with or without a target. */
 uint32_t nft_class_new(struct nft_part *p, struct ip lowest)
 {
-    uint64_t mixed = (lowest.hi * 31 + lowest.lo) * 0x9e3779b97f4a7c15u;
-    uint32_t value = p->family == FAM_IP4 ? (uint32_t)lowest.lo : (uint32_t)(mixed >> 32);
-    /* nft writes 0 and the highest number as words. */
-    while (value == 0 || value == UINT32_MAX ||
-           intern_find(&p->taken, (struct str){(const char *)&value, sizeof value}) != ID_NONE) {
-        value++;
-    }
-    intern_ids(&p->taken, &value, 1);
-    vec_push(p->arena, &p->values, value);
+    bool whole = p->class_bits == NFT_CLASS_BITS; /* then an IPv4 address is its own number */
+    uint32_t wanted = whole && p->family == FAM_IP4 ? (uint32_t)lowest.lo : mixed(lowest);
+    uint32_t last = highest(p->class_bits);
+    vec_push(p->arena, &p->values, take(&p->taken, wanted & last, whole ? last - 1 : last));
     return (uint32_t)p->values.n - 1;
 }
 
-struct str nft_class_text(const struct nft_part *p, uint32_t id)
+uint32_t nft_target_value(struct nft_part *p, struct ip lowest)
 {
-    uint32_t value = p->values.v[id];
+    uint32_t last = highest(NFT_CLASS_BITS - p->class_bits);
+    return take(&p->taken_by_targets, mixed(lowest) & last, last - 1) << p->class_bits;
+}
+
+struct str nft_class_text(const struct nft_part *p, uint32_t target, uint32_t id)
+{
+    uint32_t value = target | (id > 0 ? p->values.v[id] : 0);
     return str_printf(p->arena, "%x:%x", value >> 16, value & 0xffff);
 }
 

@@ -4,7 +4,7 @@
  *   nft_part.c    chains and sets of one side while they are written, and their text
  *   nft_union.c   sets and rules for "these keys may use those ports"
  *   nft_class.c   a chain per target class
- *   nft_global.c  one chain for all target classes, for very many of them
+ *   nft_shared.c  one chain for all target classes where peers decide, for very many of them
  *   nft_nets.c    CIDRs as classes of addresses
  *   nft_map.c     the side file that says where everything comes from
  *   nft_raw.c     text that the user wants at the end
@@ -34,8 +34,7 @@ struct nft_tuning {
     size_t direct_rules;    /* rules over sets of addresses that beat the class look-up … */
     size_t direct_addrs;    /* … over that many addresses */
     size_t host_rules;      /* the same for a host, which has no class look-up */
-    size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them, */
-    size_t most_sets;       /* but up to so many it is less than that of twice the elements */
+    size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them */
 };
 extern const struct nft_tuning nft_tuning_default;
 
@@ -46,6 +45,8 @@ bool nft_emit(struct emit *e, const struct nft_tuning *tuning);
  * nft 1.0.6 swaps one element of each netlink message twice, so that a set must not need a second.
  */
 enum { NFT_CHUNK = 250 };
+
+enum { NFT_CLASS_BITS = 32 }; /* of the register that holds a class: the packet's priority */
 
 struct nft_set {
     struct str name, type; /* type as nft writes it: "ipv4_addr . inet_service" */
@@ -73,14 +74,15 @@ struct nft_part {
     const char *addr_type;
     const char *prefix;   /* of all names: "i" or "e" */
     struct str owner;     /* of the sets to come: what their names begin with */
+    unsigned class_bits;  /* of a value of 32 that are the peer's class; the others the target's */
     struct id_vec values; /* of classes, by id; nets are numbered behind the peers */
     struct intern taken;  /* those values */
-    const char *allow;    /* verdict */
-    const char *deny;     /* goto of where denied packets end; with log a jump: they come back */
-    uint32_t log_rate;    /* log lines a second; 0: no log */
+    struct intern taken_by_targets;
+    const char *allow; /* verdict */
+    const char *deny;  /* goto of where denied packets end; with log a jump: they come back */
+    uint32_t log_rate; /* log lines a second; 0: no log */
     const struct nft_tuning *tuning;
     size_t max_elements, elements;
-    size_t global_elements; /* that they would be with the target's address in each key */
 
     struct buf *text; /* chains */
     VEC(struct nft_chain) chains;
@@ -90,7 +92,7 @@ struct nft_part {
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
-                   enum family f, enum direction d);
+                   enum family f, enum direction d, unsigned class_bits);
 
 /* ---- sets ---- */
 
@@ -192,8 +194,11 @@ struct id_list nft_nets_classes(const struct nft_nets *n, struct ipset nets);
 /* Numbers one more class, behind those that are there (first the peers), and returns its id. Its
  * value comes from its lowest address, so that it stays while other classes come and go. */
 uint32_t nft_class_new(struct nft_part *p, struct ip lowest);
-/* The value of a class as nft writes a priority. */
-struct str nft_class_text(const struct nft_part *p, uint32_t id);
+/* The value of one more target, in the bits that are not the peer's class; known by its lowest
+ * address likewise. */
+uint32_t nft_target_value(struct nft_part *p, struct ip lowest);
+/* A class (0: none) on a target (0: none) as nft writes a priority. */
+struct str nft_class_text(const struct nft_part *p, uint32_t target, uint32_t id);
 /* An address as part of a name. */
 struct str nft_address_name(struct arena *a, enum family f, struct ip ip);
 /* The chain of a target class: named after its lowest address. */
@@ -206,11 +211,32 @@ struct str nft_dispatch_name(const struct nft_part *p);
 /* Writes the map from the peers' addresses to their classes. False: NPC605 was reported. */
 bool nft_pod_map(struct nft_part *p, struct str name);
 
-/* A chain per target class. False: an error was reported; *too_many: nothing was, but there are
- * too many sets for one transaction. */
-bool nft_classes(struct nft_part *p, bool *too_many);
-/* One chain for all classes. */
-bool nft_global(struct nft_part *p);
+/* A chain per target class. False: an error was reported. *share is not 0 if there are too many
+ * sets for one transaction: then the part is to be written again with so many class_bits. */
+bool nft_classes(struct nft_part *p, unsigned *share);
+
+/* The key where a class decides, and the verdict there. */
+extern const struct nft_key nft_class_key;
+const char *nft_class_allow(const struct nft_part *p);
+
+/* What peers may do on targets that share a chain. */
+struct nft_shared {
+    struct nft_part *part;
+    VEC(struct nft_keyed) entries;
+    struct intern rules, policies; /* grants and policies that take part, by object */
+    struct nft_origins origins;    /* each grant once */
+    const struct npolicy *first;
+};
+/* The class_bits with which all targets of the part can share a chain; 0 if they are too many. */
+unsigned nft_shared_bits(const struct nft_part *p);
+void nft_shared_init(struct nft_shared *s, struct nft_part *p);
+/* The chain: "i_all". */
+struct str nft_shared_name(const struct nft_part *p);
+/* One more target, with the grants that its entries come from. False: NPC605 was reported. */
+bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
+                    const struct nft_origins *origins, const struct nft_keyed *entries, size_t n);
+/* Writes the chain, if there is a target. False: NPC605 was reported. */
+bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports);
 /* The rules of a host in one direction, in a chain that the caller has begun; the last one goes to
  * npc_deny_in or npc_deny_out, unless everything is allowed. */
 bool nft_host_rules(struct nft_part *p, const struct target_class *t);

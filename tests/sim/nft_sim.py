@@ -193,6 +193,12 @@ class Rule:
             self.statements.append(lambda state: setattr(state, "priority", 0))
             return
         fields = take_fields(words)
+        if words[0] == "|":
+            need(fields == ["meta priority"], "a combination of fields")
+            more = number(words.pop(1))
+            words.pop(0)
+            self.statements.append(lambda state: setattr(state, "priority", state.priority | more))
+            return
         need(words.pop(0) == "map" and words.pop(0) == "@", "map")
         found = self.table.set(words.pop(0), fields, True)
 

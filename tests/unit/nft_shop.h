@@ -33,7 +33,6 @@ static const struct nft_tuning plain = {
     .direct_addrs = MANY,
     .host_rules = MANY,
     .part_sets = MANY,
-    .most_sets = MANY,
 };
 
 /* Emits policies of namespace shop; for the machine shop/web if `host`. */

@@ -328,6 +328,11 @@ static inline bool sim_step(struct sim_run *r, struct str *verdict)
             r->packet->priority = 0;
             return true;
         }
+        if (r->n - r->at >= 4 && str_is(r->words[r->at + 2], "|")) {
+            r->at += 3; /* meta priority | */
+            r->packet->priority |= sim_number(r->words[r->at++], r->table->family, true).lo;
+            return true;
+        }
         size_t n = sim_key(r, key);
         r->at++; /* map */
         e = sim_find(r->table, sim_name(r), key, n);

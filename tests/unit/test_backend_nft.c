@@ -147,23 +147,6 @@ static void ranges_as_text(void)
     ctx_free(&c);
 }
 
-/* A class is known by its lowest address, if that can be written and is not taken. */
-static void classes_as_text(void)
-{
-    struct ctx c;
-    ctx_init(&c, unit_oom, NULL);
-    struct nft_part p = {.arena = &c.arena, .family = FAM_IP4};
-    intern_init(&p.taken, &c.arena);
-    vec_push(&c.arena, &p.values, ID_NONE);
-    const struct ip lowest[] = {{0, 0x0a000007}, {0, 0x0a000007}, {0, 0}, {0, 1}, {0, 0xffffffff}};
-    const char *const texts[] = {"a00:7", "a00:8", "0:1", "0:2", "0:3"};
-    for (uint32_t i = 0; i < 5; i++) {
-        CU_ASSERT(nft_class_new(&p, lowest[i]) == i + 1);
-        CU_ASSERT(str_is(nft_class_text(&p, i + 1), texts[i]));
-    }
-    ctx_free(&c);
-}
-
 static void addresses_in_names(void)
 {
     struct ctx c;
@@ -468,7 +451,7 @@ static void npc605_too_large(void)
 }
 
 UNIT_MAIN("nft", TEST(items_are_the_set), TEST(items_of_icmp_ranges), TEST(T24_items_are_numbers),
-          TEST(ranges_as_text), TEST(classes_as_text), TEST(addresses_in_names), TEST(gates),
+          TEST(ranges_as_text), TEST(addresses_in_names), TEST(gates),
           TEST(direct_form), TEST(classed_form), TEST(T33_nobody_is_let_in),
           TEST(side_file_is_json), TEST(raw_is_appended), TEST(raw_on_its_own_lines),
           TEST(raw_of_others), TEST(npc042_raw_refused), TEST(npc605_too_large))

@@ -182,49 +182,6 @@ static void chains_say_whose_they_are(void)
     check_rows(rows, sizeof rows / sizeof *rows, false);
 }
 
-/* ---- one chain for all instead ---- */
-
-/* The elements of a chain's sets, times its addresses: at most twice as many as with chains. A
- * target of N addresses, and three ports for any peer. */
-static void one_chain_where_it_is_cheap(void)
-{
-    for (size_t n = 7; n <= 8; n++) {
-        struct arena scratch;
-        arena_init(&scratch, unit_oom, NULL);
-        struct buf *b = buf_new(&scratch);
-        for (size_t i = 0; i < n; i++) {
-            buf_printf(b, "workload w%zu { addr 10.0.1.%zu label app=w }\n", i, i);
-        }
-        buf_puts(b,
-                 "policy a for pods app=w { allow from anywhere on {tcp/80, tcp/82, tcp/84} }\n");
-        buf_putc(b, '\0');
-        for (size_t sets = 1; sets <= 2; sets++) { /* those that there are: the map, and ports */
-            struct nft_tuning t = plain;
-            t.plain_open = 0;
-            t.part_sets = sets;
-            struct output o;
-            emit_shop(&o, buf_text(b).p, &t, false, 0);
-            CU_ASSERT(o.ok);
-            check_holds(&o, "\tchain i10.0.1.0 {\n", n == 8 || sets == 2);
-            output_free(&o);
-        }
-        arena_free(&scratch);
-    }
-}
-
-/* With as many sets as may be every chain is written. */
-static void the_last_set(void)
-{
-    struct nft_tuning t = plain;
-    t.most_sets = 2;
-    struct output o;
-    emit_shop(&o, WEB(DB_80) "policy b for pods n=2 { default deny ingress }\n", &t, false, 0);
-    CU_ASSERT(o.ok);
-    check_holds(&o, "\tchain i10.0.0.1 {\n", true);
-    check_holds(&o, "\tchain i10.0.0.3 {\n", true);
-    output_free(&o);
-}
-
 /* ---- the limit ---- */
 
 static void T45_elements_of_each_form(void)
@@ -241,4 +198,4 @@ static void T45_elements_of_each_form(void)
 }
 
 UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms), TEST(chains_say_whose_they_are),
-          TEST(one_chain_where_it_is_cheap), TEST(the_last_set), TEST(T45_elements_of_each_form))
+          TEST(T45_elements_of_each_form))

@@ -6,11 +6,12 @@
 #include "nft_shop.h"
 
 /* The part of IPv4 ingress, or another family's, of an empty program. */
-static void part_init(struct nft_part *p, struct compiled *c, enum family f, size_t max_elements)
+static void part_init(struct nft_part *p, struct compiled *c, enum family f, size_t max_elements,
+                      unsigned class_bits)
 {
     struct emit e = compile_bind(c, STR("npc 1\n"), STR(""), max_elements);
     CU_ASSERT_PTR_NOT_NULL_FATAL(e.bound);
-    nft_part_init(p, &e, &nft_tuning_default, f, DIR_INGRESS);
+    nft_part_init(p, &e, &nft_tuning_default, f, DIR_INGRESS, class_bits);
 }
 
 static void check_text(struct str got, const char *want)
@@ -30,24 +31,54 @@ static void class_numbers(void)
     struct nft_part p;
     static const struct {
         enum family family;
-        struct ip lowest[2];
-        const char *text[2];
+        unsigned bits;
+        struct ip lowest[5];
+        const char *text[5];
     } rows[] = {
-        {FAM_IP4, {{0, 0x0a000001}, {0, 0x0a000001}}, {"a00:1", "a00:2"}},
-        {FAM_IP4, {{0, 0}, {0, UINT32_MAX}}, {"0:1", "0:2"}},
+        {FAM_IP4,
+         32,
+         {{0, 0x0a000007}, {0, 0x0a000007}, {0, 0}, {0, 1}, {0, UINT32_MAX}},
+         {"a00:7", "a00:8", "0:1", "0:2", "0:3"}},
         {FAM_IP6,
-         {{0xfd00000000000000, 1}, {0x20010db800000005, 0x1234}},
-         {"fd37:79b9", "b0e7:3ad9"}},
+         32,
+         {{0xfd00000000000000, 1}, {0x20010db800000005, 0x1234}, {0, 0}},
+         {"fd37:79b9", "b0e7:3ad9", "0:1"}},
+        {FAM_IP4,
+         4,
+         {{0, 0x0a000001}, {0, 0x0a000002}, {0, 0x0a000001}, {0, 0}, {0, 0}},
+         {"0:2", "0:b", "0:3", "0:1", "0:4"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        part_init(&p, &c, rows[i].family, 0);
-        for (size_t k = 0; k < 2; k++) {
-            uint32_t id = nft_class_new(&p, rows[i].lowest[k]);
-            CU_ASSERT_EQUAL(id, k + 1);
-            check_text(nft_class_text(&p, id), rows[i].text[k]);
+        part_init(&p, &c, rows[i].family, 0, rows[i].bits);
+        for (uint32_t k = 0; k < 5 && rows[i].text[k] != NULL; k++) {
+            CU_ASSERT_EQUAL(nft_class_new(&p, rows[i].lowest[k]), k + 1);
+            check_text(nft_class_text(&p, 0, k + 1), rows[i].text[k]);
         }
         compile_free(&c);
     }
+}
+
+/* With few bits each number is given once, none is 0, and with a target none is the highest. */
+static void few_bits(void)
+{
+    enum { BITS = 30, TARGETS = 2, CLASSES = 1 << 8 };
+    struct compiled c;
+    struct nft_part p;
+    part_init(&p, &c, FAM_IP6, 0, BITS);
+    CU_ASSERT_EQUAL(nft_target_value(&p, (struct ip){5, 5}), 1u << BITS);
+    CU_ASSERT_EQUAL(nft_target_value(&p, (struct ip){5, 5}), 2u << BITS);
+    compile_free(&c);
+    part_init(&p, &c, FAM_IP4, 0, 8);
+    bool taken[CLASSES] = {true};
+    for (uint32_t id = 1; id < CLASSES; id++) {
+        CU_ASSERT_EQUAL(nft_class_new(&p, (struct ip){0, id % 9}), id);
+        CU_ASSERT_FATAL(p.values.v[id] < CLASSES && !taken[p.values.v[id]]);
+        taken[p.values.v[id]] = true;
+    }
+    check_text(nft_class_text(&p, 0x12345600, 0), "1234:5600");
+    p.values.v[7] = 0x9a;
+    check_text(nft_class_text(&p, 0x12345600, 7), "1234:569a");
+    compile_free(&c);
 }
 
 /* ---- elements ---- */
@@ -71,7 +102,7 @@ static void lines_are_cut(void)
 {
     struct compiled c;
     struct nft_part p;
-    part_init(&p, &c, FAM_IP4, 0);
+    part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
     for (size_t first = WIDTH - 1; first <= WIDTH + 1; first++) {
         for (size_t second = WIDTH - 1; second <= WIDTH + 1; second++) {
             struct nft_set *s = nft_set_new(&p, "ipv4_addr");
@@ -94,7 +125,7 @@ static void commands_are_cut(void)
 {
     struct compiled c;
     struct nft_part p;
-    part_init(&p, &c, FAM_IP4, 0);
+    part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
     struct buf *want = buf_new(p.arena), *got = buf_new(p.arena);
     struct nft_set *s = nft_set_new(&p, "ipv4_addr");
     s->chunked = true;
@@ -135,7 +166,7 @@ static void rooms(void)
         for (int interval = 0; interval < 2; interval++) {
             struct compiled c;
             struct nft_part p;
-            part_init(&p, &c, FAM_IP4, 0);
+            part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
             struct nft_set *s = nft_set_new(&p, "ipv4_addr");
             s->interval = interval == 1;
             s->chunked = true;
@@ -157,7 +188,7 @@ static void sets_know_their_chains(void)
 {
     struct compiled c;
     struct nft_part p;
-    part_init(&p, &c, FAM_IP4, 0);
+    part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
     for (size_t i = 0; i < 3; i++) { /* before any chain, in the first, in the second */
         struct nft_set *s = nft_set_new(&p, "ipv4_addr");
         buf_puts(nft_set_element(s), "10.0.0.1");
@@ -181,7 +212,7 @@ static void T45_elements_in_the_limit(void)
 {
     struct compiled c;
     struct nft_part p;
-    part_init(&p, &c, FAM_IP4, 5);
+    part_init(&p, &c, FAM_IP4, 5, NFT_CLASS_BITS);
     CU_ASSERT(nft_part_reserve(&p, 2, (struct span){0}));
     CU_ASSERT(nft_part_reserve(&p, 3, (struct span){0}));
     CU_ASSERT(!nft_part_reserve(&p, 1, (struct span){0}));
@@ -197,7 +228,7 @@ static void chains_and_rules(void)
 {
     struct compiled c;
     struct nft_part p;
-    part_init(&p, &c, FAM_IP4, 0);
+    part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
     nft_chain_begin(&p, STR("c"), NULL, STR("x"));
     nft_rule(&p);
     nft_rule_end(&p, "accept", STR("y"));
@@ -216,7 +247,7 @@ static void rates_of_logs(void)
     for (uint32_t rate = 1; rate < 4; rate++) {
         struct compiled c;
         struct nft_part p;
-        part_init(&p, &c, FAM_IP4, 0);
+        part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
         p.log_rate = rate;
         nft_deny_end(&p, NULL, STR(""));
         struct str prefix = kernel_log_prefix(p.arena, DIR_INGRESS, STR("all"));
@@ -254,7 +285,7 @@ static void ranges(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct compiled c;
         struct nft_part p;
-        part_init(&p, &c, rows[i].family, 0);
+        part_init(&p, &c, rows[i].family, 0, NFT_CLASS_BITS);
         struct buf *got = buf_new(p.arena);
         nft_range_match(got, &p, rows[i].range);
         check_text(buf_text(got), rows[i].text);
@@ -262,6 +293,7 @@ static void ranges(void)
     }
 }
 
-UNIT_MAIN("nft_part", TEST(class_numbers), TEST(lines_are_cut), TEST(commands_are_cut), TEST(rooms),
-          TEST(sets_know_their_chains), TEST(T45_elements_in_the_limit), TEST(chains_and_rules),
-          TEST(rates_of_logs), TEST(ranges))
+UNIT_MAIN("nft_part", TEST(class_numbers), TEST(few_bits), TEST(lines_are_cut),
+          TEST(commands_are_cut), TEST(rooms), TEST(sets_know_their_chains),
+          TEST(T45_elements_in_the_limit), TEST(chains_and_rules), TEST(rates_of_logs),
+          TEST(ranges))

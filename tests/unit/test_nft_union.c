@@ -16,7 +16,7 @@ static void check_rows(const struct row *rows, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct row *r = &rows[i];
         struct nft_tuning t = r->tuning;
-        t.plain_nets = t.part_sets = t.most_sets = MANY;
+        t.plain_nets = t.part_sets = MANY;
         struct output o;
         emit_shop(&o, r->policies, &t, false, 0);
         CU_ASSERT(o.ok);
@@ -205,11 +205,11 @@ static void comments_name_the_rules(void)
 static void T45_ports_of_a_range_count(void)
 {
     static const struct nft_tuning t = {
-        .part_sets = MANY, .most_sets = MANY, .plain_nets = MANY, EXPAND(4, 4, 1), RANGES(9, 9, 9)};
+        .part_sets = MANY, .plain_nets = MANY, EXPAND(4, 4, 1), RANGES(9, 9, 9)};
     check_limit(WEB(DB("tcp/80-83")), &t, false, 12, 7, 7);
     check_limit(WEB(DB("tcp/80-83")), &t, false, 12, 8, 0);
     static const struct nft_tuning unexpanded = {
-        .part_sets = MANY, .most_sets = MANY, .plain_nets = MANY, EXPAND(1, 4, 1), RANGES(9, 9, 9)};
+        .part_sets = MANY, .plain_nets = MANY, EXPAND(1, 4, 1), RANGES(9, 9, 9)};
     check_limit(WEB(DB("tcp/80-83")), &unexpanded, false, 9, 4, 7);
     check_limit(WEB(DB("tcp/80-83")), &unexpanded, false, 9, 5, 0);
 }

@@ -216,16 +216,19 @@ bool nft_part_reserve(struct nft_part *p, size_t n, struct span at)
     return false;
 }
 
-/* Twice the elements that are there, for those to come; an interval counts as two in some kernels.
- * Without a size sets are slower by half, and beyond it the error is misleading. Rounded up, so
- * that it stays while a set changes a little: a set of another size is another set. */
+/* Room for a third more elements than there are (an interval counts as two in some kernels),
+ * rounded up to 3/4 of a power of two. The kernel makes a hash of the power of two that is not
+ * below 4/3 of the size: so all of it is used, and the size stays while a set changes a little, for
+ * a set of another size is another set. Without a size sets are slower by half, and beyond it the
+ * error is misleading.
+ */
 static size_t room(const struct nft_set *s)
 {
-    size_t wanted = s->n * (s->interval ? 4 : 2), step = 16;
-    while (wanted > 16 * step) {
-        step *= 2;
+    size_t n = s->interval ? 2 * s->n : s->n, size = 12;
+    while (size < n + n / 3) {
+        size *= 2;
     }
-    return (wanted + step - 1) / step * step;
+    return size;
 }
 
 void nft_part_sets(const struct nft_part *p, struct buf *out)

@@ -252,7 +252,7 @@ static void direct_form(void)
     CU_ASSERT_FATAL(c.ok);
     struct str out = buf_text(c.out);
     check_holds(out,
-                "\tset i10.0.0.3_addrs {\n\t\ttype ipv4_addr\n\t\tsize 16\n\t\telements = {\n\t\t\t"
+                "\tset i10.0.0.3_addrs {\n\t\ttype ipv4_addr\n\t\tsize 12\n\t\telements = {\n\t\t\t"
                 "10.0.0.1, 10.0.0.2\n");
     check_holds(
         out,
@@ -277,7 +277,7 @@ static void classed_form(void)
     CU_ASSERT_FATAL(c.ok);
     struct str out = buf_text(c.out);
     check_holds(out,
-                "\tmap i_pod {\n\t\ttype ipv4_addr : classid\n\t\tsize 16\n\t\telements = {\n\t\t\t"
+                "\tmap i_pod {\n\t\ttype ipv4_addr : classid\n\t\tsize 12\n\t\telements = {\n\t\t\t"
                 "10.0.0.1 : a00:1, 10.0.0.2 : a00:1\n");
     check_holds(out,
                 "\tchain i10.0.0.3 {\n\t\tmeta priority set ip saddr map @i_pod goto i10.0.0.3_v\n"

@@ -77,7 +77,7 @@ static void node_forms(void)
          MANY,
          0,
          0,
-         {NETS, "\tmap i_net {\n\t\ttype ipv4_addr . inet_proto : classid\n\t\tsize 16\n"
+         {NETS, "\tmap i_net {\n\t\ttype ipv4_addr . inet_proto : classid\n\t\tsize 12\n"
                 "\t\tflags interval\n\t\telements = {\n\t\t\t10.1.0.0/24 . 0-255 : a01:0\n"},
          {"i_pod"}},
         /* Whoever may do everything needs no other rule. */
@@ -164,7 +164,7 @@ static void chains_say_whose_they_are(void)
          0,
          0,
          0,
-         {"\tmap ing {\n\t\ttype ipv4_addr : verdict\n\t\tsize 16\n\t\telements = {\n"
+         {"\tmap ing {\n\t\ttype ipv4_addr : verdict\n\t\tsize 12\n\t\telements = {\n"
           "\t\t\t10.0.0.2 : goto i10.0.0.2, 10.0.0.3 : goto i10.0.0.3, 10.0.0.4 : goto i10.0.0.2\n",
           "\t# ingress to shop/db1 and 1 more address\n\tchain i10.0.0.2 {\n"
           "\t\tgoto npc_deny comment \"shop/a isolates ingress t.npc:7 +1\"\n",

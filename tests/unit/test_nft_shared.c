@@ -46,7 +46,7 @@ static void all_targets_in_one_chain(void)
           "10.0.0.1 : goto i10.0.0.1, 10.0.0.2 : goto i10.0.0.2, 10.0.0.3 : goto i10.0.0.3, "
           "10.0.0.4 : goto i10.0.0.2\n",
           "\t\t\t10.0.0.1 : 0:2, 10.0.0.2 : 0:b, 10.0.0.3 : 0:5, 10.0.0.4 : 0:b\n",
-          "\tset i_all_tcp {\n\t\ttype classid . inet_service\n\t\tsize 16\n\t\telements = {\n"
+          "\tset i_all_tcp {\n\t\ttype classid . inet_service\n\t\tsize 12\n\t\telements = {\n"
           "\t\t\td306:292b . 81, d306:2925 . 80\n\t\t}\n\t}\n",
           "\tchain i10.0.0.1 {\n"
           "\t\tmeta priority set ip saddr map @i_pod "

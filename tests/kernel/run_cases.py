@@ -18,6 +18,9 @@ A case is a YAML stream. The first document:
     probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [OPTION…]", …]   "*" and "NS/*" are all (but
                                         itself); options as of netlab: at ADDR, size N, …
 The documents after it are the policies.
+
+With nft each case is also run in a crowd: pods and policies of a namespace of their own, so many that
+the rules are those of large nodes, where all targets share their sets.
 """
 
 import argparse
@@ -101,10 +104,38 @@ def check_warnings(directory, texts):
             raise RuntimeError(f"npc does not say '{text}' but: {said.strip()}")
 
 
-def script_of(path, loader, tmp):
+CROWD = 301  # sets of peers, one more than there may be without sharing them
+
+
+def crowd(nodes):
+    """Pods that nobody probes, each with a policy and a set of peers that no other has."""
+    objects = [cluster.namespace_manifest("crowd", {})]
+    for number, name in enumerate(nodes):
+        for i in range(CROWD):
+            ip4, ip6 = f"10.{250 + number}.{i // 250}.{i % 250 + 1}", f"fd00:10:{250 + number}::{i + 1:x}"
+            pod = cluster.Pod("crowd", f"{name}-{i}", {"n": f"{name}-{i}"}, ip4, ip6, name)
+            pod.extra_spec, pod.phase = {}, "Running"
+            peers = [{"podSelector": {"matchExpressions": [
+                {"key": "n", "operator": "In", "values": [f"{name}-{i}", f"{name}-{(i + 1) % CROWD}"]}]}}]
+            spec = {"podSelector": {"matchLabels": pod.labels}, "policyTypes": ["Ingress", "Egress"],
+                    "ingress": [{"from": peers}], "egress": [{"to": peers}]}
+            objects += [manifest(pod), {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                                        "metadata": {"name": pod.name, "namespace": "crowd"}, "spec": spec}]
+    return objects
+
+
+def check_crowd(out):
+    """That it is one: the rules have the chains that targets share."""
+    with open(out, encoding="utf-8") as f:
+        text = f.read()
+    if text.count(" goto i_all\n") < CROWD or text.count(" goto e_all\n") < CROWD:
+        raise RuntimeError(f"{out}: the crowd is too small")
+
+
+def script_of(path, loader, tmp, crowded=False):
     with open(path, encoding="utf-8") as f:
         case, *policies = [d for d in yaml.safe_load_all(f) if d]
-    label = os.path.basename(path)[:-5]
+    label = os.path.basename(path)[:-5] + "-crowd" * crowded
     pods = {k: pod_of(k, o) for k, o in case["pods"].items()}
     nodes = sorted({p.node for p in pods.values()})
     # Host-network pods are their node; finished pods are not there.
@@ -119,12 +150,15 @@ def script_of(path, loader, tmp):
     namespaces.update(case.get("namespaces", {}))
     objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]
     objects += [node_manifest(n, case.get("nodes", {}).get(n, {})) for n in nodes]
-    objects += [manifest(p) for p in pods.values()] + policies
+    objects += [manifest(p) for p in pods.values()] + policies + (crowd(nodes) if crowded else [])
     script += case.get("before", [])
     for n in nodes:
         out = os.path.join(tmp, f"{label}-{loader}-{n}")
         args = [a.format(node=n) for a in case.get("args", [])]
-        script.append(f"run {n} " + cluster.compile_to(loader, out, objects, args))
+        load = cluster.compile_to(loader, out, objects, args)
+        script.append(f"run {n} " + load)
+        if crowded:
+            check_crowd(load.split()[-1])
         check_warnings(out, case.get("warns", []))
     script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
     for text in case["probes"]:
@@ -152,6 +186,8 @@ def main():
             if not args.case or name in args.case:
                 for loader in args.loader or loaders_of(path):
                     jobs.append((f"{name}/{loader}", functools.partial(script_of, path, loader, tmp)))
+                    if loader == "nft":
+                        jobs.append((f"{name}-crowd/{loader}", functools.partial(script_of, path, loader, tmp, True)))
         if args.show:
             for _, make in jobs:
                 print("\n".join(make()))

@@ -4,7 +4,7 @@
  *   nft_part.c    chains and sets of one side while they are written, and their text
  *   nft_union.c   sets and rules for "these keys may use those ports"
  *   nft_class.c   a chain per target class
- *   nft_shared.c  one chain for all target classes where peers decide, for very many of them
+ *   nft_shared.c  what target classes share where they are very many
  *   nft_nets.c    CIDRs as classes of addresses
  *   nft_map.c     the side file that says where everything comes from
  *   nft_raw.c     text that the user wants at the end

@@ -27,7 +27,7 @@ yaml        4096  kubernetes  frontend/yaml*.c frontend/event.c frontend/clean.c
 json        4096  kubernetes  frontend/json.c frontend/k8s_[cdmps]*.c
 names        300  kubernetes  backends/kernel_*.c backends/nft_map.c backends/npc_writer.c backends/yaml_writer.c
 validators   300  -           ir/names.c ir/addr.c ir/yamlscalar.c base/utf8.c
-world        500  -           ir/bind*.c ir/normal.c ir/ipset.c ir/tiers.c ir/sweep.c ir/intern.c backends/nft.c backends/nft_[cgmnpu]*.c backends/ipt*.c analysis/verdict.c
+world        500  -           ir/bind*.c ir/normal.c ir/ipset.c ir/tiers.c ir/sweep.c ir/intern.c backends/nft.c backends/nft_[cmnpsu]*.c backends/ipt*.c analysis/verdict.c
 analysis    6000  language    analysis/*.c ir/cover.c ir/selector.c ir/ports.c lib/answers.c lib/check.c lib/diff.c lib/query.c lib/why.c lib/suppress.c
 readback    6000  -           backends/nft_text.c backends/nft_delta.c apply/bundle.c apply/lines.c lib/options.c
 '

@@ -189,7 +189,7 @@ large()
         fail "$1" "$(head -3 "$TMP/err")"
     fi
 }
-large large-many-classes --pods 1500 --policies 1500          # one chain for all
+large large-many-classes --pods 1500 --policies 1500          # shared sets
 large large-many-peers --pods 6000 --policies 60              # more than 4,096 peer classes
 large large-many-networks --pods 40 --policies 20 --networks 4500
 large large-many-ranges --pods 40 --policies 20 --ranges 600  # interval sets with a host-endian field

@@ -100,7 +100,7 @@ class Steps:
 def pod(name, app, number, node="n1"):
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "a", "labels": {"app": app}},
             "spec": {"nodeName": node, "containers": []},
-            "status": {"phase": "Running", "podIPs": [{"ip": f"10.0.0.{number}"}, {"ip": f"fd00::{number:x}"}]}}
+            "status": {"phase": "Running", "podIPs": [{"ip": f"10.0.{number >> 8}.{number & 255}"}, {"ip": f"fd00::{number:x}"}]}}
 
 
 def policy(name, app, rules, types=("Ingress",)):
@@ -129,6 +129,9 @@ POLICIES = [
     policy("networks", "job", [{"from": networks(0, 40) + apps("web"), "ports": MANY[:3]}]),
 ]
 BASE = NODES + PODS + POLICIES
+# So many classes with sets that they share them.
+CROWD = BASE + [pod(f"c-{i}", f"c{i}", 1000 + i) for i in range(301)] + [
+    policy(f"crowd-{i}", f"c{i}", [{"from": apps("web"), "ports": MANY}, {"from": apps("job", "db"), "ports": ports(9000 + i)}]) for i in range(301)]
 
 
 def relabelled(objects, name, app):
@@ -141,6 +144,11 @@ def relabelled(objects, name, app):
 
 def readdressed(objects, name, number):
     return [pod(name, o["metadata"]["labels"]["app"], number) if o["metadata"]["name"] == name else o for o in objects]
+
+
+def renumbered(first):
+    """18 pods: a set of them is so full that it has no room for 18 others beside them."""
+    return [pod(f"p-{i}", ("web", "db", "job", "top")[min(i // 2, 3)], first + i) for i in range(18)]
 
 
 def by_hand(steps):
@@ -159,10 +167,25 @@ def by_hand(steps):
     many = policy("many", "db", [{"from": networks(0, 300), "ports": MANY[:2]}])  # several commands for one map
     steps.both("networks-many", BASE + [many], BASE + [many, policy("more", "db", [{"from": networks(300, 310), "ports": MANY[:1]}])])
     steps.both("larger-sets", BASE, BASE + [pod(f"web-{i}", "web", i) for i in range(100, 160)])
+    steps.both("all-other-elements", NODES + POLICIES + renumbered(1), NODES + POLICIES + renumbered(100))
     steps.both("no-policies", BASE, NODES + PODS)
     steps.both("nothing-changes", BASE, BASE)
     steps.both("host", BASE, BASE + [pod("web-9", "web", 99)], "--host", "a/db-0")
     steps.both("host-networks", BASE, BASE + [policy("more", "db", [{"from": networks(0, 40), "ports": MANY[:4]}])], "--host", "a/db-0")
+
+
+def shared(steps):
+    """The same where classes share their sets, which begins and ends with one class."""
+    if steps.suite.wanted("shared"):
+        directory = steps.suite.scratch("shared")
+        steps.compile(directory, "rules.nft", CROWD)
+        steps.suite.check("shared", "" if "goto i_all" in (directory / "rules.nft").read_text(encoding="utf-8") else "they do not")
+    steps.both("shared-pod-more", CROWD, CROWD + [pod("c-0-1", "c0", 1500)])
+    steps.both("shared-peer-more", CROWD, CROWD + [pod("web-9", "web", 99)])
+    steps.both("shared-lowest", CROWD, readdressed(CROWD, "c-7", 9))
+    steps.both("shared-class-more", CROWD, CROWD + [pod("new", "new", 1500), policy("new", "new", [{"from": apps("web", "top"), "ports": MANY}])])
+    steps.both("shared-policy-more", CROWD, CROWD + [policy("more", "c5", [{"from": apps("top"), "ports": ports(9999)}])])
+    steps.both("shared-from-few", BASE, CROWD)
 
 
 def refusals(suite):
@@ -226,6 +249,7 @@ def main():
     steps = Steps(suite)
     refusals(suite)
     by_hand(steps)
+    shared(steps)
     steps.suite.check("most-are-smaller", "" if steps.deltas > steps.wholes or suite.args.names else f"{steps.deltas} of {steps.deltas + steps.wholes}")
     if suite.wanted("random-worlds"):
         random_steps(steps, suite.args.seed, suite.args.count)

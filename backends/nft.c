@@ -229,17 +229,17 @@ static bool self_set(struct nft_part *p, const struct addr_pair *pairs, size_t n
 
 static bool write_part(const struct job *j, struct nft_part *p, enum family f, enum direction d)
 {
-    unsigned share;
+    bool too_many;
     nft_part_init(p, j->emit, j->tuning, f, d, NFT_CLASS_BITS);
     if (p->side->ntargets == 0) {
         return true;
     }
-    if (!nft_classes(p, &share)) {
+    if (!nft_classes(p, false, &too_many)) {
         return false;
     }
-    if (share > 0) {
-        nft_part_init(p, j->emit, j->tuning, f, d, share);
-        return nft_classes(p, &share);
+    if (too_many) {
+        nft_part_init(p, j->emit, j->tuning, f, d, nft_shared_bits(p));
+        return nft_classes(p, true, &too_many);
     }
     return true;
 }

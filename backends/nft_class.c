@@ -37,8 +37,9 @@ struct classes {
     struct nft_shared *shared; /* NULL: each target has its own chain and sets */
     uint32_t *union_of;        /* by class: port set of the target at hand, or ID_NONE */
     const struct target_class *target;
-    struct str self; /* comment at the end of a chain */
-    struct span at;  /* what NPC605 names */
+    bool open_shared; /* ports of the target for any peer are in a set of all targets */
+    struct str self;  /* comment at the end of a chain */
+    struct span at;   /* what NPC605 names */
 };
 
 /* ---- addresses of a grant ---- */
@@ -154,8 +155,9 @@ static void net_rules(struct classes *c)
     }
 }
 
-/* Grants to any peer: a rule each while they are few, else a set of ports. */
-static bool open_rules(struct classes *c)
+/* Grants to any peer: a rule each while they are few, else a set of ports, which targets may share.
+ * Not if everything is allowed: that is one rule. */
+static bool open_rules(struct classes *c, bool everything)
 {
     struct nft_part *p = c->part;
     struct nft_origins open = open_grants(c);
@@ -165,6 +167,11 @@ static bool open_rules(struct classes *c)
         uint32_t ports = nft_portsets_add(&c->ports, open.v[i]->ports);
         rules += c->ports.items.v[ports].n;
         all.ports = nft_portsets_union(&c->ports, all.ports, ports);
+    }
+    if (rules > p->tuning->plain_open && c->shared != NULL && !everything) {
+        nft_shared_open(c->shared, c->target, &open, all.ports);
+        c->open_shared = true;
+        return true;
     }
     if (rules > p->tuning->plain_open) {
         struct nft_key none = {.expr = "", .type = ""};
@@ -270,7 +277,11 @@ static struct nft_keyed *class_entries(struct classes *c, struct id_list classes
 
 static void deny_rule(struct classes *c)
 {
-    nft_deny_end(c->part, c->target, c->self);
+    if (c->open_shared) {
+        nft_shared_goto_open(c->part);
+    } else {
+        nft_deny_end(c->part, c->target, c->self);
+    }
 }
 
 /* The chain that decides by class; entered by goto only. */
@@ -318,6 +329,7 @@ static void set_target(struct classes *c, const struct target_class *t)
 {
     const struct nft_part *p = c->part;
     c->target = t;
+    c->open_shared = false;
     c->self = kernel_comment_isolation(p->ctx, p->arena, t->policies[0], p->direction,
                                        t->npolicies - 1, KERNEL_COMMENT_NFT);
     c->at = t->policies[0]->origin->at;
@@ -329,8 +341,15 @@ static void map_rule(struct classes *c, const char *more_key, const char *map, s
 {
     struct nft_part *p = c->part;
     struct buf *b = nft_rule(p);
-    buf_printf(b, "meta priority set %s%s map @%s_%s ", p->peer, more_key, p->prefix, map);
-    if (c->shared != NULL) {
+    if (c->shared != NULL && c->shared->one_asks) {
+        buf_printf(b, "jump " STR_FMT, STR_ARG(nft_shared_asking(p, map)));
+        nft_rule_end(p, "", (struct str){NULL, 0});
+        nft_rule(p);
+        buf_puts(b, "meta priority != 0:0 ");
+    } else {
+        buf_printf(b, "meta priority set %s%s map @%s_%s ", p->peer, more_key, p->prefix, map);
+    }
+    if (target != 0) {
         buf_printf(b, "meta priority set meta priority | " STR_FMT " ",
                    STR_ARG(nft_class_text(p, target, 0)));
     }
@@ -349,12 +368,14 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
     bool by_class = !plan.open && ((plan.any_class && !plan.direct) || by_net);
     if (by_class && c->shared != NULL) {
         verdict = nft_shared_name(p);
-        target = nft_target_value(p, t->addrs.v[0]);
+        target = c->shared->by_address ? 0 : nft_target_value(p, t->addrs.v[0]);
+        c->shared->asks_pod |= plan.any_class;
+        c->shared->asks_net |= by_net;
     }
 
     p->owner = name;
     nft_chain_begin(p, name, t, about_class(c));
-    bool ok = open_rules(c);
+    bool ok = open_rules(c, plan.open);
     if (!plan.open && plan.direct) {
         ok = ok && direct_rules(c);
     }
@@ -460,34 +481,44 @@ static bool build_nets(struct classes *c, const struct plan *plans)
     return ok;
 }
 
-bool nft_classes(struct nft_part *p, unsigned *share)
+/* Whether so many chains that ask the maps would have the kernel check too many elements. */
+static bool checks_too_many(const struct nft_part *p, size_t chains)
+{
+    size_t elements = 0;
+    for (size_t i = 1; i < p->sets.n; i++) { /* those of peers: they follow that of the targets */
+        elements += p->sets.v[i]->n;
+    }
+    return chains > 0 && elements > p->tuning->map_checks / chains;
+}
+
+bool nft_classes(struct nft_part *p, bool shared, bool *too_many)
 {
     struct classes c;
-    struct nft_shared shared;
+    struct nft_shared all;
     classes_init(&c, p);
-    if (p->class_bits < NFT_CLASS_BITS) {
-        nft_shared_init(&shared, p);
-        c.shared = &shared;
+    if (shared) {
+        nft_shared_init(&all, p);
+        c.shared = &all;
     }
     const struct bound_side *side = p->side;
     struct plan *plans = ARENA_NEW_ARRAY(p->arena, side->ntargets, struct plan);
-    bool classed = false;
+    size_t classed = 0;
     for (size_t i = 0; i < side->ntargets; i++) {
         plans[i] = make_plan(&c, &side->targets[i]);
-        classed |= !plans[i].open && !plans[i].direct && plans[i].any_class;
+        classed += !plans[i].open && !plans[i].direct && plans[i].any_class;
     }
     bool ok = dispatch_map(p) &&
-              (!classed || nft_pod_map(p, str_printf(p->arena, "%s_pod", p->prefix))) &&
+              (classed == 0 || nft_pod_map(p, str_printf(p->arena, "%s_pod", p->prefix))) &&
               build_nets(&c, plans);
-    *share = c.shared == NULL ? nft_shared_bits(p) : 0;
-    size_t most = *share > 0 ? p->tuning->part_sets : SIZE_MAX;
+    if (shared) {
+        all.one_asks = checks_too_many(p, classed);
+    }
+    size_t most = shared ? SIZE_MAX : p->tuning->part_sets;
     for (size_t i = 0; i < side->ntargets && ok && p->sets.n <= most; i++) {
         ok = class_chain(&c, &side->targets[i], plans[i]);
     }
-    if (p->sets.n <= most) {
-        *share = 0;
-    }
-    return ok && (c.shared == NULL || nft_shared_end(&shared, &c.ports));
+    *too_many = p->sets.n > most;
+    return ok && (!shared || nft_shared_end(&all, &c.ports));
 }
 
 /* ---- hosts ---- */
@@ -596,7 +627,7 @@ bool nft_host_rules(struct nft_part *p, const struct target_class *t)
     c.union_of = ARENA_NEW_ARRAY(p->arena, n, uint32_t);
     memset(c.union_of, 0xff, n * sizeof *c.union_of);
 
-    bool ok = open_rules(&c);
+    bool ok = open_rules(&c, plan.open);
     if (!plan.open) {
         ok = ok && (plan.direct ? direct_rules(&c) : address_rules(&c));
         if (plan.nets_plain) {

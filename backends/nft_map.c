@@ -11,8 +11,9 @@
  * ["i10.0.0.7"]}]}]}
  *
  * A chain has the policies that isolate its class and the rules that it allows by; a chain for all
- * classes ("member": null) has no lists, because every rule is in it. A set names the chains that
- * use it. Places are FILE:LINE as in the rules' comments, unfiltered.
+ * classes ("member": null) has no lists: those of all are in it. With --log a chain that denies has
+ * the prefix of its log lines ("log"). A set names the chains that use it. Places are FILE:LINE as
+ * in the rules' comments, unfiltered.
  */
 #include "backends/nft_priv.h"
 
@@ -78,20 +79,22 @@ static void put_chain(struct writer *w, const struct nft_part *p, const struct n
     buf_puts(w->out, "        {");
     put_string(w, "name", c->name);
     buf_printf(w->out, ", \"direction\": \"%s\", ", direction_name(p->direction));
-    if (t == NULL) {
-        buf_puts(w->out, "\"member\": null}");
-        return;
+    if (t != NULL) {
+        const struct workload *m = t->example;
+        put_string(w, "member", str_path(a, m->ns, m->name));
+        buf_printf(w->out, ", \"addresses\": %zu", t->addrs.n);
+    } else {
+        buf_puts(w->out, "\"member\": null");
     }
-    const struct workload *m = t->example;
-    put_string(w, "member", str_path(a, m->ns, m->name));
-    buf_printf(w->out, ", \"addresses\": %zu", t->addrs.n);
-    if (w->emit->options->log) {
+    if (w->emit->options->log && c->denies) {
         buf_puts(w->out, ", \"log\": ");
         buf_json_string(w->out,
                         kernel_log_prefix(a, p->direction, kernel_log_class(a, p->family, t)));
     }
-    put_policies(w, t);
-    put_rules(w, t);
+    if (t != NULL) {
+        put_policies(w, t);
+        put_rules(w, t);
+    }
     buf_putc(w->out, '}');
 }
 

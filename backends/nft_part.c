@@ -21,6 +21,8 @@ const struct nft_tuning nft_tuning_default = {
     .direct_addrs = 256,
     .host_rules = 8,
     .part_sets = 300,
+    .map_checks = 1 << 22,
+    .register_targets = SIZE_MAX,
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
@@ -68,10 +70,12 @@ void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tu
 
 /* ---- names that stay ---- */
 
-/* A number that stays while other addresses come and go: good enough to be rarely taken. */
+/* A number that stays while other addresses come and go, and that few others have. */
 static uint32_t mixed(struct ip ip)
 {
-    return (uint32_t)((ip.hi * 31 + ip.lo) * 0x9e3779b97f4a7c15u >> 32);
+    uint64_t x = ip.hi * 0x9e3779b97f4a7c15u + ip.lo;
+    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(x >> 32);
 }
 
 /* The first value from `wanted` on, up to `last` and then from 1 on, that is not taken. */
@@ -309,6 +313,9 @@ void nft_deny_end(struct nft_part *p, const struct target_class *t, struct str c
 {
     nft_rule(p);
     nft_rule_end(p, p->deny, comment);
+    if (p->chains.n > 0) { /* else the hook of a machine */
+        p->chains.v[p->chains.n - 1].denies = true;
+    }
     if (p->log_rate > 0) {
         const struct str class = kernel_log_class(p->arena, p->family, t);
         const struct str prefix = kernel_log_prefix(p->arena, p->direction, class);

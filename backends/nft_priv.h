@@ -35,6 +35,8 @@ struct nft_tuning {
     size_t direct_addrs;    /* … over that many addresses */
     size_t host_rules;      /* the same for a host, which has no class look-up */
     size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them */
+    size_t map_checks; /* elements of maps times chains that ask them: the kernel does them all */
+    size_t register_targets; /* that share a register with the peer's class, if it has the room */
 };
 extern const struct nft_tuning nft_tuning_default;
 
@@ -60,6 +62,7 @@ struct nft_set {
 struct nft_chain {
     struct str name;
     const struct target_class *class; /* NULL: a chain for all */
+    bool denies;                      /* at its end */
 };
 
 struct nft_part {
@@ -211,31 +214,54 @@ struct str nft_dispatch_name(const struct nft_part *p);
 /* Writes the map from the peers' addresses to their classes. False: NPC605 was reported. */
 bool nft_pod_map(struct nft_part *p, struct str name);
 
-/* A chain per target class. False: an error was reported. *share is not 0 if there are too many
- * sets for one transaction: then the part is to be written again with so many class_bits. */
-bool nft_classes(struct nft_part *p, unsigned *share);
+/* A chain per target class, with sets of its own, or, if `shared`, with those of all. False: an
+ * error was reported; *too_many: nothing was, but there are too many sets for one transaction. */
+bool nft_classes(struct nft_part *p, bool shared, bool *too_many);
 
 /* The key where a class decides, and the verdict there. */
 extern const struct nft_key nft_class_key;
 const char *nft_class_allow(const struct nft_part *p);
 
-/* What peers may do on targets that share a chain. */
+/* Grants in the order of their rules, where targets share a chain: one rule may have several. */
+struct nft_shared_origin {
+    uint32_t rule, order;
+    const struct grant *grant;
+};
+
+/* A chain that decides for all targets. */
+struct nft_decider {
+    VEC(struct nft_keyed) entries;
+    struct intern rules; /* that take part, by object */
+    VEC(struct nft_shared_origin) origins;
+};
+
 struct nft_shared {
     struct nft_part *part;
-    VEC(struct nft_keyed) entries;
-    struct intern rules, policies; /* grants and policies that take part, by object */
-    struct nft_origins origins;    /* each grant once */
+    bool by_address;                  /* the register has no room for the target */
+    bool one_asks;                    /* one chain asks the maps of classes, for all targets */
+    bool asks_pod, asks_net;          /* somebody does */
+    struct nft_decider classes, open; /* by the peer's class; for any peer */
+    struct intern policies;           /* that take part, by object */
     const struct npolicy *first;
 };
-/* The class_bits with which all targets of the part can share a chain; 0 if they are too many. */
+/* The class_bits with which all targets of the part can share a chain; NFT_CLASS_BITS if they and
+ * the classes are too many for the register. */
 unsigned nft_shared_bits(const struct nft_part *p);
 void nft_shared_init(struct nft_shared *s, struct nft_part *p);
-/* The chain: "i_all". */
+/* The chain that decides by class: "i_all". */
 struct str nft_shared_name(const struct nft_part *p);
-/* One more target, with the grants that its entries come from. False: NPC605 was reported. */
+/* The chain that asks a map, "pod" or "net", for all targets. */
+struct str nft_shared_asking(const struct nft_part *p, const char *map);
+/* What classes may do on one more target, with the grants that it comes from. False: NPC605 was
+ * reported. */
 bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
                     const struct nft_origins *origins, const struct nft_keyed *entries, size_t n);
-/* Writes the chain, if there is a target. False: NPC605 was reported. */
+/* The ports of one more target that any peer may use. Its chain ends with the rule that
+ * nft_shared_goto_open() writes, and not with one that denies. */
+void nft_shared_open(struct nft_shared *s, const struct target_class *t,
+                     const struct nft_origins *origins, uint32_t ports);
+void nft_shared_goto_open(struct nft_part *p);
+/* Writes the chains that targets share. False: NPC605 was reported. */
 bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports);
 /* The rules of a host in one direction, in a chain that the caller has begun; the last one goes to
  * npc_deny_in or npc_deny_out, unless everything is allowed. */

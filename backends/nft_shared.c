@@ -10,70 +10,217 @@
  *
  * The keys are as short as those of a target's own sets, and a pod that is like others of the node
  * changes nothing but the map that leads to its chain.
+ *
+ * The kernel looks at each element of a map for each chain that asks it. Where that would be too
+ * many, one chain asks for all:
+ *
+ *     chain i10.0.0.7 {
+ *         jump i_pod_class
+ *         meta priority != 0:0 meta priority set meta priority | 3a0:0 goto i_all
+ *
+ * Ports that any peer may use are few rules in the target's chain, or elements of a set of all
+ * targets, which the last chain asks:
+ *
+ *     chain i_open {
+ *         ip daddr . tcp dport @i_open_tcp accept
+ *
+ * And where the register is too small for targets and classes, i_all asks for the target's address
+ * beside the class, likewise.
  */
 #include "backends/nft_priv.h"
 
 unsigned nft_shared_bits(const struct nft_part *p)
 {
-    unsigned bits = 4;
-    while (bits < NFT_CLASS_BITS && (uint64_t)1 << bits < 2 * p->values.n) {
-        bits++; /* twice as many values as classes: few of them want the same */
+    unsigned least = 1, most = NFT_CLASS_BITS - 2, half = NFT_CLASS_BITS / 2;
+    while (least < NFT_CLASS_BITS && (uint64_t)1 << least < 2 * p->values.n) {
+        least++; /* twice as many values as classes: few of them want the same */
     }
-    uint64_t targets = (uint64_t)1 << (NFT_CLASS_BITS - bits);
-    return p->side->ntargets + 2 <= targets ? bits : 0; /* the first and the last are no target */
+    while (most > 0 && (uint64_t)1 << (NFT_CLASS_BITS - most) < p->side->ntargets + 2) {
+        most--; /* the first and the last value are no target */
+    }
+    if (least > most || p->side->ntargets > p->tuning->register_targets) {
+        return NFT_CLASS_BITS;
+    }
+    /* Half for each, so that values stay, unless one of them needs more. */
+    return least > half ? least : most < half ? most : half;
+}
+
+static void decider_init(struct nft_decider *d, struct arena *a)
+{
+    *d = (struct nft_decider){0};
+    intern_init(&d->rules, a);
 }
 
 void nft_shared_init(struct nft_shared *s, struct nft_part *p)
 {
-    *s = (struct nft_shared){.part = p};
-    intern_init(&s->rules, p->arena);
+    *s = (struct nft_shared){.part = p, .by_address = p->class_bits == NFT_CLASS_BITS};
     intern_init(&s->policies, p->arena);
+    decider_init(&s->classes, p->arena);
+    decider_init(&s->open, p->arena);
+}
+
+static struct str name_of(const struct nft_part *p, const char *what)
+{
+    return str_printf(p->arena, "%s_%s", p->prefix, what);
 }
 
 struct str nft_shared_name(const struct nft_part *p)
 {
-    return str_printf(p->arena, "%s_all", p->prefix);
+    return name_of(p, "all");
+}
+
+/* ---- the targets ---- */
+
+static void take_part(struct nft_shared *s, const struct target_class *t)
+{
+    s->first = s->first == NULL ? t->policies[0] : s->first;
+    for (size_t i = 0; i < t->npolicies; i++) {
+        intern_add(&s->policies,
+                   (struct str){(const char *)&t->policies[i], sizeof t->policies[i]});
+    }
+}
+
+static void add_origins(struct arena *a, struct nft_decider *d, const struct nft_origins *origins)
+{
+    for (size_t i = 0; i < origins->n; i++) {
+        const struct nrule *rule = origins->v[i]->rule;
+        uint32_t id = intern_add(&d->rules, (struct str){(const char *)&rule, sizeof rule});
+        vec_push(a, &d->origins,
+                 (struct nft_shared_origin){id, (uint32_t)d->origins.n, origins->v[i]});
+    }
 }
 
 bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
                     const struct nft_origins *origins, const struct nft_keyed *entries, size_t n)
 {
     struct arena *a = s->part->arena;
-    for (size_t i = 0; i < t->npolicies; i++) {
-        intern_add(&s->policies,
-                   (struct str){(const char *)&t->policies[i], sizeof t->policies[i]});
+    size_t times = s->by_address ? t->addrs.n : 1;
+    take_part(s, t);
+    add_origins(a, &s->classes, origins);
+    if (s->classes.entries.n + times * n > s->part->max_elements) {
+        return nft_part_reserve(s->part, s->classes.entries.n + times * n,
+                                t->policies[0]->origin->at);
     }
-    for (size_t i = 0; i < origins->n; i++) {
-        size_t known = s->rules.keys.n;
-        if (intern_add(&s->rules,
-                       (struct str){(const char *)&origins->v[i], sizeof origins->v[i]}) == known) {
-            vec_push(a, &s->origins, origins->v[i]);
+    for (size_t k = 0; k < times; k++) {
+        struct str ip = ip_text(a, s->part->family, t->addrs.v[k]);
+        for (size_t i = 0; i < n; i++) {
+            struct nft_keyed e = entries[i];
+            e.key = s->by_address
+                        ? str_printf(a, STR_FMT " . " STR_FMT, STR_ARG(ip), STR_ARG(e.key))
+                        : e.key;
+            vec_push(a, &s->classes.entries, e);
         }
     }
-    s->first = s->first == NULL ? t->policies[0] : s->first;
-    if (s->entries.n + n > s->part->max_elements) {
-        return nft_part_reserve(s->part, s->entries.n + n, t->policies[0]->origin->at);
-    }
-    for (size_t i = 0; i < n; i++) {
-        vec_push(a, &s->entries, entries[i]);
-    }
     return true;
+}
+
+void nft_shared_open(struct nft_shared *s, const struct target_class *t,
+                     const struct nft_origins *origins, uint32_t ports)
+{
+    struct arena *a = s->part->arena;
+    take_part(s, t);
+    add_origins(a, &s->open, origins);
+    for (size_t i = 0; i < t->addrs.n; i++) {
+        vec_push(a, &s->open.entries,
+                 (struct nft_keyed){ip_text(a, s->part->family, t->addrs.v[i]), ports});
+    }
+}
+
+/* ---- their chains ---- */
+
+static int compare_origins(const void *x, const void *y)
+{
+    const struct nft_shared_origin *a = x, *b = y;
+    return a->rule != b->rule ? (a->rule > b->rule) - (a->rule < b->rule)
+                              : (a->order > b->order) - (a->order < b->order);
+}
+
+static struct str about(const struct nft_part *p)
+{
+    return str_printf(p->arena, "%s of all targets", direction_name(p->direction));
+}
+
+/* Sets over all entries, and their rules, at the beginning of a chain of that name. */
+static bool decide(struct nft_shared *s, struct nft_portsets *ports, struct nft_decider *d,
+                   struct str name, struct nft_key key)
+{
+    struct nft_part *p = s->part;
+    struct nft_origins origins = {0};
+    array_sort(d->origins.v, d->origins.n, sizeof *d->origins.v, compare_origins);
+    for (size_t i = 0; i < d->origins.n; i++) {
+        vec_push(p->arena, &origins, d->origins.v[i].grant);
+    }
+    p->owner = name;
+    nft_chain_begin(p, name, NULL, about(p));
+    return nft_union(p, ports, key, d->entries.v, d->entries.n, nft_class_allow(p), &origins,
+                     s->first->origin->at);
+}
+
+static void deny(struct nft_shared *s)
+{
+    struct nft_part *p = s->part;
+    nft_deny_end(p, NULL,
+                 kernel_comment_isolation(p->ctx, p->arena, s->first, p->direction,
+                                          s->policies.keys.n - 1, KERNEL_COMMENT_NFT));
+}
+
+static struct nft_key class_key(const struct nft_shared *s)
+{
+    const struct nft_part *p = s->part;
+    struct nft_key key = nft_class_key;
+    if (s->by_address) {
+        key.expr = str_printf(p->arena, "%s . %s", p->local, key.expr).p;
+        key.type = str_printf(p->arena, "%s . %s", p->addr_type, key.type).p;
+    }
+    return key;
+}
+
+/* The chain that looks for the class of a peer, and leaves none where there is none. */
+static void asking_chain(struct nft_part *p, const char *map, const char *more_key)
+{
+    nft_chain_begin(p, nft_shared_asking(p, map), NULL, (struct str){NULL, 0});
+    nft_rule(p);
+    nft_rule_end(p, "meta priority set none", (struct str){NULL, 0});
+    buf_printf(nft_rule(p), "meta priority set %s%s map @%s_%s", p->peer, more_key, p->prefix, map);
+    nft_rule_end(p, "", (struct str){NULL, 0});
+    nft_chain_end(p);
+}
+
+struct str nft_shared_asking(const struct nft_part *p, const char *map)
+{
+    return str_printf(p->arena, "%s_%s_class", p->prefix, map);
 }
 
 bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports)
 {
     struct nft_part *p = s->part;
-    if (s->first == NULL) {
-        return true;
+    bool ok = true;
+    if (s->one_asks && s->asks_pod) {
+        asking_chain(p, "pod", "");
     }
-    p->owner = nft_shared_name(p);
-    nft_chain_begin(p, p->owner, NULL,
-                    str_printf(p->arena, "%s of all targets", direction_name(p->direction)));
-    bool ok = nft_union(p, ports, nft_class_key, s->entries.v, s->entries.n, nft_class_allow(p),
-                        &s->origins, (struct span){0});
-    nft_deny_end(p, NULL,
-                 kernel_comment_isolation(p->ctx, p->arena, s->first, p->direction,
-                                          s->policies.keys.n - 1, KERNEL_COMMENT_NFT));
-    nft_chain_end(p);
+    if (s->one_asks && s->asks_net) {
+        asking_chain(p, "net", " . meta l4proto");
+    }
+    if (s->asks_pod || s->asks_net) {
+        ok = decide(s, ports, &s->classes, nft_shared_name(p), class_key(s));
+        if (s->open.entries.n > 0) {
+            nft_shared_goto_open(p);
+        } else {
+            deny(s);
+        }
+        nft_chain_end(p);
+    }
+    if (s->open.entries.n > 0) {
+        struct nft_key key = {.expr = p->local, .type = p->addr_type};
+        ok = ok && decide(s, ports, &s->open, name_of(p, "open"), key);
+        deny(s);
+        nft_chain_end(p);
+    }
     return ok;
+}
+
+void nft_shared_goto_open(struct nft_part *p)
+{
+    buf_printf(nft_rule(p), "goto " STR_FMT, STR_ARG(name_of(p, "open")));
+    nft_rule_end(p, "", (struct str){NULL, 0});
 }

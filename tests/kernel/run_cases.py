@@ -15,12 +15,14 @@ A case is a YAML stream. The first document:
     after:  [LINE, …]                   … and before the probes
     loaders: [nft, …]                   when not all can say it
     warns:  [TEXT, …]                   what npc must say about the input
+    crowds: [N, …]                      numbers of others; [301]
     probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [OPTION…]", …]   "*" and "NS/*" are all (but
                                         itself); options as of netlab: at ADDR, size N, …
 The documents after it are the policies.
 
 With nft each case is also run in a crowd: pods and policies of a namespace of their own, so many that
-the rules are those of large nodes, where all targets share their sets.
+the rules are those of large nodes, where all targets share their sets, and of very large ones, where
+one chain asks for the classes of peers.
 """
 
 import argparse
@@ -105,18 +107,19 @@ def check_warnings(directory, texts):
 
 
 CROWD = 301  # sets of peers, one more than there may be without sharing them
+ASKING = 2048  # chains that ask for as many pods beyond which one does it for all
 
 
-def crowd(nodes):
+def crowd(nodes, count):
     """Pods that nobody probes, each with a policy and a set of peers that no other has."""
     objects = [cluster.namespace_manifest("crowd", {})]
     for number, name in enumerate(nodes):
-        for i in range(CROWD):
+        for i in range(count):
             ip4, ip6 = f"10.{250 + number}.{i // 250}.{i % 250 + 1}", f"fd00:10:{250 + number}::{i + 1:x}"
             pod = cluster.Pod("crowd", f"{name}-{i}", {"n": f"{name}-{i}"}, ip4, ip6, name)
             pod.extra_spec, pod.phase = {}, "Running"
             peers = [{"podSelector": {"matchExpressions": [
-                {"key": "n", "operator": "In", "values": [f"{name}-{i}", f"{name}-{(i + 1) % CROWD}"]}]}}]
+                {"key": "n", "operator": "In", "values": [f"{name}-{i}", f"{name}-{(i + 1) % count}"]}]}}]
             spec = {"podSelector": {"matchLabels": pod.labels}, "policyTypes": ["Ingress", "Egress"],
                     "ingress": [{"from": peers}], "egress": [{"to": peers}]}
             objects += [manifest(pod), {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -124,18 +127,20 @@ def crowd(nodes):
     return objects
 
 
-def check_crowd(out):
-    """That it is one: the rules have the chains that targets share."""
+def check_crowd(out, count):
+    """That it is one: in both families targets share their chains and, if it is very large, ask in one."""
     with open(out, encoding="utf-8") as f:
         text = f.read()
-    if text.count(" goto i_all\n") < CROWD or text.count(" goto e_all\n") < CROWD:
-        raise RuntimeError(f"{out}: the crowd is too small")
+    for way in "ie":
+        asking = text.count(f"\tchain {way}_pod_class {{\n")
+        if text.count(f" goto {way}_all\n") < 2 * count or asking != 2 * (count > ASKING):
+            raise RuntimeError(f"{out}: it is no crowd of {count}")
 
 
-def script_of(path, loader, tmp, crowded=False):
+def script_of(path, loader, tmp, others=0):
     with open(path, encoding="utf-8") as f:
         case, *policies = [d for d in yaml.safe_load_all(f) if d]
-    label = os.path.basename(path)[:-5] + "-crowd" * crowded
+    label = os.path.basename(path)[:-5] + (f"-crowd-{others}" if others else "")
     pods = {k: pod_of(k, o) for k, o in case["pods"].items()}
     nodes = sorted({p.node for p in pods.values()})
     # Host-network pods are their node; finished pods are not there.
@@ -150,15 +155,15 @@ def script_of(path, loader, tmp, crowded=False):
     namespaces.update(case.get("namespaces", {}))
     objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]
     objects += [node_manifest(n, case.get("nodes", {}).get(n, {})) for n in nodes]
-    objects += [manifest(p) for p in pods.values()] + policies + (crowd(nodes) if crowded else [])
+    objects += [manifest(p) for p in pods.values()] + policies + (crowd(nodes, others) if others else [])
     script += case.get("before", [])
     for n in nodes:
         out = os.path.join(tmp, f"{label}-{loader}-{n}")
         args = [a.format(node=n) for a in case.get("args", [])]
         load = cluster.compile_to(loader, out, objects, args)
         script.append(f"run {n} " + load)
-        if crowded:
-            check_crowd(load.split()[-1])
+        if others:
+            check_crowd(load.split()[-1], others)
         check_warnings(out, case.get("warns", []))
     script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
     for text in case["probes"]:
@@ -167,9 +172,9 @@ def script_of(path, loader, tmp, crowded=False):
     return script
 
 
-def loaders_of(path):
+def head_of(path):
     with open(path, encoding="utf-8") as f:
-        return next(yaml.safe_load_all(f)).get("loaders", cluster.loaders())
+        return next(yaml.safe_load_all(f))
 
 
 def main():
@@ -184,10 +189,11 @@ def main():
         for path in paths:
             name = os.path.basename(path)[:-5]
             if not args.case or name in args.case:
-                for loader in args.loader or loaders_of(path):
+                head = head_of(path)
+                for loader in args.loader or head.get("loaders", cluster.loaders()):
                     jobs.append((f"{name}/{loader}", functools.partial(script_of, path, loader, tmp)))
-                    if loader == "nft":
-                        jobs.append((f"{name}-crowd/{loader}", functools.partial(script_of, path, loader, tmp, True)))
+                    for n in head.get("crowds", [CROWD]) if loader == "nft" else []:
+                        jobs.append((f"{name}-crowd-{n}/{loader}", functools.partial(script_of, path, loader, tmp, n)))
         if args.show:
             for _, make in jobs:
                 print("\n".join(make()))

@@ -4,6 +4,7 @@ new file leaves (as nft lists it), and over any other ruleset it fails and leave
 
 Cases made by hand, and random worlds that lose and regain objects. In network namespaces.
 """
+import bisect
 import copy
 import json
 import os
@@ -129,9 +130,7 @@ POLICIES = [
     policy("networks", "job", [{"from": networks(0, 40) + apps("web"), "ports": MANY[:3]}]),
 ]
 BASE = NODES + PODS + POLICIES
-# So many classes with sets that they share them.
-CROWD = BASE + [pod(f"c-{i}", f"c{i}", 1000 + i) for i in range(301)] + [
-    policy(f"crowd-{i}", f"c{i}", [{"from": apps("web"), "ports": MANY}, {"from": apps("job", "db"), "ports": ports(9000 + i)}]) for i in range(301)]
+
 
 
 def relabelled(objects, name, app):
@@ -174,18 +173,34 @@ def by_hand(steps):
     steps.both("host-networks", BASE, BASE + [policy("more", "db", [{"from": networks(0, 40), "ports": MANY[:4]}])], "--host", "a/db-0")
 
 
+def crowd(n):
+    """So many classes more, each with sets of its own unless they are so many that they share them."""
+    return BASE + [pod(f"c-{i}", f"c{i}", 1000 + i) for i in range(n)] + [
+        policy(f"crowd-{i}", f"c{i}", [{"from": apps("web"), "ports": MANY}, {"from": apps("job", "db"), "ports": ports(9000 + i)}])
+        for i in range(n)]
+
+
 def shared(steps):
-    """The same where classes share their sets, which begins and ends with one class."""
-    if steps.suite.wanted("shared"):
+    """The same where classes share their sets, and where they begin to."""
+    def is_shared(n):
         directory = steps.suite.scratch("shared")
-        steps.compile(directory, "rules.nft", CROWD)
-        steps.suite.check("shared", "" if "goto i_all" in (directory / "rules.nft").read_text(encoding="utf-8") else "they do not")
-    steps.both("shared-pod-more", CROWD, CROWD + [pod("c-0-1", "c0", 1500)])
-    steps.both("shared-peer-more", CROWD, CROWD + [pod("web-9", "web", 99)])
-    steps.both("shared-lowest", CROWD, readdressed(CROWD, "c-7", 9))
-    steps.both("shared-class-more", CROWD, CROWD + [pod("new", "new", 1500), policy("new", "new", [{"from": apps("web", "top"), "ports": MANY}])])
-    steps.both("shared-policy-more", CROWD, CROWD + [policy("more", "c5", [{"from": apps("top"), "ports": ports(9999)}])])
-    steps.both("shared-from-few", BASE, CROWD)
+        steps.compile(directory, "rules.nft", crowd(n))
+        return "goto i_all" in (directory / "rules.nft").read_text(encoding="utf-8")
+
+    if not steps.suite.wanted("shared"):
+        return
+    least = bisect.bisect_left(range(310), True, key=is_shared)
+    many = crowd(least + 1)
+    whole = steps.wholes
+    steps.both("shared-pod-more", many, many + [pod("c-0-1", "c0", 1500)])
+    steps.both("shared-peer-more", many, many + [pod("web-9", "web", 99)])
+    steps.both("shared-lowest", many, readdressed(many, "c-7", 9))
+    steps.both("shared-class-more", many, many + [pod("new", "new", 1500), policy("new", "new", [{"from": apps("web", "top"), "ports": MANY}])])
+    steps.both("shared-policy-more", many, many + [policy("more", "c5", [{"from": apps("top"), "ports": ports(9999)}])])
+    steps.both("shared-open-ports", many, many + [policy("open", "c5", [{"ports": ports(1, 3, 5, 7, 9)}])])
+    steps.suite.check("shared-steps-are-small", "" if steps.wholes == whole else "some are not")
+    steps.both("shared-begins", crowd(least - 1), crowd(least))
+    steps.both("shared-from-few", BASE, many)
 
 
 def refusals(suite):

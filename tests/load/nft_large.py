@@ -19,7 +19,7 @@ def pod(i, n1):
 
 def policy(i, args):
     peers = [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": f"a{(i * k) % args.pods}"}}} for k in (3, 7, 11, 13)]
-    ports = [{"port": 80 + i % 9}, {"port": 8000, "endPort": 8000 + i % 40}, {"protocol": "UDP", "port": 53}]
+    ports = [{"port": 80 + i % 9}, {"port": 6000 + 2 * i % 90}, {"port": 8000, "endPort": 8000 + i % 40}, {"protocol": "UDP", "port": 53}]
     rules = [{"from": peers[:2], "ports": ports}, {"from": peers[2:], "ports": [{"port": 443}]},
              {"from": [{"ipBlock": {"cidr": f"172.16.{i % 256}.0/24"}}], "ports": ports[:1]}]
     if i < 2 and args.networks:

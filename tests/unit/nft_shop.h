@@ -33,6 +33,8 @@ static const struct nft_tuning plain = {
     .direct_addrs = MANY,
     .host_rules = MANY,
     .part_sets = MANY,
+    .map_checks = MANY,
+    .register_targets = MANY,
 };
 
 /* Emits policies of namespace shop; for the machine shop/web if `host`. */

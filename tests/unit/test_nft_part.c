@@ -42,11 +42,11 @@ static void class_numbers(void)
         {FAM_IP6,
          32,
          {{0xfd00000000000000, 1}, {0x20010db800000005, 0x1234}, {0, 0}},
-         {"fd37:79b9", "b0e7:3ad9", "0:1"}},
+         {"af12:d6e4", "387b:f9d2", "0:1"}},
         {FAM_IP4,
          4,
          {{0, 0x0a000001}, {0, 0x0a000002}, {0, 0x0a000001}, {0, 0}, {0, 0}},
-         {"0:2", "0:b", "0:3", "0:1", "0:4"}},
+         {"0:1", "0:8", "0:2", "0:3", "0:4"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         part_init(&p, &c, rows[i].family, 0, rows[i].bits);

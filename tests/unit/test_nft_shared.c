@@ -45,12 +45,12 @@ static void all_targets_in_one_chain(void)
     CHECK(ALL, true,
           "10.0.0.1 : goto i10.0.0.1, 10.0.0.2 : goto i10.0.0.2, 10.0.0.3 : goto i10.0.0.3, "
           "10.0.0.4 : goto i10.0.0.2\n",
-          "\t\t\t10.0.0.1 : 0:2, 10.0.0.2 : 0:b, 10.0.0.3 : 0:5, 10.0.0.4 : 0:b\n",
+          "\t\t\t10.0.0.1 : 0:82a0, 10.0.0.2 : 0:8158, 10.0.0.3 : 0:8010, 10.0.0.4 : 0:8158\n",
           "\tset i_all_tcp {\n\t\ttype classid . inet_service\n\t\tsize 12\n\t\telements = {\n"
-          "\t\t\td306:292b . 81, d306:2925 . 80\n\t\t}\n\t}\n",
+          "\t\t\t82a0:8158 . 81, 82a0:8010 . 80\n\t\t}\n\t}\n",
           "\tchain i10.0.0.1 {\n"
           "\t\tmeta priority set ip saddr map @i_pod "
-          "meta priority set meta priority | d306:2920 goto i_all\n"
+          "meta priority set meta priority | 82a0:0 goto i_all\n"
           "\t\ttcp dport 90 ip saddr 10.1.0.0/24 accept comment \"shop/d ingress[0] t.npc:16\"\n"
           "\t\tgoto npc_deny comment \"shop/a isolates ingress t.npc:7 +1\"\n",
           "\tchain i10.0.0.2 {\n\t\ttcp dport 22 accept comment \"shop/b ingress[0] t.npc:11\"\n",
@@ -72,7 +72,7 @@ static void networks_are_classes(void)
     check_holds(&o, "10.1.0.0/24 . 0-255 : 0:", true);
     check_holds(&o,
                 "\t\tmeta priority set ip saddr . meta l4proto map @i_net "
-                "meta priority set meta priority | d306:2920 goto i_all\n",
+                "meta priority set meta priority | 82a0:0 goto i_all\n",
                 true);
     check_holds(&o, " . 90\n", true);
     output_free(&o);
@@ -86,6 +86,126 @@ static void what_nobody_needs(void)
     CHECK("policy a for pods app=web { allow from pods n=2 on tcp/80 }\n", false, "i_net", " +");
     CHECK("policy a for pods app=web { allow from cidr 10.1.0.0/24 on tcp/80 }\n", false, "i_pod",
           "i_all");
+}
+
+/* Many ports for any peer stand in sets of all targets, behind what classes may do; not where a
+ * target allows everything. */
+static void open_ports(void)
+{
+    struct nft_tuning t = one_chain();
+    t.plain_open = 1;
+    struct output o;
+    emit_shop(&o,
+              "policy a for pods n=1 { allow from anywhere on {tcp/80, tcp/90, udp/53} }\n"
+              "policy b for pods n=1 {\nallow from pods app=web on tcp/5\n}\n"
+              "policy c for pods app=web { allow from pods n=2 on tcp/80 }\n"
+              "policy d for pods n=2 { allow from anywhere on tcp/7\nallow from anywhere on all ports }\n",
+              &t, false, 0);
+    CU_ASSERT(o.ok);
+    static const char *const parts[] = {
+        "\tset i_open_tcp {\n\t\ttype ipv4_addr . inet_service\n\t\tsize 12\n\t\telements = {\n"
+        "\t\t\t10.0.0.2 . 80, 10.0.0.2 . 90, 10.0.0.4 . 80, 10.0.0.4 . 90\n",
+        "\tchain i10.0.0.2 {\n"
+        "\t\tmeta priority set ip saddr map @i_pod "
+        "meta priority set meta priority | 8158:0 goto i_all\n"
+        "\t\tgoto i_open\n\t}\n",
+        "\tchain i10.0.0.1 {\n"
+        "\t\tmeta priority set ip saddr map @i_pod "
+        "meta priority set meta priority | 82a0:0 goto i_all\n"
+        "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11\"\n",
+        "\tchain i10.0.0.3 {\n\t\taccept comment",
+        "@i_all_tcp meta priority set none accept comment \"shop/c ingress[0] t.npc:11 +1\"\n"
+        "\t\tgoto i_open\n\t}\n",
+        "\tchain i_open {\n"
+        "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept "
+        "comment \"shop/a ingress[0] t.npc:7\"\n",
+        "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11 +2\"\n\t}\n}\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        check_holds(&o, parts[i], true);
+    }
+    output_free(&o);
+}
+
+/* One chain asks for all, where the kernel would have to look at too many elements: of the maps of
+ * peers, for each chain that asks. */
+static void one_chain_asks(void)
+{
+    for (size_t most = 1; most <= 2; most++) { /* one peer, two targets that ask */
+        struct nft_tuning t = one_chain();
+        t.map_checks = most;
+        struct output o;
+        emit_shop(&o,
+                  "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
+                  "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n"
+                  "policy c for pods n=2 { allow from anywhere on tcp/82 }\n",
+                  &t, false, 0);
+        CU_ASSERT(o.ok);
+        check_holds(&o,
+                    "\tchain i10.0.0.1 {\n\t\tjump i_pod_class\n"
+                    "\t\tmeta priority != 0:0 meta priority set meta priority | 82a0:0 goto i_all\n"
+                    "\t\tgoto npc_deny",
+                    most == 1);
+        check_holds(&o,
+                    "\tchain i_pod_class {\n\t\tmeta priority set none\n"
+                    "\t\tmeta priority set ip saddr map @i_pod\n\t}\n",
+                    most == 1);
+        check_holds(&o, "ip saddr map @i_pod meta priority set meta priority", most == 2);
+        check_holds(&o, "i_net", false);
+        output_free(&o);
+    }
+    struct nft_tuning t = one_chain();
+    t.map_checks = t.plain_nets = 0;
+    struct output o;
+    emit_shop(&o, ALL, &t, false, 0);
+    CU_ASSERT(o.ok);
+    check_holds(&o,
+                "\tchain i_net_class {\n\t\tmeta priority set none\n"
+                "\t\tmeta priority set ip saddr . meta l4proto map @i_net\n\t}\n",
+                true);
+    check_holds(&o, "\t\tjump i_net_class\n\t\tmeta priority != 0:0 ", true);
+    output_free(&o);
+}
+
+/* Where the register is too small for targets and classes, the key has the target's addresses. */
+static void by_address(void)
+{
+    struct nft_tuning t = one_chain();
+    t.register_targets = 1;
+    struct output o;
+    emit_shop(&o,
+              "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
+              "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n",
+              &t, false, 0);
+    CU_ASSERT(o.ok);
+    static const char *const parts[] = {
+        "\tset i_all_tcp {\n\t\ttype ipv4_addr . classid . inet_service\n\t\tsize 12\n"
+        "\t\telements = {\n\t\t\t10.0.0.1 . a00:3 . 80, 10.0.0.2 . a00:3 . 81, "
+        "10.0.0.4 . a00:3 . 81\n",
+        "\t\tmeta priority set ip saddr map @i_pod goto i_all\n",
+        "\t\tip daddr . meta priority . tcp dport @i_all_tcp meta priority set none accept "};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        check_holds(&o, parts[i], true);
+    }
+    output_free(&o);
+    t.register_targets = 2; /* as many as there are */
+    emit_shop(&o,
+              "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
+              "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n",
+              &t, false, 0);
+    CU_ASSERT(o.ok);
+    check_holds(&o, "\t\tmeta priority . tcp dport @i_all_tcp", true);
+    output_free(&o);
+}
+
+/* A rule whose named port has other numbers on other pods is one rule. */
+static void a_rule_with_several_grants(void)
+{
+    CHECK("workload a1 { addr 10.0.1.1 label a=1 port p=tcp/81 }\n"
+          "workload a2 { addr 10.0.1.2 label a=1 port p=tcp/83 }\n"
+          "policy a for pods a=1 {\nallow from pods app=web on tcp/p\n"
+          "allow from pods n=2 on tcp/85\n}\n",
+          true,
+          "@i_all_tcp meta priority set none accept comment \"shop/a ingress[0] t.npc:10 +1\"\n");
 }
 
 /* Two rules that are of both targets, and the policies of both, are counted once. */
@@ -102,7 +222,7 @@ static void rules_of_several_targets(void)
 static void egress_returns(void)
 {
     CHECK("policy a for pods app=web { allow to pods n=2 on tcp/80 }\n", true,
-          "10.0.0.1 : jump e10.0.0.1\n", " meta priority | d306:2920 goto e_all\n",
+          "10.0.0.1 : jump e10.0.0.1\n", " meta priority | 82a0:0 goto e_all\n",
           "@e_all_tcp meta priority set none return comment");
 }
 
@@ -125,19 +245,22 @@ static void when_targets_share(void)
     }
 }
 
-/* How the bits are shared out: twice as many values as classes, and the rest is the targets'. */
+/* How the bits are shared out: half for each, unless classes (twice as many values as they are) or
+ * targets need more. */
 static void bits(void)
 {
     static const struct {
         size_t classes, targets;
         unsigned bits;
-    } rows[] = {{0, 1, 4},         {7, 1, 4},          {8, 1, 5},          {1000, 1, 11},
-                {1023, 1, 11},     {1024, 1, 12},      {150000, 5000, 19}, {150000, 8190, 19},
-                {150000, 8191, 0}, {524287, 4094, 20}, {524287, 4095, 0},  {524288, 2046, 21},
-                {1 << 28, 2, 30},  {1 << 28, 3, 0}};
+    } rows[] = {
+        {0, 1, 16},         {32767, 1, 16},        {32768, 1, 17},        {65535, 1, 17},
+        {65536, 1, 18},     {7, 65534, 16},        {7, 65535, 15},        {7, 131070, 15},
+        {7, 131071, 14},    {150000, 5000, 19},    {150000, 8190, 19},    {150000, 8191, 32},
+        {524287, 4094, 20}, {524287, 4095, 32},    {524288, 2046, 21},    {1 << 28, 2, 30},
+        {1 << 28, 3, 32},   {7, (1 << 28) - 2, 4}, {7, (1 << 28) - 1, 32}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct bound_side side = {.ntargets = rows[i].targets};
-        struct nft_part p = {.side = &side};
+        struct nft_part p = {.side = &side, .tuning = &nft_tuning_default};
         p.values.n = rows[i].classes + 1;
         unsigned got = nft_shared_bits(&p);
         CU_ASSERT_EQUAL(got, rows[i].bits);
@@ -154,7 +277,7 @@ static void whose_rules_these_are(void)
     CHECK("policy a for pods app=web {\nallow from pods n=2 on tcp/80\n"
           "allow from pods n=2 on tcp/81\n}\n",
           true,
-          "tcp dport 80-81 meta priority d306:2925 meta priority set none accept "
+          "tcp dport 80-81 meta priority 82a0:8010 meta priority set none accept "
           "comment \"shop/a ingress[0] t.npc:8 +1\"\n");
     CHECK("policy a for pods app=web {\nallow from pods n=2 on tcp/80\n"
           "allow from pods n=2 on icmp/0.0\n}\n",
@@ -189,7 +312,7 @@ static void ranges_stand_behind(void)
     struct output o;
     emit_shop(&o, "policy a for pods app=web { allow from pods n=2 on tcp/80-99 }\n", &t, false, 0);
     CU_ASSERT(o.ok);
-    check_holds(&o, "}\nadd element ip npc i_all_tcp_ranges {\n\t\t\td306:2925 . 80-99\n}\n", true);
+    check_holds(&o, "}\nadd element ip npc i_all_tcp_ranges {\n\t\t\t82a0:8010 . 80-99\n}\n", true);
     output_free(&o);
 }
 
@@ -240,5 +363,7 @@ static void limits(void)
 
 UNIT_MAIN("nft_shared", TEST(all_targets_in_one_chain), TEST(networks_are_classes),
           TEST(what_nobody_needs), TEST(rules_of_several_targets), TEST(egress_returns),
-          TEST(when_targets_share), TEST(bits), TEST(whose_rules_these_are),
-          TEST(halves_that_are_a_protocol), TEST(ranges_stand_behind), TEST(limits))
+          TEST(open_ports), TEST(one_chain_asks), TEST(by_address),
+          TEST(a_rule_with_several_grants), TEST(when_targets_share), TEST(bits),
+          TEST(whose_rules_these_are), TEST(halves_that_are_a_protocol), TEST(ranges_stand_behind),
+          TEST(limits))

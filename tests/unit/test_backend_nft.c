@@ -451,7 +451,7 @@ static void npc605_too_large(void)
 }
 
 UNIT_MAIN("nft", TEST(items_are_the_set), TEST(items_of_icmp_ranges), TEST(T24_items_are_numbers),
-          TEST(ranges_as_text), TEST(addresses_in_names), TEST(gates),
-          TEST(direct_form), TEST(classed_form), TEST(T33_nobody_is_let_in),
-          TEST(side_file_is_json), TEST(raw_is_appended), TEST(raw_on_its_own_lines),
-          TEST(raw_of_others), TEST(npc042_raw_refused), TEST(npc605_too_large))
+          TEST(ranges_as_text), TEST(addresses_in_names), TEST(gates), TEST(direct_form),
+          TEST(classed_form), TEST(T33_nobody_is_let_in), TEST(side_file_is_json),
+          TEST(raw_is_appended), TEST(raw_on_its_own_lines), TEST(raw_of_others),
+          TEST(npc042_raw_refused), TEST(npc605_too_large))

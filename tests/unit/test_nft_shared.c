@@ -99,7 +99,8 @@ static void open_ports(void)
               "policy a for pods n=1 { allow from anywhere on {tcp/80, tcp/90, udp/53} }\n"
               "policy b for pods n=1 {\nallow from pods app=web on tcp/5\n}\n"
               "policy c for pods app=web { allow from pods n=2 on tcp/80 }\n"
-              "policy d for pods n=2 { allow from anywhere on tcp/7\nallow from anywhere on all ports }\n",
+              "policy d for pods n=2 { allow from anywhere on tcp/7\nallow from anywhere on all "
+              "ports }\n",
               &t, false, 0);
     CU_ASSERT(o.ok);
     static const char *const parts[] = {

@@ -37,6 +37,7 @@ struct classes {
     struct nft_shared *shared; /* NULL: each target has its own chain and sets */
     uint32_t *union_of;        /* by class: port set of the target at hand, or ID_NONE */
     const struct target_class *target;
+    uint32_t value;   /* of the target, where the register has it; 0: not yet */
     bool open_shared; /* ports of the target for any peer are in a set of all targets */
     struct str self;  /* comment at the end of a chain */
     struct span at;   /* what NPC605 names */
@@ -129,6 +130,16 @@ static struct plan make_plan(struct classes *c, const struct target_class *t)
     return plan;
 }
 
+static bool asks_pods(struct plan plan)
+{
+    return plan.any_class && !plan.open && !plan.direct;
+}
+
+static bool asks_nets(struct plan plan)
+{
+    return plan.any_nets && !plan.open && !plan.nets_plain;
+}
+
 /* ---- rules that need no class ---- */
 
 static void plain_rule(struct classes *c, const struct grant *g, struct nft_item item,
@@ -155,6 +166,15 @@ static void net_rules(struct classes *c)
     }
 }
 
+/* The target's value in a register that it shares; 0: it has none. */
+static uint32_t target_value(struct classes *c)
+{
+    if (c->value == 0 && c->shared != NULL && !c->shared->by_address) {
+        c->value = nft_target_value(c->part, c->target->addrs.v[0]);
+    }
+    return c->value;
+}
+
 /* Grants to any peer: a rule each while they are few, else a set of ports, which targets may share.
  * Not if everything is allowed: that is one rule. */
 static bool open_rules(struct classes *c, bool everything)
@@ -169,7 +189,7 @@ static bool open_rules(struct classes *c, bool everything)
         all.ports = nft_portsets_union(&c->ports, all.ports, ports);
     }
     if (rules > p->tuning->plain_open && c->shared != NULL && !everything) {
-        nft_shared_open(c->shared, c->target, &open, all.ports);
+        nft_shared_open(c->shared, c->target, target_value(c), &open, all.ports);
         c->open_shared = true;
         return true;
     }
@@ -278,7 +298,9 @@ static struct nft_keyed *class_entries(struct classes *c, struct id_list classes
 static void deny_rule(struct classes *c)
 {
     if (c->open_shared) {
-        nft_shared_goto_open(c->part);
+        nft_shared_goto_open(c->shared, str_printf(c->part->arena, "meta priority set " STR_FMT " ",
+                                                   STR_ARG(nft_class_text(c->part, c->value, 0)))
+                                            .p);
     } else {
         nft_deny_end(c->part, c->target, c->self);
     }
@@ -299,11 +321,11 @@ static bool verdict_chain(struct classes *c, struct str name, bool with_nets)
 }
 
 /* The same for the chain of all targets. */
-static bool share(struct classes *c, uint32_t target, bool with_nets)
+static bool share(struct classes *c, bool with_nets)
 {
     struct id_list classes = unite_grants(c, with_nets);
     struct nft_origins origins = peer_grants(c, with_nets);
-    return nft_shared_add(c->shared, c->target, &origins, class_entries(c, classes, target),
+    return nft_shared_add(c->shared, c->target, &origins, class_entries(c, classes, c->value),
                           classes.n);
 }
 
@@ -329,26 +351,44 @@ static void set_target(struct classes *c, const struct target_class *t)
 {
     const struct nft_part *p = c->part;
     c->target = t;
+    c->value = 0;
     c->open_shared = false;
     c->self = kernel_comment_isolation(p->ctx, p->arena, t->policies[0], p->direction,
                                        t->npolicies - 1, KERNEL_COMMENT_NFT);
     c->at = t->policies[0]->origin->at;
 }
 
+const char *const nft_map_names[NFT_MAPS] = {"pod", "net"};
+
+void nft_map_look_up(struct buf *b, const struct nft_part *p, enum nft_map map)
+{
+    buf_printf(b, "meta priority set %s%s map @%s_%s", p->peer,
+               map == NFT_MAP_NETS ? " . meta l4proto" : "", p->prefix, nft_map_names[map]);
+}
+
+static struct str map_name(const struct nft_part *p, enum nft_map map)
+{
+    return str_printf(p->arena, "%s_%s", p->prefix, nft_map_names[map]);
+}
+
 /* Enters the peer's class, and the chain that decides by it. */
-static void map_rule(struct classes *c, const char *more_key, const char *map, struct str chain,
-                     uint32_t target)
+static void map_rule(struct classes *c, enum nft_map map, struct str chain)
 {
     struct nft_part *p = c->part;
     struct buf *b = nft_rule(p);
-    if (c->shared != NULL && c->shared->one_asks) {
+    if (c->shared != NULL) {
+        c->shared->map[map].is_asked = true;
+    }
+    if (c->shared != NULL && c->shared->map[map].by_one) {
         buf_printf(b, "jump " STR_FMT, STR_ARG(nft_shared_asking(p, map)));
         nft_rule_end(p, "", (struct str){NULL, 0});
         nft_rule(p);
         buf_puts(b, "meta priority != 0:0 ");
     } else {
-        buf_printf(b, "meta priority set %s%s map @%s_%s ", p->peer, more_key, p->prefix, map);
+        nft_map_look_up(b, p, map);
+        buf_putc(b, ' ');
     }
+    uint32_t target = target_value(c);
     if (target != 0) {
         buf_printf(b, "meta priority set meta priority | " STR_FMT " ",
                    STR_ARG(nft_class_text(p, target, 0)));
@@ -362,16 +402,9 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
     struct nft_part *p = c->part;
     set_target(c, t);
     struct str name = nft_target_name(p, t);
-    struct str verdict = str_printf(p->arena, STR_FMT "_v", STR_ARG(name));
-    uint32_t target = 0;
-    bool by_net = plan.any_nets && !plan.nets_plain;
-    bool by_class = !plan.open && ((plan.any_class && !plan.direct) || by_net);
-    if (by_class && c->shared != NULL) {
-        verdict = nft_shared_name(p);
-        target = c->shared->by_address ? 0 : nft_target_value(p, t->addrs.v[0]);
-        c->shared->asks_pod |= plan.any_class;
-        c->shared->asks_net |= by_net;
-    }
+    struct str verdict =
+        c->shared != NULL ? nft_shared_name(p) : str_printf(p->arena, STR_FMT "_v", STR_ARG(name));
+    bool by_pod = asks_pods(plan), by_net = asks_nets(plan);
 
     p->owner = name;
     nft_chain_begin(p, name, t, about_class(c));
@@ -379,23 +412,23 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
     if (!plan.open && plan.direct) {
         ok = ok && direct_rules(c);
     }
-    if (by_class && plan.any_class) {
-        map_rule(c, "", "pod", verdict, target);
+    if (by_pod) {
+        map_rule(c, NFT_MAP_PODS, verdict);
     }
     if (!plan.open && plan.nets_plain) {
         net_rules(c);
     }
-    if (by_class && by_net) {
-        map_rule(c, " . meta l4proto", "net", verdict, target);
+    if (by_net) {
+        map_rule(c, NFT_MAP_NETS, verdict);
     }
     if (!plan.open) {
         deny_rule(c);
     }
     nft_chain_end(p);
-    if (!ok || !by_class) {
+    if (!ok || (!by_pod && !by_net)) {
         return ok;
     }
-    return c->shared != NULL ? share(c, target, by_net) : verdict_chain(c, verdict, by_net);
+    return c->shared != NULL ? share(c, by_net) : verdict_chain(c, verdict, by_net);
 }
 
 /* ---- dispatch ---- */
@@ -463,32 +496,34 @@ static void classes_init(struct classes *c, struct nft_part *p)
 static bool build_nets(struct classes *c, const struct plan *plans)
 {
     const struct bound_side *side = c->part->side;
-    bool any = false;
     for (size_t i = 0; i < side->ntargets; i++) {
         const struct target_class *t = &side->targets[i];
-        for (size_t k = 0; !plans[i].nets_plain && !plans[i].open && k < t->ngrants; k++) {
+        for (size_t k = 0; asks_nets(plans[i]) && k < t->ngrants; k++) {
             if (!t->grants[k]->any_peer && t->grants[k]->nets.n > 0) {
                 nft_nets_add(&c->nets, t->grants[k]->nets);
-                any = true;
             }
         }
     }
-    bool ok =
-        !any || nft_nets_build(&c->nets, str_printf(c->part->arena, "%s_net", c->part->prefix));
-    size_t n = side->npeers + c->nets.nclasses + 1;
-    c->union_of = ARENA_NEW_ARRAY(c->part->arena, n, uint32_t);
-    memset(c->union_of, 0xff, n * sizeof *c->union_of); /* ID_NONE */
-    return ok;
+    return nft_nets_build(&c->nets, map_name(c->part, NFT_MAP_NETS));
 }
 
-/* Whether so many chains that ask the maps would have the kernel check too many elements. */
-static bool checks_too_many(const struct nft_part *p, size_t chains)
+/* Writes the maps that are asked: by so many chains each. */
+static bool write_maps(struct classes *c, const struct plan *plans, const size_t *askers)
 {
-    size_t elements = 0;
-    for (size_t i = 1; i < p->sets.n; i++) { /* those of peers: they follow that of the targets */
-        elements += p->sets.v[i]->n;
+    struct nft_part *p = c->part;
+    for (enum nft_map m = 0; m < NFT_MAPS; m++) {
+        if (askers[m] == 0) {
+            continue;
+        }
+        if (!(m == NFT_MAP_NETS ? build_nets(c, plans) : nft_pod_map(p, map_name(p, m)))) {
+            return false;
+        }
+        if (c->shared != NULL) {
+            size_t elements = p->sets.v[p->sets.n - 1]->n;
+            c->shared->map[m].by_one = elements > p->tuning->map_checks / askers[m];
+        }
     }
-    return chains > 0 && elements > p->tuning->map_checks / chains;
+    return true;
 }
 
 bool nft_classes(struct nft_part *p, bool shared, bool *too_many)
@@ -502,17 +537,16 @@ bool nft_classes(struct nft_part *p, bool shared, bool *too_many)
     }
     const struct bound_side *side = p->side;
     struct plan *plans = ARENA_NEW_ARRAY(p->arena, side->ntargets, struct plan);
-    size_t classed = 0;
+    size_t askers[NFT_MAPS] = {0};
     for (size_t i = 0; i < side->ntargets; i++) {
         plans[i] = make_plan(&c, &side->targets[i]);
-        classed += !plans[i].open && !plans[i].direct && plans[i].any_class;
+        askers[NFT_MAP_PODS] += asks_pods(plans[i]);
+        askers[NFT_MAP_NETS] += asks_nets(plans[i]);
     }
-    bool ok = dispatch_map(p) &&
-              (classed == 0 || nft_pod_map(p, str_printf(p->arena, "%s_pod", p->prefix))) &&
-              build_nets(&c, plans);
-    if (shared) {
-        all.one_asks = checks_too_many(p, classed);
-    }
+    bool ok = dispatch_map(p) && write_maps(&c, plans, askers);
+    size_t n = side->npeers + c.nets.nclasses + 1;
+    c.union_of = ARENA_NEW_ARRAY(p->arena, n, uint32_t);
+    memset(c.union_of, 0xff, n * sizeof *c.union_of); /* ID_NONE */
     size_t most = shared ? SIZE_MAX : p->tuning->part_sets;
     for (size_t i = 0; i < side->ntargets && ok && p->sets.n <= most; i++) {
         ok = class_chain(&c, &side->targets[i], plans[i]);

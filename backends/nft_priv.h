@@ -35,7 +35,7 @@ struct nft_tuning {
     size_t direct_addrs;    /* … over that many addresses */
     size_t host_rules;      /* the same for a host, which has no class look-up */
     size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them */
-    size_t map_checks; /* elements of maps times chains that ask them: the kernel does them all */
+    size_t map_checks; /* elements of a map times chains that ask it, all of which are checked */
     size_t register_targets; /* that share a register with the peer's class, if it has the room */
 };
 extern const struct nft_tuning nft_tuning_default;
@@ -235,11 +235,19 @@ struct nft_decider {
     VEC(struct nft_shared_origin) origins;
 };
 
+/* The maps from a peer's address to its class: pods, and networks that are too many for rules. */
+enum nft_map { NFT_MAP_PODS, NFT_MAP_NETS, NFT_MAPS };
+extern const char *const nft_map_names[NFT_MAPS];
+/* Appends the statement that looks for the class. */
+void nft_map_look_up(struct buf *b, const struct nft_part *p, enum nft_map map);
+
 struct nft_shared {
     struct nft_part *part;
-    bool by_address;                  /* the register has no room for the target */
-    bool one_asks;                    /* one chain asks the maps of classes, for all targets */
-    bool asks_pod, asks_net;          /* somebody does */
+    bool by_address; /* the register has no room for the target */
+    struct {
+        bool is_asked; /* by some target … */
+        bool by_one;   /* … through one chain */
+    } map[NFT_MAPS];
     struct nft_decider classes, open; /* by the peer's class; for any peer */
     struct intern policies;           /* that take part, by object */
     const struct npolicy *first;
@@ -250,17 +258,18 @@ unsigned nft_shared_bits(const struct nft_part *p);
 void nft_shared_init(struct nft_shared *s, struct nft_part *p);
 /* The chain that decides by class: "i_all". */
 struct str nft_shared_name(const struct nft_part *p);
-/* The chain that asks a map, "pod" or "net", for all targets. */
-struct str nft_shared_asking(const struct nft_part *p, const char *map);
+/* The chain that asks a map for all targets: "i_pod_class". */
+struct str nft_shared_asking(const struct nft_part *p, enum nft_map map);
 /* What classes may do on one more target, with the grants that it comes from. False: NPC605 was
  * reported. */
 bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
                     const struct nft_origins *origins, const struct nft_keyed *entries, size_t n);
-/* The ports of one more target that any peer may use. Its chain ends with the rule that
- * nft_shared_goto_open() writes, and not with one that denies. */
-void nft_shared_open(struct nft_shared *s, const struct target_class *t,
+/* The ports of one more target, which has that value, that any peer may use. Its chain ends with
+ * the rule that nft_shared_goto_open() writes, and not with one that denies. */
+void nft_shared_open(struct nft_shared *s, const struct target_class *t, uint32_t target,
                      const struct nft_origins *origins, uint32_t ports);
-void nft_shared_goto_open(struct nft_part *p);
+/* Goes to the chain of open ports; `match` makes the register the target's value alone. */
+void nft_shared_goto_open(const struct nft_shared *s, const char *match);
 /* Writes the chains that targets share. False: NPC605 was reported. */
 bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports);
 /* The rules of a host in one direction, in a chain that the caller has begun; the last one goes to

@@ -19,13 +19,13 @@
  *         meta priority != 0:0 meta priority set meta priority | 3a0:0 goto i_all
  *
  * Ports that any peer may use are few rules in the target's chain, or elements of a set of all
- * targets, which the last chain asks:
+ * targets, which the last chain asks, by the target's value alone:
  *
  *     chain i_open {
- *         ip daddr . tcp dport @i_open_tcp accept
+ *         meta priority . tcp dport @i_open_tcp accept
  *
- * And where the register is too small for targets and classes, i_all asks for the target's address
- * beside the class, likewise.
+ * And where the register is too small for targets and classes, both chains ask for the target's
+ * address beside it.
  */
 #include "backends/nft_priv.h"
 
@@ -35,8 +35,8 @@ unsigned nft_shared_bits(const struct nft_part *p)
     while (least < NFT_CLASS_BITS && (uint64_t)1 << least < 2 * p->values.n) {
         least++; /* twice as many values as classes: few of them want the same */
     }
-    while (most > 0 && (uint64_t)1 << (NFT_CLASS_BITS - most) < p->side->ntargets + 2) {
-        most--; /* the first and the last value are no target */
+    while (most > 0 && (uint64_t)1 << (NFT_CLASS_BITS - most) < 2 * p->side->ntargets + 2) {
+        most--; /* likewise; the first and the last value are no target */
     }
     if (least > most || p->side->ntargets > p->tuning->register_targets) {
         return NFT_CLASS_BITS;
@@ -114,15 +114,16 @@ bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
     return true;
 }
 
-void nft_shared_open(struct nft_shared *s, const struct target_class *t,
+void nft_shared_open(struct nft_shared *s, const struct target_class *t, uint32_t target,
                      const struct nft_origins *origins, uint32_t ports)
 {
-    struct arena *a = s->part->arena;
+    struct nft_part *p = s->part;
     take_part(s, t);
-    add_origins(a, &s->open, origins);
-    for (size_t i = 0; i < t->addrs.n; i++) {
-        vec_push(a, &s->open.entries,
-                 (struct nft_keyed){ip_text(a, s->part->family, t->addrs.v[i]), ports});
+    add_origins(p->arena, &s->open, origins);
+    for (size_t i = 0; i < (s->by_address ? t->addrs.n : 1); i++) {
+        struct str key = s->by_address ? ip_text(p->arena, p->family, t->addrs.v[i])
+                                       : nft_class_text(p, target, 0);
+        vec_push(p->arena, &s->open.entries, (struct nft_keyed){key, ports});
     }
 }
 
@@ -176,51 +177,57 @@ static struct nft_key class_key(const struct nft_shared *s)
 }
 
 /* The chain that looks for the class of a peer, and leaves none where there is none. */
-static void asking_chain(struct nft_part *p, const char *map, const char *more_key)
+static void asking_chain(struct nft_part *p, enum nft_map map)
 {
     nft_chain_begin(p, nft_shared_asking(p, map), NULL, (struct str){NULL, 0});
     nft_rule(p);
     nft_rule_end(p, "meta priority set none", (struct str){NULL, 0});
-    buf_printf(nft_rule(p), "meta priority set %s%s map @%s_%s", p->peer, more_key, p->prefix, map);
+    nft_map_look_up(nft_rule(p), p, map);
     nft_rule_end(p, "", (struct str){NULL, 0});
     nft_chain_end(p);
 }
 
-struct str nft_shared_asking(const struct nft_part *p, const char *map)
+struct str nft_shared_asking(const struct nft_part *p, enum nft_map map)
 {
-    return str_printf(p->arena, "%s_%s_class", p->prefix, map);
+    return str_printf(p->arena, "%s_%s_class", p->prefix, nft_map_names[map]);
+}
+
+void nft_shared_goto_open(const struct nft_shared *s, const char *match)
+{
+    struct nft_part *p = s->part;
+    buf_printf(nft_rule(p), "%sgoto " STR_FMT, s->by_address ? "" : match,
+               STR_ARG(name_of(p, "open")));
+    nft_rule_end(p, "", (struct str){NULL, 0});
 }
 
 bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports)
 {
     struct nft_part *p = s->part;
-    bool ok = true;
-    if (s->one_asks && s->asks_pod) {
-        asking_chain(p, "pod", "");
+    bool ok = true, has_classes = false;
+    for (enum nft_map m = 0; m < NFT_MAPS; m++) {
+        has_classes |= s->map[m].is_asked;
+        if (s->map[m].is_asked && s->map[m].by_one) {
+            asking_chain(p, m);
+        }
     }
-    if (s->one_asks && s->asks_net) {
-        asking_chain(p, "net", " . meta l4proto");
-    }
-    if (s->asks_pod || s->asks_net) {
+    if (has_classes) {
         ok = decide(s, ports, &s->classes, nft_shared_name(p), class_key(s));
         if (s->open.entries.n > 0) {
-            nft_shared_goto_open(p);
+            uint32_t mask = UINT32_MAX << (p->class_bits % NFT_CLASS_BITS);
+            nft_shared_goto_open(s, str_printf(p->arena, "meta priority set meta priority & %x:%x ",
+                                               mask >> 16, mask & 0xffff)
+                                        .p);
         } else {
             deny(s);
         }
         nft_chain_end(p);
     }
     if (s->open.entries.n > 0) {
-        struct nft_key key = {.expr = p->local, .type = p->addr_type};
-        ok = ok && decide(s, ports, &s->open, name_of(p, "open"), key);
+        struct nft_key by_address = {.expr = p->local, .type = p->addr_type};
+        ok = ok && decide(s, ports, &s->open, name_of(p, "open"),
+                          s->by_address ? by_address : nft_class_key);
         deny(s);
         nft_chain_end(p);
     }
     return ok;
-}
-
-void nft_shared_goto_open(struct nft_part *p)
-{
-    buf_printf(nft_rule(p), "goto " STR_FMT, STR_ARG(name_of(p, "open")));
-    nft_rule_end(p, "", (struct str){NULL, 0});
 }

@@ -228,16 +228,15 @@ struct str nft_origins_comment(const struct nft_part *p, struct nft_portsets *po
     const struct grant *first = NULL;
     const struct nrule *last = NULL;
     size_t rules = 0;
-    for (size_t i = 0; i < o->n; i++) {
-        if (o->v[i]->rule != last && contributes(ports, o->v[i], kind, item)) {
-            first = first == NULL ? o->v[i] : first;
-            last = o->v[i]->rule;
-            rules++;
+    /* What has grown together into something that no grant has may come from all of them. */
+    for (int all = 0; all < 2 && first == NULL; all++) {
+        for (size_t i = 0; i < o->n; i++) {
+            if (o->v[i]->rule != last && (all || contributes(ports, o->v[i], kind, item))) {
+                first = first == NULL ? o->v[i] : first;
+                last = o->v[i]->rule;
+                rules++;
+            }
         }
-    }
-    if (first == NULL) { /* grown together into something that no grant has: they all may have */
-        first = o->v[0];
-        rules = o->n;
     }
     return kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule, rules - 1,
                                KERNEL_COMMENT_NFT);

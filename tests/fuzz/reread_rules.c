@@ -194,8 +194,12 @@ static bool take_match(struct words *w)
         return true;
     }
     if (take_all(w, "meta priority set")) {
+        if (take_if(w, is_address)) {
+            return true;
+        }
         return take_keys(w) &&
-               (take(w, "|") ? take_if(w, is_address) : take(w, "map") && take_if(w, is_reference));
+               (take(w, "|") || take(w, "&") ? take_if(w, is_address)
+                                             : take(w, "map") && take_if(w, is_reference));
     }
     if (take_all(w, "limit rate")) {
         struct piece rate = peek(w, 0);

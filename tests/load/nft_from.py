@@ -132,7 +132,6 @@ POLICIES = [
 BASE = NODES + PODS + POLICIES
 
 
-
 def relabelled(objects, name, app):
     out = copy.deepcopy(objects)
     for o in out:
@@ -187,9 +186,11 @@ def shared(steps):
         steps.compile(directory, "rules.nft", crowd(n))
         return "goto i_all" in (directory / "rules.nft").read_text(encoding="utf-8")
 
-    if not steps.suite.wanted("shared"):
+    names = steps.suite.args.names
+    if names and not any("shared" in name for name in names):
         return
     least = bisect.bisect_left(range(310), True, key=is_shared)
+    steps.suite.check("shared", "" if is_shared(least) and not is_shared(least - 1) else "they are not, or always")
     many = crowd(least + 1)
     whole = steps.wholes
     steps.both("shared-pod-more", many, many + [pod("c-0-1", "c0", 1500)])

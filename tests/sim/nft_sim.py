@@ -6,6 +6,7 @@ anything else is an error, and so is anything that nft or the kernel would refus
 overlapping elements of a map, chains that do not exist, chains nested too deep).
 """
 import ipaddress
+import operator
 import re
 
 from iptables_sim import NFT_JUMP_STACK_SIZE, NUMBER_OF, Refused, need
@@ -150,6 +151,9 @@ class NftSet:
 
 # ---- rules ----
 
+OPERATORS = {"|": operator.or_, "&": operator.and_}
+
+
 class Rule:
     """Statements, in order; each is a function of the state that raises Unmatched, or the verdict."""
 
@@ -192,12 +196,15 @@ class Rule:
             words.pop(0)
             self.statements.append(lambda state: setattr(state, "priority", 0))
             return
+        if re.fullmatch("[0-9a-f]+:[0-9a-f]+", words[0]):
+            value = number(words.pop(0))
+            self.statements.append(lambda state: setattr(state, "priority", value))
+            return
         fields = take_fields(words)
-        if words[0] == "|":
+        if words[0] in OPERATORS:
             need(fields == ["meta priority"], "a combination of fields")
-            more = number(words.pop(1))
-            words.pop(0)
-            self.statements.append(lambda state: setattr(state, "priority", state.priority | more))
+            combine, other = OPERATORS[words.pop(0)], number(words.pop(0))
+            self.statements.append(lambda state: setattr(state, "priority", combine(state.priority, other)))
             return
         need(words.pop(0) == "map" and words.pop(0) == "@", "map")
         found = self.table.set(words.pop(0), fields, True)

@@ -308,6 +308,12 @@ static inline struct str sim_name(struct sim_run *r)
     return (struct str){s.p + 1, s.n - 1}; /* without the @ */
 }
 
+static inline bool sim_is_verdict(struct str word)
+{
+    return str_is(word, "accept") || str_is(word, "drop") || str_is(word, "return") ||
+           str_is(word, "goto") || str_is(word, "jump");
+}
+
 /* One match or statement. False: the packet does not pass. A verdict of a map goes to *verdict. */
 static inline bool sim_step(struct sim_run *r, struct str *verdict)
 {
@@ -333,6 +339,15 @@ static inline bool sim_step(struct sim_run *r, struct str *verdict)
             r->packet->priority |= sim_number(r->words[r->at++], r->table->family, true).lo;
             return true;
         }
+        if (r->n - r->at >= 4 && str_is(r->words[r->at + 2], "&")) {
+            r->at += 3; /* meta priority & */
+            r->packet->priority &= sim_number(r->words[r->at++], r->table->family, true).lo;
+            return true;
+        }
+        if (r->at + 1 == r->n || sim_is_verdict(r->words[r->at + 1])) {
+            r->packet->priority = sim_number(r->words[r->at++], r->table->family, true).lo;
+            return true;
+        }
         size_t n = sim_key(r, key);
         r->at++; /* map */
         e = sim_find(r->table, sim_name(r), key, n);
@@ -355,12 +370,6 @@ static inline bool sim_step(struct sim_run *r, struct str *verdict)
     }
     struct ip_range range = sim_range(r->words[r->at++], r->table->family);
     return n == 1 && ip_cmp(range.first, key[0]) <= 0 && ip_cmp(key[0], range.last) <= 0;
-}
-
-static inline bool sim_is_verdict(struct str word)
-{
-    return str_is(word, "accept") || str_is(word, "drop") || str_is(word, "return") ||
-           str_is(word, "goto") || str_is(word, "jump");
 }
 
 /* The verdict of a rule, as "goto i1" or "accept"; empty if the packet does not match. */

@@ -46,8 +46,8 @@ static const struct layout layouts[] = {
      " saddr map @i_pod goto "},
     {"shared, one chain asks, open ports in a set",
      {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, MANY},
-     "ip daddr . tcp dport @i_open_tcp"},
-    {"shared, by address",
+     "meta priority . tcp dport @i_open_tcp"},
+    {"shared, by address, open ports in a set",
      {32, 1024, 4, 24, 0, 8, 10000, 64, 4, 256, 8, 0, MANY, 0},
      "ip daddr . meta priority . tcp dport @i_all_tcp"},
 };

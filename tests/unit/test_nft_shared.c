@@ -104,21 +104,21 @@ static void open_ports(void)
               &t, false, 0);
     CU_ASSERT(o.ok);
     static const char *const parts[] = {
-        "\tset i_open_tcp {\n\t\ttype ipv4_addr . inet_service\n\t\tsize 12\n\t\telements = {\n"
-        "\t\t\t10.0.0.2 . 80, 10.0.0.2 . 90, 10.0.0.4 . 80, 10.0.0.4 . 90\n",
+        "\tset i_open_tcp {\n\t\ttype classid . inet_service\n\t\tsize 12\n\t\telements = {\n"
+        "\t\t\t8158:0 . 80, 8158:0 . 90\n",
         "\tchain i10.0.0.2 {\n"
         "\t\tmeta priority set ip saddr map @i_pod "
         "meta priority set meta priority | 8158:0 goto i_all\n"
-        "\t\tgoto i_open\n\t}\n",
+        "\t\tmeta priority set 8158:0 goto i_open\n\t}\n",
         "\tchain i10.0.0.1 {\n"
         "\t\tmeta priority set ip saddr map @i_pod "
         "meta priority set meta priority | 82a0:0 goto i_all\n"
         "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11\"\n",
         "\tchain i10.0.0.3 {\n\t\taccept comment",
         "@i_all_tcp meta priority set none accept comment \"shop/c ingress[0] t.npc:11 +1\"\n"
-        "\t\tgoto i_open\n\t}\n",
+        "\t\tmeta priority set meta priority & ffff:0 goto i_open\n\t}\n",
         "\tchain i_open {\n"
-        "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept "
+        "\t\tmeta priority . tcp dport @i_open_tcp meta priority set none accept "
         "comment \"shop/a ingress[0] t.npc:7\"\n",
         "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11 +2\"\n\t}\n}\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -165,17 +165,29 @@ static void one_chain_asks(void)
                 true);
     check_holds(&o, "\t\tjump i_net_class\n\t\tmeta priority != 0:0 ", true);
     output_free(&o);
+    for (size_t most = 3; most <= 4; most++) { /* two networks, two targets that ask for them */
+        t.map_checks = most;
+        emit_shop(&o,
+                  "policy a for pods app=web { allow from cidr 10.1.0.0/24 on tcp/80 }\n"
+                  "policy b for pods n=1 { allow from cidr 10.2.0.0/24 on tcp/81 }\n",
+                  &t, false, 0);
+        CU_ASSERT(o.ok);
+        check_holds(&o, "\t\tjump i_net_class\n", most == 3);
+        check_holds(&o, "i_pod", false);
+        output_free(&o);
+    }
 }
 
 /* Where the register is too small for targets and classes, the key has the target's addresses. */
 static void by_address(void)
 {
     struct nft_tuning t = one_chain();
-    t.register_targets = 1;
+    t.register_targets = t.plain_open = 1;
     struct output o;
     emit_shop(&o,
               "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
-              "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n",
+              "policy b for pods n=1 {\nallow from pods n=2 on tcp/81\n"
+              "allow from anywhere on {tcp/90, tcp/92}\n}\n",
               &t, false, 0);
     CU_ASSERT(o.ok);
     static const char *const parts[] = {
@@ -183,7 +195,11 @@ static void by_address(void)
         "\t\telements = {\n\t\t\t10.0.0.1 . a00:3 . 80, 10.0.0.2 . a00:3 . 81, "
         "10.0.0.4 . a00:3 . 81\n",
         "\t\tmeta priority set ip saddr map @i_pod goto i_all\n",
-        "\t\tip daddr . meta priority . tcp dport @i_all_tcp meta priority set none accept "};
+        "\t\tip daddr . meta priority . tcp dport @i_all_tcp meta priority set none accept ",
+        "\t\t\t10.0.0.2 . 90, 10.0.0.2 . 92, 10.0.0.4 . 90, 10.0.0.4 . 92\n",
+        "\t\tmeta priority set ip saddr map @i_pod goto i_all\n\t\tgoto i_open\n\t}\n",
+        "+1\"\n\t\tgoto i_open\n\t}\n",
+        "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept "};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         check_holds(&o, parts[i], true);
     }
@@ -246,19 +262,18 @@ static void when_targets_share(void)
     }
 }
 
-/* How the bits are shared out: half for each, unless classes (twice as many values as they are) or
- * targets need more. */
+/* How the bits are shared out: half for each, unless classes or targets need more, to be at most
+ * half of the values. */
 static void bits(void)
 {
     static const struct {
         size_t classes, targets;
         unsigned bits;
-    } rows[] = {
-        {0, 1, 16},         {32767, 1, 16},        {32768, 1, 17},        {65535, 1, 17},
-        {65536, 1, 18},     {7, 65534, 16},        {7, 65535, 15},        {7, 131070, 15},
-        {7, 131071, 14},    {150000, 5000, 19},    {150000, 8190, 19},    {150000, 8191, 32},
-        {524287, 4094, 20}, {524287, 4095, 32},    {524288, 2046, 21},    {1 << 28, 2, 30},
-        {1 << 28, 3, 32},   {7, (1 << 28) - 2, 4}, {7, (1 << 28) - 1, 32}};
+    } rows[] = {{0, 1, 16},         {32767, 1, 16},        {32768, 1, 17},     {65535, 1, 17},
+                {65536, 1, 18},     {7, 32767, 16},        {7, 32768, 15},     {7, 65535, 15},
+                {7, 65536, 14},     {150000, 4095, 19},    {150000, 4096, 32}, {524287, 2047, 20},
+                {524287, 2048, 32}, {524288, 1023, 21},    {1 << 28, 1, 30},   {1 << 28, 2, 32},
+                {1 << 29, 1, 32},   {7, (1 << 27) - 1, 4}, {7, 1 << 27, 32}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct bound_side side = {.ntargets = rows[i].targets};
         struct nft_part p = {.side = &side, .tuning = &nft_tuning_default};
@@ -286,15 +301,17 @@ static void whose_rules_these_are(void)
           "comment \"shop/a ingress[1] t.npc:9\"\n");
 }
 
-/* Types that are all of ICMP together, half of them from each of two rules. */
+/* Types that are all of ICMP together, half of them from each of two rules, which are of two
+ * targets. */
 static void halves_that_are_a_protocol(void)
 {
     struct arena scratch;
     arena_init(&scratch, unit_oom, NULL);
     struct buf *text = buf_new(&scratch);
-    buf_puts(text, "policy a for pods app=web {\nallow from pods n=2 on {icmp/0");
+    buf_puts(text, "policy a for pods app=db {\nallow from pods app=web on {icmp/0");
     for (unsigned type = 1; type < 256; type++) {
-        buf_printf(text, type == 128 ? "}\nallow from pods n=2 on {icmp/%u" : ", icmp/%u", type);
+        buf_printf(text, type == 128 ? "}\nallow from pods app=web on {icmp/%u" : ", icmp/%u",
+                   type);
     }
     buf_puts(text, "}\n}\n");
     static const char *const rule = "\t\tmeta priority . meta l4proto @i_all_protos "

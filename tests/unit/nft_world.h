@@ -46,10 +46,10 @@ static const struct layout layouts[] = {
      " saddr map @i_pod goto "},
     {"shared, one chain asks, open ports in a set",
      {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, MANY},
-     "meta priority . tcp dport @i_open_tcp"},
+     "jump i_pod_class"},
     {"shared, by address, open ports in a set",
      {32, 1024, 4, 24, 0, 8, 10000, 64, 4, 256, 8, 0, MANY, 0},
-     "ip daddr . meta priority . tcp dport @i_all_tcp"},
+     "\t\tip daddr . meta priority "},
 };
 
 /* ---- verdicts ---- */

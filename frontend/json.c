@@ -1,12 +1,13 @@
 /*
- * JSON events from yajl, which pushes: a chunk of input becomes a queue of events, and the queue
- * is handed out before the next chunk is read. Several values after each other are several
- * documents. yajl knows offsets only, so lines and columns are counted here. It looks at each byte
- * by itself, and more than half of a printed dump is indentation, so that is taken out before.
- * Knows nothing of Kubernetes.
+ * JSON events from yajl, which pushes: some lines of a chunk of input become a queue of events, and
+ * the queue is handed out before the next lines are read. Several values after each other are
+ * several documents. yajl knows offsets only, so lines and columns are counted here. It looks at
+ * each byte by itself, and more than half of a printed dump is indentation, so that is taken out
+ * before. Knows nothing of Kubernetes.
  */
 #include "frontend/clean.h"
 #include "frontend/event.h"
+#include "frontend/json_block.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -33,9 +34,10 @@ struct token { /* an event that was not handed out yet */
 };
 
 struct text_line {
-    uint32_t at;    /* in the chunk, where its text begins */
-    uint32_t col;   /* of that: 1 and the indentation */
-    uint32_t taken; /* bytes of indentation, of this line and those before it */
+    uint32_t at;     /* in the chunk, where its text begins */
+    uint32_t col;    /* of that: 1 and the indentation */
+    uint32_t taken;  /* bytes of indentation, of this line and those before it, and left out */
+    uint32_t number; /* of lines of input that begin in the chunk up to this one */
 };
 
 struct cursor { /* a place in the chunk */
@@ -54,11 +56,12 @@ struct json_reader {
     struct clean bytes;
     struct arena *arena;
     yajl_handle yajl;
-    struct block *blocks;      /* all that yajl has */
-    unsigned char *bytes_read; /* a chunk of input … */
-    size_t nread;
-    unsigned char *chunk; /* … and the same without indentation, which yajl reads */
-    size_t nchunk;
+    struct block *blocks;        /* all that yajl has */
+    unsigned char *bytes_read;   /* a chunk of input, … */
+    size_t nread, seen;          /* … so much of it … */
+    unsigned char *chunk;        /* … without indentation, which yajl reads, … */
+    size_t nchunk, fed;          /* … and it has read so much before */
+    unsigned char opened;        /* the brace or bracket that the last line ends with, or 0 */
     VEC(struct text_line) lines; /* that begin in the chunk */
     uint64_t consumed;           /* bytes of input before this chunk */
     struct arena texts; /* strings of the queue that do not stand in the chunk as they are */
@@ -112,7 +115,8 @@ static void move(const struct json_reader *r, struct cursor *c, size_t to)
         passed++;
     }
     if (passed > c->passed) {
-        c->line += (uint32_t)(passed - c->passed);
+        c->line +=
+            r->lines.v[passed - 1].number - (c->passed > 0 ? r->lines.v[c->passed - 1].number : 0);
         c->passed = passed;
         c->at = r->lines.v[passed - 1].at;
         c->col = r->lines.v[passed - 1].col;
@@ -171,6 +175,12 @@ static void make_event(struct json_reader *r, const struct token *t, struct even
 
 /* ---- callbacks ---- */
 
+/* The offset in the chunk of the end of the token that yajl calls about. */
+static size_t end_of_token(const struct json_reader *r)
+{
+    return r->fed + yajl_get_bytes_consumed(r->yajl);
+}
+
 /* Queues an event about chunk[begin..end), written in its place as the cursor is. */
 static void queue(struct json_reader *r, enum event_kind kind, bool plain, struct str text,
                   size_t begin, size_t end)
@@ -210,7 +220,7 @@ static int push_scalar(struct json_reader *r, bool plain, struct str text, size_
 
 static int push_open(struct json_reader *r, enum event_kind kind)
 {
-    size_t end = yajl_get_bytes_consumed(r->yajl);
+    size_t end = end_of_token(r);
     begin_token(r, end - 1, end);
     queue(r, kind, false, (struct str){NULL, 0}, end - 1, end);
     r->open++;
@@ -219,7 +229,7 @@ static int push_open(struct json_reader *r, enum event_kind kind)
 
 static int push_close(struct json_reader *r, enum event_kind kind)
 {
-    size_t end = yajl_get_bytes_consumed(r->yajl);
+    size_t end = end_of_token(r);
     queue(r, kind, false, (struct str){NULL, 0}, end - 1, end);
     r->open--;
     return end_token(r, end - 1, end);
@@ -227,7 +237,7 @@ static int push_close(struct json_reader *r, enum event_kind kind)
 
 static int push_word(struct json_reader *r, struct str word)
 {
-    size_t end = yajl_get_bytes_consumed(r->yajl);
+    size_t end = end_of_token(r);
     return push_scalar(r, true, word, end - word.n, end);
 }
 
@@ -240,7 +250,7 @@ static int push_text(struct json_reader *r, bool plain, const void *text, size_t
         size_t begin = p - chunk;
         return push_scalar(r, plain, (struct str){text, n}, begin - quote, begin + n + quote);
     }
-    size_t end = yajl_get_bytes_consumed(r->yajl);
+    size_t end = end_of_token(r);
     struct str copy = {arena_copy(&r->texts, text, n), n};
     return push_scalar(r, plain, copy, find_token(r, r->token_end, end), end);
 }
@@ -351,7 +361,7 @@ static bool take_escape(struct json_reader *r, unsigned char c)
  * and yajl puts something else in its place. */
 static bool check_escapes(struct json_reader *r)
 {
-    for (size_t i = 0; i < r->nchunk; i++) {
+    for (size_t i = r->fed; i < r->nchunk; i++) {
         if (r->escape == ESC_NONE) {
             const unsigned char *found = memchr(r->chunk + i, '\\', r->nchunk - i);
             if (found == NULL) {
@@ -380,7 +390,7 @@ static struct span find_error(const struct json_reader *r)
     if (r->in_token) {
         return place_of_token(r);
     }
-    size_t end = yajl_get_bytes_consumed(r->yajl);
+    size_t end = end_of_token(r);
     size_t begin = find_token(r, r->token_end, end < r->nchunk ? end : r->nchunk);
     return place_of(r, begin);
 }
@@ -418,40 +428,35 @@ static bool check_last_token(const struct json_reader *r)
     return !r->in_token;
 }
 
-static size_t count_blanks(const unsigned char *p, const unsigned char *end)
+/* Begins the line at bytes_read + seen, the one of that number, by taking its indentation. */
+static struct text_line begin_line(struct json_reader *r, uint32_t number)
 {
-    static const char eight[] = "        ";
-    const unsigned char *begin = p;
-    while (end - p >= 8 && memcmp(p, eight, 8) == 0) { /* compilers make one comparison of it */
-        p += 8;
-    }
-    while (p < end && *p == ' ') {
-        p++;
-    }
-    return (size_t)(p - begin);
+    size_t blanks = json_blanks((const char *)r->bytes_read + r->seen);
+    r->seen += blanks;
+    return (struct text_line){.at = (uint32_t)r->nchunk,
+                              .col = (uint32_t)blanks + 1,
+                              .taken = (uint32_t)(r->seen - r->nchunk),
+                              .number = number};
 }
 
-/* Takes the indentation out. What is not clean JSON stays so: a line end in a string is none. */
-static void take_text(struct json_reader *r)
+/* Takes the indentation out of the lines up to the first that ends with the beginning of a list or
+ * map, or of all. What is not clean JSON stays so: a line end in a string is none. */
+static void take_lines(struct json_reader *r)
 {
-    const unsigned char *p = r->bytes_read, *end = p + r->nread;
-    unsigned char *out = r->chunk;
-    r->lines.n = 0;
-    while (p < end) {
-        const unsigned char *lf = memchr(p, '\n', (size_t)(end - p));
-        size_t n = lf != NULL ? (size_t)(lf + 1 - p) : (size_t)(end - p);
-        memcpy(out, p, n);
-        out += n;
-        p += n;
+    r->opened = 0;
+    while (r->seen < r->nread && r->opened == 0) {
+        const unsigned char *p = r->bytes_read + r->seen;
+        const unsigned char *lf = memchr(p, '\n', r->nread - r->seen);
+        size_t n = lf != NULL ? (size_t)(lf + 1 - p) : r->nread - r->seen;
+        memcpy(r->chunk + r->nchunk, p, n);
+        r->nchunk += n;
+        r->seen += n;
         if (lf != NULL) {
-            p += count_blanks(p, end);
-            vec_push(r->arena, &r->lines,
-                     (struct text_line){.at = (uint32_t)(out - r->chunk),
-                                        .col = (uint32_t)(p - lf),
-                                        .taken = (uint32_t)(p - r->bytes_read - (out - r->chunk))});
+            uint32_t lines = r->lines.n > 0 ? r->lines.v[r->lines.n - 1].number : 0;
+            vec_push(r->arena, &r->lines, begin_line(r, lines + 1));
+            r->opened = n > 1 && (lf[-1] == '{' || lf[-1] == '[') ? lf[-1] : 0;
         }
     }
-    r->nchunk = (size_t)(out - r->chunk);
 }
 
 /* Leaves the chunk, whose events are all handed out: remembers the place of its end, and of the
@@ -471,38 +476,51 @@ static void end_chunk(struct json_reader *r)
     r->bytes.col = r->shown.col;
     r->shown.at = r->shown.passed = r->token_end = 0;
     r->consumed += r->nread;
-    r->nread = r->nchunk = r->lines.n = 0;
+    r->nread = r->seen = r->nchunk = r->fed = r->lines.n = 0;
 }
 
-/* Reads the next chunk and queues its events. */
+/* Queues the events of some lines more. */
+static bool parse_lines(struct json_reader *r)
+{
+    r->queue.n = r->next = 0;
+    r->fed = r->nchunk;
+    take_lines(r);
+    if (!check_escapes(r)) {
+        return false;
+    }
+    return yajl_parse(r->yajl, r->chunk + r->fed, r->nchunk - r->fed) == yajl_status_ok ||
+           report_syntax(r);
+}
+
+/* Queues the events of the end: of a number that ends with the input, too, because yajl ends by a
+ * blank of its own. */
+static bool parse_end(struct json_reader *r)
+{
+    r->ended = true;
+    r->queue.n = r->next = 0;
+    r->chunk[0] = ' ';
+    r->nchunk = 1;
+    if (yajl_complete_parse(r->yajl) != yajl_status_ok) {
+        return report_syntax(r);
+    }
+    return check_last_token(r);
+}
+
+/* Reads the next chunk and queues its first events. */
 static bool parse_chunk(struct json_reader *r)
 {
     arena_reset(&r->texts);
-    r->queue.n = r->next = 0;
     end_chunk(r);
     if (!check_token_length(r)) {
         return false;
     }
     long got = clean_read(&r->bytes, r->bytes_read, CHUNK_BYTES);
-    if (got < 0) {
-        return false;
-    }
-    if (got == 0) {
-        /* yajl ends by a blank of its own: a number that ends with the input is read then */
-        r->ended = true;
-        r->chunk[0] = ' ';
-        r->nchunk = 1;
-        if (yajl_complete_parse(r->yajl) != yajl_status_ok) {
-            return report_syntax(r);
-        }
-        return check_last_token(r);
+    if (got <= 0) {
+        return got == 0 && parse_end(r);
     }
     r->nread = (size_t)got;
-    take_text(r);
-    if (!check_escapes(r)) {
-        return false;
-    }
-    return yajl_parse(r->yajl, r->chunk, r->nchunk) == yajl_status_ok || report_syntax(r);
+    memset(r->bytes_read + r->nread, 0, JSON_BEHIND);
+    return parse_lines(r);
 }
 
 static bool json_read(struct event_reader *base, struct event *ev)
@@ -516,10 +534,26 @@ static bool json_read(struct event_reader *base, struct event *ev)
             *ev = (struct event){.kind = EVENT_END, .at = place_shown(r)};
             return true;
         }
-        r->failed = !parse_chunk(r);
+        r->failed = r->seen < r->nread ? !parse_lines(r) : !parse_chunk(r);
     }
     make_event(r, &r->queue.v[r->next++], ev);
     return true;
+}
+
+/* Leaves out what it can of the list or map that has just begun: of a dump more than half. */
+static void leave_out(struct json_reader *r)
+{
+    struct event_reader *base = &r->base;
+    const struct limits *most = &base->ctx->limits;
+    const struct json_block block = {r->opened == '[', most->depth - base->depth};
+    struct json_rest rest = json_block_rest((const char *)r->bytes_read + r->seen, &block);
+    if (rest.lines > 0 && base->values - base->before + rest.values <= most->object_nodes) {
+        struct text_line *first = &r->lines.v[r->lines.n - 1];
+        r->seen += rest.bytes;
+        *first = begin_line(r, first->number + (uint32_t)rest.lines);
+        base->values += rest.values;
+    }
+    r->opened = 0;
 }
 
 /* Goes through what is queued of a value that is passed over. Nine tenths of a dump are. */
@@ -544,6 +578,9 @@ static void json_hurry(struct event_reader *base, size_t depth)
     base->depth = open;
     base->values = values;
     r->next = i;
+    if (i == r->queue.n && r->opened != 0) {
+        leave_out(r);
+    }
 }
 
 /* ---- memory ---- */
@@ -620,7 +657,7 @@ struct event_reader *json_reader_open(struct ctx *c, struct arena *a, uint32_t f
     r->base = (struct event_reader){.read = json_read, .hurry = json_hurry, .ctx = c, .file = file};
     r->arena = a;
     r->shown = (struct cursor){.line = 1, .col = 1};
-    r->bytes_read = ARENA_NEW_ARRAY(a, CHUNK_BYTES, unsigned char);
+    r->bytes_read = ARENA_NEW_ARRAY(a, CHUNK_BYTES + JSON_BEHIND, unsigned char);
     r->chunk = ARENA_NEW_ARRAY(a, CHUNK_BYTES, unsigned char);
     arena_init_scratch(&r->texts, a);
     clean_init(&r->bytes, c, file, K8S_JSON, in);

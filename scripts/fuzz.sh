@@ -24,7 +24,7 @@ LEAST=90
 targets='
 language    4096  language    frontend/dsl_*.c frontend/ast.c backends/npc*.c backends/json.c backends/features.c backends/raw_yaml.c backends/nft_raw.c
 yaml        4096  kubernetes  frontend/yaml*.c frontend/event.c frontend/clean.c frontend/remark.c frontend/doc.c frontend/k8s*.c backends/k8s*.c backends/calico.c backends/yaml_writer.c
-json        4096  kubernetes  frontend/json.c frontend/k8s_[cdmps]*.c
+json        4096  kubernetes  frontend/json*.c frontend/k8s_[cdmps]*.c
 names        300  kubernetes  backends/kernel_*.c backends/nft_map.c backends/npc_writer.c backends/yaml_writer.c
 validators   300  -           ir/names.c ir/addr.c ir/yamlscalar.c base/utf8.c
 world        500  -           ir/bind*.c ir/normal.c ir/ipset.c ir/tiers.c ir/sweep.c ir/intern.c backends/nft.c backends/nft_[cmnpsu]*.c backends/ipt*.c analysis/verdict.c

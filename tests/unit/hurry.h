@@ -1,6 +1,6 @@
 /*
- * A YAML text read twice: event by event, and so that of some blocks what can be left out is left
- * out (event_hurry()). Outside of these blocks both must give the same events with the same places,
+ * A text read twice: event by event, and so that of some blocks what can be left out is left out
+ * (event_hurry()). Outside of these blocks both must give the same events with the same places,
  * the same counts and the same errors. It shares no code with what decides on lines, which is what
  * it tests.
  */
@@ -39,15 +39,17 @@ static inline bool hurry_next(struct hurry_run *run, struct event_reader *r, str
 }
 
 /* Reads the text in steps of some bytes (0: any). */
-static inline void hurry_read(struct hurry_run *run, struct str text, size_t step, size_t choice,
-                              bool hurry)
+static inline void hurry_read(struct hurry_run *run, enum k8s_syntax syntax, struct str text,
+                              size_t step, size_t choice, bool hurry)
 {
     struct event ev;
     ctx_init(&run->ctx, unit_oom, NULL);
     run->in = (struct memory_stream){text, step};
     struct byte_stream in = {memory_read, &run->in};
     uint32_t file = sources_add(&run->ctx.sources, STR("in"));
-    struct event_reader *r = yaml_reader_open(&run->ctx, &run->ctx.arena, file, in, false);
+    struct event_reader *r = syntax == K8S_JSON
+                                 ? json_reader_open(&run->ctx, &run->ctx.arena, file, in)
+                                 : yaml_reader_open(&run->ctx, &run->ctx.arena, file, in, false);
     while (hurry_next(run, r, &ev)) {
         struct hurry_event seen = {ev, r->depth, r->values, hurry_passes(&ev, r->depth, choice)};
         seen.ev.text = str_dup(&run->ctx.arena, ev.text);
@@ -113,12 +115,12 @@ static inline const char *hurry_difference(const struct hurry_run *a, const stru
 
 /* Compares both ways to read a text. *hurried, if not NULL, is increased by the values left out.
  * NULL: there is no difference. */
-static inline const char *hurry_compare(struct str text, size_t step, size_t choice,
-                                        size_t *hurried)
+static inline const char *hurry_compare(enum k8s_syntax syntax, struct str text, size_t step,
+                                        size_t choice, size_t *hurried)
 {
     struct hurry_run slow = {0}, fast = {0};
-    hurry_read(&slow, text, step, choice, false);
-    hurry_read(&fast, text, step, choice, true);
+    hurry_read(&slow, syntax, text, step, choice, false);
+    hurry_read(&fast, syntax, text, step, choice, true);
     const char *difference = hurry_difference(&slow, &fast);
     if (hurried != NULL) {
         *hurried += fast.hurried;

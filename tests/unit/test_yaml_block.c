@@ -160,7 +160,7 @@ static void which_values(void)
         struct yaml_rest rest = yaml_block_rest(str_of(text), strlen("  a: 1\n"), &block);
         CU_ASSERT(rest.lines == (cases[i].fine ? 1 : 0));
         snprintf(text, sizeof text, "z:\n  a: 1\n  %s\nb: 1\n", cases[i].line);
-        const char *difference = hurry_compare(str_of(text), 0, 1, NULL);
+        const char *difference = hurry_compare(K8S_YAML, str_of(text), 0, 1, NULL);
         CU_ASSERT(difference == NULL);
         if (difference != NULL || rest.lines != (cases[i].fine ? 1 : 0)) {
             printf("\n  %s: %s, %zu lines\n", cases[i].line, difference != NULL ? difference : "",
@@ -180,7 +180,7 @@ static void long_keys(void)
             buf_puts(b, "k");
         }
         buf_puts(b, ": 1\nb: 1\n");
-        CU_ASSERT(hurry_compare(buf_text(b), 0, 1, NULL) == NULL);
+        CU_ASSERT(hurry_compare(K8S_YAML, buf_text(b), 0, 1, NULL) == NULL);
         ctx_free(&c);
     }
 }
@@ -314,7 +314,7 @@ static bool nobody_can_tell(struct str text, struct rng *r, size_t *hurried)
 {
     static const size_t steps[] = {0, 0, 0, 17, 1000};
     size_t step = steps[rng_below(r, COUNT(steps))], choice = rng_below(r, 3) + 1;
-    const char *difference = hurry_compare(text, step, choice, hurried);
+    const char *difference = hurry_compare(K8S_YAML, text, step, choice, hurried);
     if (difference != NULL) {
         printf("\n  step %zu, choice %zu: %s\n" STR_FMT "\n", step, choice, difference,
                STR_ARG(text));

@@ -1,0 +1,355 @@
+/*
+ * What is left out of JSON before the parser sees it: which lines, and that nobody can tell (each
+ * text is also read event by event, and all else must be the same).
+ */
+#include "frontend/json_block.h"
+#include "hurry.h"
+
+/* ---- which lines ---- */
+
+static struct json_rest rest_of(const char *text, const struct json_block *block)
+{
+    char buf[400] = {0}; /* with the NULs that must stand behind */
+    CU_ASSERT_FATAL(strlen(text) + JSON_BEHIND < sizeof buf);
+    memcpy(buf, text, strlen(text));
+    return json_block_rest(buf, block);
+}
+
+#define MAP                                                                                        \
+    {                                                                                              \
+        false, 10                                                                                  \
+    }
+#define LIST                                                                                       \
+    {                                                                                              \
+        true, 10                                                                                   \
+    }
+
+static void which_lines(void)
+{
+    static const struct {
+        const char *text;
+        struct json_block block;
+        struct json_rest rest;
+    } cases[] = {
+        /* up to the end of the block, whatever stands behind it */
+        {"\"a\": 1,\n    \"b\": 2\n  },\nx", MAP, {19, 2, 4}},
+        {"\"a\": 1\n}\n", MAP, {7, 1, 2}},
+        {"1,\n2\n],\n", LIST, {5, 2, 2}},
+        {"}\n", MAP, {0, 0, 0}},
+        /* what is inside */
+        {"\"a\": {\n\"b\": [\n{\n\"c\": \"d\"\n},\n[\n],\n{},\n[]\n],\n\"e\": {}\n},\n\"f\": "
+         "[]\n}\n",
+         MAP,
+         {62, 13, 14}},
+        /* without its end only whole items, with their commas */
+        {"\"a\": 1,\n\"b\": 2,\n\"c\": 3", MAP, {16, 2, 4}},
+        {"\"a\": 1,\n\"b\": 2\n", MAP, {8, 1, 2}},
+        {"\"a\": 1\n  ", MAP, {0, 0, 0}},
+        {"\"a\": 1,\n\"b\": [\n1,\n2,\n", MAP, {8, 1, 2}},
+        {"\"a\": [\n1\n],\n\"b\"", MAP, {12, 3, 3}},
+        /* so, too, before anything that is out of the ordinary */
+        {"1,\n2,\n3.5,\n4\n]\n", LIST, {6, 2, 2}},
+        {"1,\n\n2\n]\n", LIST, {0, 0, 0}},
+        {"1,\nx\n]\n", LIST, {0, 0, 0}},
+        {"1,\n2 ,\n3\n]\n", LIST, {3, 1, 1}},
+        {"1,\n[\n2,\n\t3\n],\n4\n]\n", LIST, {3, 1, 1}},
+        /* and what is wrong */
+        {"1,\n2\n3\n]\n", LIST, {3, 1, 1}},
+        {"1,\n2,\n]\n", LIST, {3, 1, 1}},
+        {"1,\n2\n}\n", LIST, {3, 1, 1}},
+        {"1,\n[\n},\n2\n]\n", LIST, {3, 1, 1}},
+        {"1,\n[\n1,\n],\n2\n]\n", LIST, {3, 1, 1}},
+        {"1,\n\"a\": 2\n]\n", LIST, {3, 1, 1}},
+        {"\"a\": 1,\n2\n}\n", MAP, {0, 0, 0}},
+        {"\"a\": 1\n]\n", MAP, {0, 0, 0}},
+        {",\n1\n]\n", LIST, {0, 0, 0}},
+        /* no deeper than allowed */
+        {"1,\n[\n2\n]\n]\n", {true, 1}, {9, 4, 3}},
+        {"1,\n[\n2\n]\n]\n", {true, 0}, {3, 1, 1}},
+        {"1,\n{}\n]\n", {true, 1}, {6, 2, 2}},
+        {"1,\n{}\n]\n", {true, 0}, {3, 1, 1}},
+        {"1,\n[\n[]\n]\n]\n", {true, 1}, {3, 1, 1}},
+        {"1,\n[\n[\n]\n]\n]\n", {true, 1}, {3, 1, 1}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct json_rest got = rest_of(cases[i].text, &cases[i].block), want = cases[i].rest;
+        bool same = got.bytes == want.bytes && got.lines == want.lines && got.values == want.values;
+        CU_ASSERT(same);
+        if (!same) {
+            printf("\n%s  got %zu bytes, %zu lines, %zu values\n", cases[i].text, got.bytes,
+                   got.lines, got.values);
+        }
+    }
+}
+
+/* What a line may look like: yes or no. */
+static void which_values(void)
+{
+    static const struct {
+        const char *line;
+        bool fine;
+    } cases[] = {
+        {"\"k\": \"v\"", true},
+        {"\"\": \"\"", true},
+        {"\"f:k\": \"~ :,[]{}'\"", true},
+        {"\"k:{\\\"type\\\":\\\"Ready\\\"}\": {}", true},
+        {"\"k\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", true},
+        {"\"k\": 0", true},
+        {"\"k\": -0", true},
+        {"\"k\": -12", true},
+        {"\"k\": 1234567890123456789012", true},
+        {"\"k\": true", true},
+        {"\"k\": false", true},
+        {"\"k\": null", true},
+        {"\"k\": []", true},
+        {"\"k\": {}", true},
+        {"\"k\": \"\\u0041\"", false},
+        {"\"k\": \"\\x\"", false},
+        {"\"k\": \"v", false},
+        {"\"k\": \"v\\\"", false},
+        {"\"k\": \"v\"w", false},
+        {"\"k\": \"\xc3\xa9\"", false},
+        {"\"k\": \"\t\"", false},
+        {"\"k\": \"\x7f\"", false},
+        {"\"k\": 01", false},
+        {"\"k\": -", false},
+        {"\"k\": +1", false},
+        {"\"k\": 1.5", false},
+        {"\"k\": 1e3", false},
+        {"\"k\": True", false},
+        {"\"k\": nul", false},
+        {"\"k\": nulls", false},
+        {"\"k\": NaN", false},
+        {"\"k\":\"v\"", false},
+        {"\"k\":  \"v\"", false},
+        {"\"k\" : \"v\"", false},
+        {"\"k\": \"v\" ", false},
+        {"\"k\": \"v\"\r", false},
+        {"\"k\": \"v\",", false},
+        {"\"k\": [1]", false},
+        {"\"k\": [}", false},
+        {"\"k\": {]", false},
+        {"\"k\": [ ]", false},
+        {"\"k\": ", false},
+        {"\"k\":", false},
+        {"\"k\"", false},
+        {"k: 1", false},
+        {"'k': 1", false},
+        {"\"\\u0041\": 1", false},
+        {"/* c */", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[120];
+        const struct json_block block = MAP;
+        snprintf(text, sizeof text, "  \"a\": 1,\n  %s\n}\n", cases[i].line);
+        size_t lines = rest_of(text, &block).lines,
+               want = cases[i].fine ? 2 : *cases[i].line == '"';
+        CU_ASSERT(lines == want);
+        snprintf(text, sizeof text, "[\n {\n  \"a\": 1,\n  %s\n }\n]\n", cases[i].line);
+        const char *difference = hurry_compare(K8S_JSON, str_of(text), 0, 1, NULL);
+        CU_ASSERT(difference == NULL);
+        if (difference != NULL || lines != want) {
+            printf("\n  %s: %s, %zu lines\n", cases[i].line, difference != NULL ? difference : "",
+                   lines);
+        }
+    }
+}
+
+static void blanks(void)
+{
+    for (size_t n = 0; n < 40; n++) {
+        char text[60] = {0};
+        memset(text, ' ', n);
+        CU_ASSERT(json_blanks(text) == n);
+        memcpy(text + n, "x  ", 3);
+        CU_ASSERT(json_blanks(text) == n);
+    }
+}
+
+/* ---- nobody can tell ---- */
+
+/* Values as kubectl prints them, in which something unusual stands at times. */
+struct writer {
+    struct buf *b;
+    struct rng *r;
+    size_t odd; /* one of so many is unusual, 0: none */
+};
+
+static bool is_odd(struct writer *w)
+{
+    return w->odd > 0 && rng_below(w->r, w->odd) == 0;
+}
+
+#define PICK(w, list) ((list)[rng_below((w)->r, COUNT(list))])
+
+static void end_line(struct writer *w, size_t column)
+{
+    static const char *const odd[] = {"\r\n", " \n", "\n\n", "", "\n\t", "\nx", "\n}", "\n],"};
+    buf_puts(w->b, is_odd(w) ? PICK(w, odd) : "\n");
+    size_t most = is_odd(w) ? rng_below(w->r, column + 4) : column;
+    for (size_t i = 0; i < most; i++) {
+        buf_puts(w->b, " ");
+    }
+}
+
+static void write_scalar(struct writer *w)
+{
+    static const char *const usual[] = {"\"x\"", "\"\"", "1",  "0",  "-7",         "true",
+                                        "false", "null", "{}", "[]", "\"a\\\"b\"", "\"{\""};
+    static const char *const odd[] = {"1.5",
+                                      "1e9",
+                                      "01",
+                                      "-",
+                                      "tru",
+                                      "\"\\u00e9\"",
+                                      "\"\\ud83d\\ude00\"",
+                                      "\"\\ud83d\"",
+                                      "\"\xc3\xa9\"",
+                                      "\"x",
+                                      "x\"",
+                                      "[1, 2]",
+                                      "{\"a\": 1}",
+                                      "\"\\q\"",
+                                      "[",
+                                      "{",
+                                      "}",
+                                      "]",
+                                      "",
+                                      ",",
+                                      "\"a\nb\""};
+    buf_puts(w->b, is_odd(w) ? PICK(w, odd) : PICK(w, usual));
+}
+
+static void write_block(struct writer *w, size_t column, size_t depth);
+
+static void write_value(struct writer *w, size_t column, size_t depth)
+{
+    if (depth > 0 && rng_below(w->r, 3) > 0) {
+        write_block(w, column, depth - 1);
+    } else {
+        write_scalar(w);
+    }
+}
+
+static void write_block(struct writer *w, size_t column, size_t depth)
+{
+    static const char *const usual[] = {
+        "\"name\": ", "\"f:spec\": ", "\".\": ", "\"\": ", "\"k:{\\\"type\\\":\\\"Ready\\\"}\": "};
+    static const char *const odd[] = {"\"a\":", "\"a\" : ", "a: ",      "\"a\", ",
+                                      "1: ",    "",         "\"a\n\": "};
+    const bool is_list = rng_below(w->r, 2) == 0;
+    buf_puts(w->b, is_list ? "[" : "{");
+    end_line(w, column + 4);
+    for (size_t n = rng_below(w->r, 4) + (is_odd(w) ? 0 : 1); n > 0; n--) {
+        if (!is_list) {
+            buf_puts(w->b, is_odd(w) ? PICK(w, odd) : PICK(w, usual));
+        }
+        write_value(w, column + 4, depth);
+        bool has_comma = (n > 1) != is_odd(w);
+        buf_puts(w->b, has_comma ? "," : "");
+        end_line(w, n > 1 ? column + 4 : column);
+    }
+    buf_puts(w->b, is_list != is_odd(w) ? "]" : "}");
+}
+
+/* Compares, and says with what it failed. */
+static bool nobody_can_tell(struct str text, struct rng *r, size_t *hurried)
+{
+    static const size_t steps[] = {0, 0, 0, 17, 1000};
+    size_t step = steps[rng_below(r, COUNT(steps))], choice = rng_below(r, 3) + 1;
+    const char *difference = hurry_compare(K8S_JSON, text, step, choice, hurried);
+    if (difference != NULL) {
+        printf("\n  step %zu, choice %zu: %s\n" STR_FMT "\n", step, choice, difference,
+               STR_ARG(text));
+    }
+    return difference == NULL;
+}
+
+static void random_texts(void)
+{
+    struct rng r = rng_new();
+    size_t hurried = 0;
+    for (size_t round = rng_rounds(6000); round > 0; round--) {
+        struct ctx c;
+        ctx_init(&c, unit_oom, NULL);
+        struct writer w = {buf_new(&c.arena), &r, rng_below(&r, 2) * 40};
+        for (size_t n = rng_below(&r, 3) + 1; n > 0; n--) {
+            write_block(&w, 0, 5);
+            buf_puts(w.b, "\n");
+        }
+        bool same = nobody_can_tell(buf_text(w.b), &r, &hurried);
+        CU_ASSERT(same);
+        ctx_free(&c);
+        if (!same) {
+            break;
+        }
+    }
+    CU_ASSERT(hurried > rng_rounds(6000)); /* it has been tried */
+}
+
+/* More than is looked at at a time, and blocks longer than that. */
+static void long_texts(void)
+{
+    struct rng r = rng_new();
+    size_t hurried = 0;
+    for (size_t round = rng_rounds(100); round > 0; round--) {
+        struct ctx c;
+        ctx_init(&c, unit_oom, NULL);
+        struct writer w = {buf_new(&c.arena), &r, rng_below(&r, 2) * 20000};
+        size_t most = rng_below(&r, 5) > 0 ? 10 : 1000;
+        buf_puts(w.b, "[\n");
+        while (w.b->n < 150000) {
+            buf_puts(w.b, "    [\n        ");
+            for (size_t n = rng_below(&r, most); n > 0; n--) {
+                write_value(&w, 8, 3);
+                buf_puts(w.b, ",\n        ");
+            }
+            buf_puts(w.b, "0\n    ],\n");
+        }
+        buf_puts(w.b, "    0\n]\n");
+        CU_ASSERT(nobody_can_tell(buf_text(w.b), &r, &hurried));
+        ctx_free(&c);
+    }
+    CU_ASSERT(hurried > rng_rounds(100) * 3000);
+}
+
+/* ---- limits count what is left out ---- */
+
+#define POD_HEAD                                                                                   \
+    "{\n\"kind\": \"Pod\",\n\"apiVersion\": \"v1\",\n\"metadata\": {\n\"name\": \"a\",\n"          \
+    "\"managedFields\": [\n"
+#define POD_END "0\n]\n},\n\"spec\": {}\n}\n"
+
+static size_t count_limit_errors(size_t nodes, size_t bytes)
+{
+    struct reading r;
+    reading_init(&r);
+    struct buf *b = buf_new(&r.ctx.arena);
+    buf_puts(b, POD_HEAD);
+    for (size_t i = 0; i < 1000; i++) {
+        buf_puts(b, "{\n\"a\": 12345\n},\n");
+    }
+    buf_puts(b, POD_END);
+    r.ctx.limits.object_nodes = nodes;
+    r.ctx.limits.object_bytes = bytes;
+    reading_add(&r, K8S_JSON, buf_text(b), 0);
+    size_t errors = r.ctx.diags.errors;
+    CU_ASSERT(r.ok == (errors == 0));
+    CU_ASSERT(errors == 0 || find_diag(&r.ctx, DIAG_NPC003) != NULL);
+    reading_free(&r);
+    return errors;
+}
+
+static void limits(void)
+{
+    const size_t nodes = 14 + 3000, bytes = strlen(POD_HEAD) + 16000 + strlen(POD_END) - 1;
+    CU_ASSERT(count_limit_errors(nodes, 1000000) == 0);
+    CU_ASSERT(count_limit_errors(nodes - 1, 1000000) == 1);
+    CU_ASSERT(count_limit_errors(100000, bytes) == 0);
+    CU_ASSERT(count_limit_errors(100000, bytes - 1) == 1);
+    CU_ASSERT(count_limit_errors(100000, 1000) == 1);
+}
+
+UNIT_MAIN("json_block", TEST(which_lines), TEST(which_values), TEST(blanks), TEST(random_texts),
+          TEST(long_texts), TEST(limits))

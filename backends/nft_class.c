@@ -14,9 +14,9 @@
  *
  * nft 1.0.6 cannot put the result of a map into a concatenation; hence the register. It is the
  * packet's priority and not its mark, because kube-proxy keeps state in the mark. Only first
- * packets of flows come here. The priority is set back to none wherever a packet is let through: it
- * cannot steer the packet into another queue. A packet that is in no map never reaches a check of
- * classes, so a priority cannot be forged.
+ * packets of flows come here. No class is left in a packet that is let through: its priority is as
+ * before, or none, so it cannot steer the packet into another queue. A packet that is in no map
+ * never reaches a check of classes, so a priority cannot be forged.
  */
 #include "backends/nft_priv.h"
 

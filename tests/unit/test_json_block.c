@@ -3,7 +3,7 @@
  * text is also read event by event, and all else must be the same).
  */
 #include "frontend/json_block.h"
-#include "hurry.h"
+#include "hurry_texts.h"
 
 /* ---- which lines ---- */
 
@@ -169,31 +169,17 @@ static void blanks(void)
 
 /* ---- nobody can tell ---- */
 
-/* Values as kubectl prints them, in which something unusual stands at times. */
-struct writer {
-    struct buf *b;
-    struct rng *r;
-    size_t odd; /* one of so many is unusual, 0: none */
-};
-
-static bool is_odd(struct writer *w)
-{
-    return w->odd > 0 && rng_below(w->r, w->odd) == 0;
-}
-
-#define PICK(w, list) ((list)[rng_below((w)->r, COUNT(list))])
-
-static void end_line(struct writer *w, size_t column)
+static void end_line(struct hurry_writer *w, size_t column)
 {
     static const char *const odd[] = {"\r\n", " \n", "\n\n", "", "\n\t", "\nx", "\n}", "\n],"};
-    buf_puts(w->b, is_odd(w) ? PICK(w, odd) : "\n");
-    size_t most = is_odd(w) ? rng_below(w->r, column + 4) : column;
+    buf_puts(w->b, hurry_is_odd(w) ? HURRY_PICK(w, odd) : "\n");
+    size_t most = hurry_is_odd(w) ? rng_below(w->r, column + 4) : column;
     for (size_t i = 0; i < most; i++) {
         buf_puts(w->b, " ");
     }
 }
 
-static void write_scalar(struct writer *w)
+static void write_scalar(struct hurry_writer *w)
 {
     static const char *const usual[] = {"\"x\"", "\"\"", "1",  "0",  "-7",         "true",
                                         "false", "null", "{}", "[]", "\"a\\\"b\"", "\"{\""};
@@ -218,12 +204,12 @@ static void write_scalar(struct writer *w)
                                       "",
                                       ",",
                                       "\"a\nb\""};
-    buf_puts(w->b, is_odd(w) ? PICK(w, odd) : PICK(w, usual));
+    buf_puts(w->b, hurry_is_odd(w) ? HURRY_PICK(w, odd) : HURRY_PICK(w, usual));
 }
 
-static void write_block(struct writer *w, size_t column, size_t depth);
+static void write_block(struct hurry_writer *w, size_t column, size_t depth);
 
-static void write_value(struct writer *w, size_t column, size_t depth)
+static void write_value(struct hurry_writer *w, size_t column, size_t depth)
 {
     if (depth > 0 && rng_below(w->r, 3) > 0) {
         write_block(w, column, depth - 1);
@@ -232,7 +218,7 @@ static void write_value(struct writer *w, size_t column, size_t depth)
     }
 }
 
-static void write_block(struct writer *w, size_t column, size_t depth)
+static void write_block(struct hurry_writer *w, size_t column, size_t depth)
 {
     static const char *const usual[] = {
         "\"name\": ", "\"f:spec\": ", "\".\": ", "\"\": ", "\"k:{\\\"type\\\":\\\"Ready\\\"}\": "};
@@ -241,115 +227,68 @@ static void write_block(struct writer *w, size_t column, size_t depth)
     const bool is_list = rng_below(w->r, 2) == 0;
     buf_puts(w->b, is_list ? "[" : "{");
     end_line(w, column + 4);
-    for (size_t n = rng_below(w->r, 4) + (is_odd(w) ? 0 : 1); n > 0; n--) {
+    for (size_t n = rng_below(w->r, 4) + (hurry_is_odd(w) ? 0 : 1); n > 0; n--) {
         if (!is_list) {
-            buf_puts(w->b, is_odd(w) ? PICK(w, odd) : PICK(w, usual));
+            buf_puts(w->b, hurry_is_odd(w) ? HURRY_PICK(w, odd) : HURRY_PICK(w, usual));
         }
         write_value(w, column + 4, depth);
-        bool has_comma = (n > 1) != is_odd(w);
+        bool has_comma = (n > 1) != hurry_is_odd(w);
         buf_puts(w->b, has_comma ? "," : "");
         end_line(w, n > 1 ? column + 4 : column);
     }
-    buf_puts(w->b, is_list != is_odd(w) ? "]" : "}");
+    buf_puts(w->b, is_list != hurry_is_odd(w) ? "]" : "}");
 }
 
-/* Compares, and says with what it failed. */
-static bool nobody_can_tell(struct str text, struct rng *r, size_t *hurried)
+static void write_short(struct hurry_writer *w)
 {
-    static const size_t steps[] = {0, 0, 0, 17, 1000};
-    size_t step = steps[rng_below(r, COUNT(steps))], choice = rng_below(r, 3) + 1;
-    const char *difference = hurry_compare(K8S_JSON, text, step, choice, hurried);
-    if (difference != NULL) {
-        printf("\n  step %zu, choice %zu: %s\n" STR_FMT "\n", step, choice, difference,
-               STR_ARG(text));
+    w->odd = rng_below(w->r, 2) * 40;
+    for (size_t n = rng_below(w->r, 3) + 1; n > 0; n--) {
+        write_block(w, 0, 5);
+        buf_puts(w->b, "\n");
     }
-    return difference == NULL;
+}
+
+/* More than is looked at at a time, and blocks longer than that. */
+static void write_long(struct hurry_writer *w)
+{
+    w->odd = rng_below(w->r, 2) * 20000;
+    size_t most = rng_below(w->r, 5) > 0 ? 10 : 1000;
+    buf_puts(w->b, "[\n");
+    while (w->b->n < 150000) {
+        buf_puts(w->b, "    [\n        ");
+        for (size_t n = rng_below(w->r, most); n > 0; n--) {
+            write_value(w, 8, 3);
+            buf_puts(w->b, ",\n        ");
+        }
+        buf_puts(w->b, "0\n    ],\n");
+    }
+    buf_puts(w->b, "    0\n]\n");
 }
 
 static void random_texts(void)
 {
-    struct rng r = rng_new();
-    size_t hurried = 0;
-    for (size_t round = rng_rounds(6000); round > 0; round--) {
-        struct ctx c;
-        ctx_init(&c, unit_oom, NULL);
-        struct writer w = {buf_new(&c.arena), &r, rng_below(&r, 2) * 40};
-        for (size_t n = rng_below(&r, 3) + 1; n > 0; n--) {
-            write_block(&w, 0, 5);
-            buf_puts(w.b, "\n");
-        }
-        bool same = nobody_can_tell(buf_text(w.b), &r, &hurried);
-        CU_ASSERT(same);
-        ctx_free(&c);
-        if (!same) {
-            break;
-        }
-    }
-    CU_ASSERT(hurried > rng_rounds(6000)); /* it has been tried */
-}
-
-/* More than is looked at at a time, and blocks longer than that. */
-static void long_texts(void)
-{
-    struct rng r = rng_new();
-    size_t hurried = 0;
-    for (size_t round = rng_rounds(100); round > 0; round--) {
-        struct ctx c;
-        ctx_init(&c, unit_oom, NULL);
-        struct writer w = {buf_new(&c.arena), &r, rng_below(&r, 2) * 20000};
-        size_t most = rng_below(&r, 5) > 0 ? 10 : 1000;
-        buf_puts(w.b, "[\n");
-        while (w.b->n < 150000) {
-            buf_puts(w.b, "    [\n        ");
-            for (size_t n = rng_below(&r, most); n > 0; n--) {
-                write_value(&w, 8, 3);
-                buf_puts(w.b, ",\n        ");
-            }
-            buf_puts(w.b, "0\n    ],\n");
-        }
-        buf_puts(w.b, "    0\n]\n");
-        CU_ASSERT(nobody_can_tell(buf_text(w.b), &r, &hurried));
-        ctx_free(&c);
-    }
-    CU_ASSERT(hurried > rng_rounds(100) * 3000);
+    hurry_random_texts(K8S_JSON, rng_rounds(6000), 1, write_short);
+    hurry_random_texts(K8S_JSON, rng_rounds(100), 3000, write_long);
 }
 
 /* ---- limits count what is left out ---- */
 
-#define POD_HEAD                                                                                   \
+#define HEAD                                                                                       \
     "{\n\"kind\": \"Pod\",\n\"apiVersion\": \"v1\",\n\"metadata\": {\n\"name\": \"a\",\n"          \
     "\"managedFields\": [\n"
-#define POD_END "0\n]\n},\n\"spec\": {}\n}\n"
-
-static size_t count_limit_errors(size_t nodes, size_t bytes)
-{
-    struct reading r;
-    reading_init(&r);
-    struct buf *b = buf_new(&r.ctx.arena);
-    buf_puts(b, POD_HEAD);
-    for (size_t i = 0; i < 1000; i++) {
-        buf_puts(b, "{\n\"a\": 12345\n},\n");
-    }
-    buf_puts(b, POD_END);
-    r.ctx.limits.object_nodes = nodes;
-    r.ctx.limits.object_bytes = bytes;
-    reading_add(&r, K8S_JSON, buf_text(b), 0);
-    size_t errors = r.ctx.diags.errors;
-    CU_ASSERT(r.ok == (errors == 0));
-    CU_ASSERT(errors == 0 || find_diag(&r.ctx, DIAG_NPC003) != NULL);
-    reading_free(&r);
-    return errors;
-}
+#define ITEM "{\n\"a\": 12345\n},\n"
+#define END  "0\n]\n},\n\"spec\": {}\n}\n"
 
 static void limits(void)
 {
-    const size_t nodes = 14 + 3000, bytes = strlen(POD_HEAD) + 16000 + strlen(POD_END) - 1;
-    CU_ASSERT(count_limit_errors(nodes, 1000000) == 0);
-    CU_ASSERT(count_limit_errors(nodes - 1, 1000000) == 1);
-    CU_ASSERT(count_limit_errors(100000, bytes) == 0);
-    CU_ASSERT(count_limit_errors(100000, bytes - 1) == 1);
-    CU_ASSERT(count_limit_errors(100000, 1000) == 1);
+    static const struct hurry_pod pod = {K8S_JSON, HEAD, ITEM, END};
+    const size_t nodes = 14 + 3000, bytes = strlen(HEAD) + 1000 * strlen(ITEM) + strlen(END) - 1;
+    CU_ASSERT(hurry_limit_errors(&pod, nodes, 1000000) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, nodes - 1, 1000000) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes - 1) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, 100000, 1000) == 1);
 }
 
 UNIT_MAIN("json_block", TEST(which_lines), TEST(which_values), TEST(blanks), TEST(random_texts),
-          TEST(long_texts), TEST(limits))
+          TEST(limits))

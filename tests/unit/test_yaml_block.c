@@ -3,7 +3,7 @@
  * text is also read event by event, and all else must be the same).
  */
 #include "frontend/yaml_block.h"
-#include "hurry.h"
+#include "hurry_texts.h"
 
 /* ---- which lines ---- */
 
@@ -187,20 +187,8 @@ static void long_keys(void)
 
 /* ---- nobody can tell ---- */
 
-/* Values as kubectl prints them, in which something unusual stands at times. */
-struct writer {
-    struct buf *b;
-    struct rng *r;
-    size_t odd; /* one of so many is unusual, 0: none */
-};
-
-static bool is_odd(struct writer *w)
-{
-    return w->odd > 0 && rng_below(w->r, w->odd) == 0;
-}
-
 /* Writes a text in which ~ stands for the indentation of a line. */
-static void write_text(struct writer *w, const char *text, size_t column)
+static void write_text(struct hurry_writer *w, const char *text, size_t column)
 {
     for (; *text != '\0'; text++) {
         for (size_t i = 0; *text == '~' && i < column; i++) {
@@ -210,7 +198,7 @@ static void write_text(struct writer *w, const char *text, size_t column)
     }
 }
 
-static void write_scalar(struct writer *w, size_t column)
+static void write_scalar(struct hurry_writer *w, size_t column)
 {
     static const char *const usual[] = {
         "x", "web-1", "a:b",      "\"5d4f\"", "'it''s'", "{}",   "[]",      "--flag",
@@ -240,16 +228,15 @@ static void write_scalar(struct writer *w, size_t column)
                                       "",
                                       "\"\\x41\"",
                                       "\n~x"};
-    const bool is_strange = is_odd(w);
-    write_text(w,
-               is_strange ? odd[rng_below(w->r, COUNT(odd))] : usual[rng_below(w->r, COUNT(usual))],
+    const bool is_strange = hurry_is_odd(w);
+    write_text(w, is_strange ? HURRY_PICK(w, odd) : HURRY_PICK(w, usual),
                column + (is_strange ? rng_below(w->r, 4) : 0));
 }
 
-static void write_block(struct writer *w, size_t key_column, size_t depth);
+static void write_block(struct hurry_writer *w, size_t key_column, size_t depth);
 
 /* What stands behind a key, and the end of the line. */
-static void write_value(struct writer *w, size_t column, size_t depth)
+static void write_value(struct hurry_writer *w, size_t column, size_t depth)
 {
     if (depth > 0 && rng_below(w->r, 3) > 0) {
         buf_puts(w->b, "\n");
@@ -263,33 +250,31 @@ static void write_value(struct writer *w, size_t column, size_t depth)
     buf_puts(w->b, "\n");
 }
 
-static void write_indent(struct writer *w, size_t column)
+static void write_indent(struct hurry_writer *w, size_t column)
 {
     static const char *const odd[] = {"\n",    "# c\n", "~# npc:allow NPC102 x\n", "~\n", "---\n",
                                       "...\n", "\t\n"};
-    if (is_odd(w)) {
-        write_text(w, odd[rng_below(w->r, COUNT(odd))], column);
+    if (hurry_is_odd(w)) {
+        write_text(w, HURRY_PICK(w, odd), column);
     }
-    size_t most = is_odd(w) ? rng_below(w->r, column + 4) : column;
+    size_t most = hurry_is_odd(w) ? rng_below(w->r, column + 4) : column;
     write_text(w, "~", most);
 }
 
 /* A key with its value, of which the indentation is written. */
-static void write_entry(struct writer *w, size_t column, size_t depth)
+static void write_entry(struct hurry_writer *w, size_t column, size_t depth)
 {
     static const char *const usual[] = {"name", "f:spec", ".", "k:{\"type\":\"Ready\"}", "a/b"};
     static const char *const odd[] = {"\"q\"", "? k\n~", "] ", ", ",  "}",   "[a]", "&a k",
                                       "*a ",   "!t k",   "%k", "|",   "\'k", "@",   "k ",
                                       "- k",   "<<",     "-k", "x y", "..."};
-    write_text(w,
-               is_odd(w) ? odd[rng_below(w->r, COUNT(odd))] : usual[rng_below(w->r, COUNT(usual))],
-               column);
+    write_text(w, hurry_is_odd(w) ? HURRY_PICK(w, odd) : HURRY_PICK(w, usual), column);
     buf_puts(w->b, ":");
     write_value(w, column, depth);
 }
 
 /* A map or list behind a key. */
-static void write_block(struct writer *w, size_t key_column, size_t depth)
+static void write_block(struct hurry_writer *w, size_t key_column, size_t depth)
 {
     const bool is_list = rng_below(w->r, 2) == 0;
     const size_t column = key_column + (is_list ? rng_below(w->r, 2) * 2 : 2);
@@ -299,7 +284,7 @@ static void write_block(struct writer *w, size_t key_column, size_t depth)
             write_entry(w, column, depth);
             continue;
         }
-        buf_puts(w->b, is_odd(w) ? "-   " : "- ");
+        buf_puts(w->b, hurry_is_odd(w) ? "-   " : "- ");
         if (rng_below(w->r, 2) == 0) {
             write_entry(w, column + 2, depth);
         } else {
@@ -309,97 +294,51 @@ static void write_block(struct writer *w, size_t key_column, size_t depth)
     }
 }
 
-/* Compares, and says with what it failed. */
-static bool nobody_can_tell(struct str text, struct rng *r, size_t *hurried)
+static void write_short(struct hurry_writer *w)
 {
-    static const size_t steps[] = {0, 0, 0, 17, 1000};
-    size_t step = steps[rng_below(r, COUNT(steps))], choice = rng_below(r, 3) + 1;
-    const char *difference = hurry_compare(K8S_YAML, text, step, choice, hurried);
-    if (difference != NULL) {
-        printf("\n  step %zu, choice %zu: %s\n" STR_FMT "\n", step, choice, difference,
-               STR_ARG(text));
+    w->odd = rng_below(w->r, 2) * 20;
+    for (size_t n = rng_below(w->r, 4); n > 0; n--) {
+        buf_puts(w->b, "key:\n");
+        write_block(w, 0, 4);
     }
-    return difference == NULL;
+}
+
+/* More than is looked at at a time, and blocks longer than that. */
+static void write_long(struct hurry_writer *w)
+{
+    w->odd = rng_below(w->r, 2) * 20000;
+    size_t most = rng_below(w->r, 5) > 0 ? 10 : 1000;
+    while (w->b->n < 150000) {
+        buf_puts(w->b, "key:\n");
+        for (size_t n = rng_below(w->r, most); n > 0; n--) {
+            buf_puts(w->b, "- x:\n");
+            write_block(w, 2, 2);
+        }
+    }
 }
 
 static void random_texts(void)
 {
-    struct rng r = rng_new();
-    size_t hurried = 0;
-    for (size_t round = rng_rounds(6000); round > 0; round--) {
-        struct ctx c;
-        ctx_init(&c, unit_oom, NULL);
-        struct writer w = {buf_new(&c.arena), &r, rng_below(&r, 2) * 20};
-        for (size_t n = rng_below(&r, 4); n > 0; n--) {
-            buf_puts(w.b, "key:\n");
-            write_block(&w, 0, 4);
-        }
-        bool same = nobody_can_tell(buf_text(w.b), &r, &hurried);
-        CU_ASSERT(same);
-        ctx_free(&c);
-        if (!same) {
-            break;
-        }
-    }
-    CU_ASSERT(hurried > rng_rounds(6000)); /* it has been tried */
-}
-
-/* More than is looked at at a time, and blocks longer than that. */
-static void long_texts(void)
-{
-    struct rng r = rng_new();
-    size_t hurried = 0;
-    for (size_t round = rng_rounds(100); round > 0; round--) {
-        struct ctx c;
-        ctx_init(&c, unit_oom, NULL);
-        struct writer w = {buf_new(&c.arena), &r, rng_below(&r, 2) * 20000};
-        size_t most = rng_below(&r, 5) > 0 ? 10 : 1000;
-        while (w.b->n < 150000) {
-            buf_puts(w.b, "key:\n");
-            for (size_t n = rng_below(&r, most); n > 0; n--) {
-                buf_puts(w.b, "- x:\n");
-                write_block(&w, 2, 2);
-            }
-        }
-        CU_ASSERT(nobody_can_tell(buf_text(w.b), &r, &hurried));
-        ctx_free(&c);
-    }
-    CU_ASSERT(hurried > rng_rounds(100) * 3000);
+    hurry_random_texts(K8S_YAML, rng_rounds(6000), 1, write_short);
+    hurry_random_texts(K8S_YAML, rng_rounds(100), 3000, write_long);
 }
 
 /* ---- limits count what is left out ---- */
 
-#define POD_HEAD "kind: Pod\napiVersion: v1\nmetadata:\n  name: a\n  managedFields:\n"
-
-static size_t count_limit_errors(size_t nodes, size_t bytes)
-{
-    struct reading r;
-    reading_init(&r);
-    struct buf *b = buf_new(&r.ctx.arena);
-    buf_puts(b, POD_HEAD);
-    for (size_t i = 0; i < 1000; i++) {
-        buf_puts(b, "  - a: 123456789\n");
-    }
-    buf_puts(b, "spec: {}\n");
-    r.ctx.limits.object_nodes = nodes;
-    r.ctx.limits.object_bytes = bytes;
-    reading_add(&r, K8S_YAML, buf_text(b), 0);
-    size_t errors = r.ctx.diags.errors;
-    CU_ASSERT(r.ok == (errors == 0));
-    CU_ASSERT(errors == 0 || find_diag(&r.ctx, DIAG_NPC003) != NULL);
-    reading_free(&r);
-    return errors;
-}
+#define HEAD "kind: Pod\napiVersion: v1\nmetadata:\n  name: a\n  managedFields:\n"
+#define ITEM "  - a: 123456789\n"
+#define END  "spec: {}\n"
 
 static void limits(void)
 {
-    const size_t nodes = 13 + 3000, bytes = strlen(POD_HEAD) + 17000 + strlen("spec: {}\n");
-    CU_ASSERT(count_limit_errors(nodes, 1000000) == 0);
-    CU_ASSERT(count_limit_errors(nodes - 1, 1000000) == 1);
-    CU_ASSERT(count_limit_errors(100000, bytes) == 0);
-    CU_ASSERT(count_limit_errors(100000, bytes - 10) == 1);
-    CU_ASSERT(count_limit_errors(100000, 1000) == 1);
+    static const struct hurry_pod pod = {K8S_YAML, HEAD, ITEM, END};
+    const size_t nodes = 13 + 3000, bytes = strlen(HEAD) + 1000 * strlen(ITEM) + strlen(END);
+    CU_ASSERT(hurry_limit_errors(&pod, nodes, 1000000) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, nodes - 1, 1000000) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes - 10) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, 100000, 1000) == 1);
 }
 
 UNIT_MAIN("yaml_block", TEST(which_lines), TEST(which_values), TEST(long_keys), TEST(random_texts),
-          TEST(long_texts), TEST(limits))
+          TEST(limits))

@@ -3,7 +3,8 @@
  * the queue is handed out before the next lines are read. Several values after each other are
  * several documents. yajl knows offsets only, so lines and columns are counted here. It looks at
  * each byte by itself, and more than half of a printed dump is indentation, so that is taken out
- * before. Knows nothing of Kubernetes.
+ * before; and so are lines of values that are passed over (json_block.h). Knows nothing of
+ * Kubernetes.
  */
 #include "frontend/clean.h"
 #include "frontend/event.h"
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-enum { CHUNK_BYTES = 32 * 1024 };
+enum { CHUNK_BYTES = 32 * 1024, MOST_LOOKS = 2 };
 
 /* Where the check of \u escapes stands. */
 enum escape_state {
@@ -34,10 +35,10 @@ struct token { /* an event that was not handed out yet */
 };
 
 struct text_line {
-    uint32_t at;     /* in the chunk, where its text begins */
-    uint32_t col;    /* of that: 1 and the indentation */
-    uint32_t taken;  /* bytes of indentation, of this line and those before it, and left out */
-    uint32_t number; /* of lines of input that begin in the chunk up to this one */
+    uint32_t at;    /* in the chunk, where its text begins */
+    uint32_t line;  /* of that, in the input */
+    uint32_t col;   /* 1 and the indentation */
+    uint32_t taken; /* bytes of the input that the chunk has not, up to here */
 };
 
 struct cursor { /* a place in the chunk */
@@ -46,8 +47,8 @@ struct cursor { /* a place in the chunk */
     size_t passed; /* of the lines that begin in the chunk */
 };
 
-struct block { /* before what yajl gets: its memory is found again wherever it fails */
-    struct block *next, **held; /* by the block before it, or by the reader */
+struct piece { /* before what yajl gets: its memory is found again wherever it fails */
+    struct piece *next, **held; /* by the piece before it, or by the reader */
     max_align_t data[];
 };
 
@@ -56,11 +57,12 @@ struct json_reader {
     struct clean bytes;
     struct arena *arena;
     yajl_handle yajl;
-    struct block *blocks;        /* all that yajl has */
+    struct piece *pieces;        /* all that yajl has */
     unsigned char *bytes_read;   /* a chunk of input, … */
-    size_t nread, seen;          /* … so much of it … */
+    size_t nread, seen;          /* … of which so much is copied or left out … */
     unsigned char *chunk;        /* … without indentation, which yajl reads, … */
     size_t nchunk, fed;          /* … and it has read so much before */
+    size_t looked;               /* bytes of it that json_block_rest() has looked at */
     unsigned char opened;        /* the brace or bracket that the last line ends with, or 0 */
     VEC(struct text_line) lines; /* that begin in the chunk */
     uint64_t consumed;           /* bytes of input before this chunk */
@@ -115,8 +117,7 @@ static void move(const struct json_reader *r, struct cursor *c, size_t to)
         passed++;
     }
     if (passed > c->passed) {
-        c->line +=
-            r->lines.v[passed - 1].number - (c->passed > 0 ? r->lines.v[c->passed - 1].number : 0);
+        c->line = r->lines.v[passed - 1].line;
         c->passed = passed;
         c->at = r->lines.v[passed - 1].at;
         c->col = r->lines.v[passed - 1].col;
@@ -428,15 +429,20 @@ static bool check_last_token(const struct json_reader *r)
     return !r->in_token;
 }
 
-/* Begins the line at bytes_read + seen, the one of that number, by taking its indentation. */
-static struct text_line begin_line(struct json_reader *r, uint32_t number)
+static const char *text_ahead(const struct json_reader *r)
 {
-    size_t blanks = json_blanks((const char *)r->bytes_read + r->seen);
+    return (const char *)r->bytes_read + r->seen;
+}
+
+/* Begins the line that lies ahead, by taking its indentation. */
+static struct text_line begin_line(struct json_reader *r, uint32_t line)
+{
+    size_t blanks = json_blanks(text_ahead(r));
     r->seen += blanks;
     return (struct text_line){.at = (uint32_t)r->nchunk,
+                              .line = line,
                               .col = (uint32_t)blanks + 1,
-                              .taken = (uint32_t)(r->seen - r->nchunk),
-                              .number = number};
+                              .taken = (uint32_t)(r->seen - r->nchunk)};
 }
 
 /* Takes the indentation out of the lines up to the first that ends with the beginning of a list or
@@ -452,8 +458,8 @@ static void take_lines(struct json_reader *r)
         r->nchunk += n;
         r->seen += n;
         if (lf != NULL) {
-            uint32_t lines = r->lines.n > 0 ? r->lines.v[r->lines.n - 1].number : 0;
-            vec_push(r->arena, &r->lines, begin_line(r, lines + 1));
+            uint32_t line = r->lines.n > 0 ? r->lines.v[r->lines.n - 1].line : r->bytes.line;
+            vec_push(r->arena, &r->lines, begin_line(r, line + 1));
             r->opened = n > 1 && (lf[-1] == '{' || lf[-1] == '[') ? lf[-1] : 0;
         }
     }
@@ -476,7 +482,8 @@ static void end_chunk(struct json_reader *r)
     r->bytes.col = r->shown.col;
     r->shown.at = r->shown.passed = r->token_end = 0;
     r->consumed += r->nread;
-    r->nread = r->seen = r->nchunk = r->fed = r->lines.n = 0;
+    r->nread = r->seen = r->nchunk = r->fed = r->looked = r->lines.n = 0;
+    r->opened = 0;
 }
 
 /* Queues the events of some lines more. */
@@ -540,17 +547,25 @@ static bool json_read(struct event_reader *base, struct event *ev)
     return true;
 }
 
+/* Whether lines may be left out: a list or map begins with them. Blocks in each other are looked at
+ * again and again where little can be left out, but only so often. */
+static bool may_leave_out(const struct json_reader *r)
+{
+    return r->opened != 0 && !r->failed && r->looked <= MOST_LOOKS * r->nread;
+}
+
 /* Leaves out what it can of the list or map that has just begun: of a dump more than half. */
 static void leave_out(struct json_reader *r)
 {
     struct event_reader *base = &r->base;
     const struct limits *most = &base->ctx->limits;
     const struct json_block block = {r->opened == '[', most->depth - base->depth};
-    struct json_rest rest = json_block_rest((const char *)r->bytes_read + r->seen, &block);
+    struct json_rest rest = json_block_rest(text_ahead(r), &block);
+    r->looked += rest.looked;
     if (rest.lines > 0 && base->values - base->before + rest.values <= most->object_nodes) {
-        struct text_line *first = &r->lines.v[r->lines.n - 1];
+        struct text_line *ahead = &r->lines.v[r->lines.n - 1];
         r->seen += rest.bytes;
-        *first = begin_line(r, first->number + (uint32_t)rest.lines);
+        *ahead = begin_line(r, ahead->line + (uint32_t)rest.lines);
         base->values += rest.values;
     }
     r->opened = 0;
@@ -578,33 +593,33 @@ static void json_hurry(struct event_reader *base, size_t depth)
     base->depth = open;
     base->values = values;
     r->next = i;
-    if (i == r->queue.n && r->opened != 0) {
+    if (i == r->queue.n && may_leave_out(r)) {
         leave_out(r);
     }
 }
 
 /* ---- memory ---- */
 
-static struct block *block_of(void *data)
+static struct piece *piece_of(void *data)
 {
-    return (struct block *)((char *)data - offsetof(struct block, data));
+    return (struct piece *)((char *)data - offsetof(struct piece, data));
 }
 
-static void block_hook(struct json_reader *r, struct block *b)
+static void piece_hook(struct json_reader *r, struct piece *piece)
 {
-    b->next = r->blocks;
-    b->held = &r->blocks;
-    if (b->next != NULL) {
-        b->next->held = &b->next;
+    piece->next = r->pieces;
+    piece->held = &r->pieces;
+    if (piece->next != NULL) {
+        piece->next->held = &piece->next;
     }
-    r->blocks = b;
+    r->pieces = piece;
 }
 
-static void block_unhook(struct block *b)
+static void piece_unhook(struct piece *piece)
 {
-    *b->held = b->next;
-    if (b->next != NULL) {
-        b->next->held = b->held;
+    *piece->held = piece->next;
+    if (piece->next != NULL) {
+        piece->next->held = piece->held;
     }
 }
 
@@ -612,16 +627,16 @@ static void block_unhook(struct block *b)
 static void *yajl_retake(void *arg, void *old, size_t n)
 {
     struct json_reader *r = arg;
-    struct block *b = old != NULL ? block_of(old) : NULL;
-    if (b != NULL) {
-        block_unhook(b);
+    struct piece *piece = old != NULL ? piece_of(old) : NULL;
+    if (piece != NULL) {
+        piece_unhook(piece);
     }
-    struct block *moved = n <= SIZE_MAX - sizeof *b ? realloc(b, sizeof *b + n) : NULL;
+    struct piece *moved = n <= SIZE_MAX - sizeof *piece ? realloc(piece, sizeof *piece + n) : NULL;
     if (moved == NULL) {
-        free(b);
+        free(piece);
         arena_fail(r->arena);
     }
-    block_hook(r, moved);
+    piece_hook(r, moved);
     return moved->data;
 }
 
@@ -634,9 +649,9 @@ static void yajl_give(void *arg, void *p)
 {
     (void)arg;
     if (p != NULL) {
-        struct block *b = block_of(p);
-        block_unhook(b);
-        free(b);
+        struct piece *piece = piece_of(p);
+        piece_unhook(piece);
+        free(piece);
     }
 }
 
@@ -644,9 +659,9 @@ static void yajl_give(void *arg, void *p)
 static void release(void *reader)
 {
     const struct json_reader *r = reader;
-    for (struct block *b = r->blocks, *next; b != NULL; b = next) {
-        next = b->next;
-        free(b);
+    for (struct piece *piece = r->pieces, *next; piece != NULL; piece = next) {
+        next = piece->next;
+        free(piece);
     }
 }
 

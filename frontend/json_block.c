@@ -14,8 +14,7 @@ enum item { /* what a line is, but for key and comma */
             ITEM_EMPTY, /* list or map */
             ITEM_OPEN_LIST,
             ITEM_OPEN_MAP,
-            ITEM_CLOSE_LIST,
-            ITEM_CLOSE_MAP
+            ITEM_CLOSE
 };
 
 struct scan {
@@ -106,8 +105,11 @@ static enum item take_value(const char **p)
         return ITEM_EMPTY;
     }
     const char *end = skip_scalar(*p);
-    *p = end != NULL ? end : *p;
-    return end != NULL ? ITEM_SCALAR : ITEM_UNUSUAL;
+    if (end == NULL) {
+        return ITEM_UNUSUAL;
+    }
+    *p = end;
+    return ITEM_SCALAR;
 }
 
 /* What the line is that begins at *at, in a list or a map; *at moves to its end. */
@@ -116,7 +118,7 @@ static enum item take_line(const char **at, bool in_list, bool *has_comma)
     enum item item;
     const char *p = *at;
     if (*p == (in_list ? ']' : '}')) {
-        item = in_list ? ITEM_CLOSE_LIST : ITEM_CLOSE_MAP;
+        item = ITEM_CLOSE;
         p++;
     } else {
         if (!in_list) {
@@ -133,10 +135,10 @@ static enum item take_line(const char **at, bool in_list, bool *has_comma)
     return **at == '\n' ? item : ITEM_UNUSUAL;
 }
 
-/* Follows what an item opens and closes. False: it cannot stand where it stands. */
+/* Follows what an item opens and closes. False: it cannot stand where it stands, or is too deep. */
 static bool place_item(struct scan *s, enum item item, bool has_comma)
 {
-    bool closes = item == ITEM_CLOSE_LIST || item == ITEM_CLOSE_MAP;
+    bool closes = item == ITEM_CLOSE;
     bool opens = item == ITEM_OPEN_LIST || item == ITEM_OPEN_MAP;
     if (item == ITEM_UNUSUAL || (!s->begins && s->has_comma == closes)) {
         return false;
@@ -145,9 +147,6 @@ static bool place_item(struct scan *s, enum item item, bool has_comma)
         return false;
     }
     if (opens) {
-        if (s->nopen == MOST_OPEN) {
-            return false;
-        }
         s->is_list[s->nopen] = item == ITEM_OPEN_LIST;
     }
     s->nopen += opens;
@@ -166,8 +165,10 @@ static bool begins_item(const char *p, bool in_list)
 struct json_rest json_block_rest(const char *text, const struct json_block *block)
 {
     struct json_rest so_far = {0}, rest = {0};
-    struct scan s = {
-        .is_list = {block->is_list}, .nopen = 1, .depth = block->depth, .begins = true};
+    struct scan s = {.is_list = {block->is_list},
+                     .nopen = 1,
+                     .depth = block->depth < MOST_OPEN ? block->depth : MOST_OPEN - 1,
+                     .begins = true};
     for (const char *p = text;;) {
         bool has_comma = false, in_list = s.is_list[s.nopen - 1];
         p += json_blanks(p);
@@ -176,15 +177,16 @@ struct json_rest json_block_rest(const char *text, const struct json_block *bloc
         }
         enum item item = take_line(&p, in_list, &has_comma);
         if (!place_item(&s, item, has_comma)) {
+            rest.looked = (size_t)(p - text) + strcspn(p, "\n"); /* at most */
             return rest;
         }
         if (s.nopen == 0) {
+            so_far.looked = (size_t)(p - text);
             return so_far;
         }
-        bool closes = item == ITEM_CLOSE_LIST || item == ITEM_CLOSE_MAP;
         p++;
         so_far.bytes = (size_t)(p - text);
         so_far.lines++;
-        so_far.values += closes ? 0 : in_list ? 1 : 2;
+        so_far.values += item == ITEM_CLOSE ? 0 : in_list ? 1 : 2;
     }
 }

@@ -251,9 +251,9 @@ static void yaml_hurry(struct event_reader *base, size_t depth)
     if (rest.bytes == 0) {
         return;
     }
-    if (base->values - base->before + rest.values > most->object_nodes ||
+    if (base->values - base->before + YAML_WINDOW + rest.values > most->object_nodes ||
         r->left_out.bytes + ev->start_mark.index + YAML_WINDOW - base->from > most->object_bytes) {
-        return; /* somewhere in it the object may be too long */
+        return; /* somewhere in it, or in what libyaml has read, the object may be too long */
     }
     yaml_bytes_leave_out(&r->bytes, &rest);
     base->values += rest.values;

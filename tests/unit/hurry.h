@@ -16,6 +16,13 @@ struct hurry_event {
     bool is_skipped; /* the beginning of a value that may be passed over */
 };
 
+struct hurry_how {
+    enum k8s_syntax syntax;
+    size_t step;   /* bytes of a read, 0: any */
+    size_t choice; /* one in so many values inside of another is passed over */
+    const struct limits *limits;
+};
+
 struct hurry_run {
     struct ctx ctx;
     struct memory_stream in;
@@ -24,8 +31,7 @@ struct hurry_run {
     bool ok;        /* read to the end */
 };
 
-/* Whether a value inside of another is passed over: by its place and the choice of the run (0: no).
- */
+/* Whether a value inside of another is passed over: by its place. */
 static inline bool hurry_passes(const struct event *ev, size_t depth, size_t choice)
 {
     bool is_open = ev->kind == EVENT_MAP_START || ev->kind == EVENT_SEQ_START;
@@ -35,23 +41,28 @@ static inline bool hurry_passes(const struct event *ev, size_t depth, size_t cho
 static inline bool hurry_next(struct hurry_run *run, struct event_reader *r, struct event *ev)
 {
     run->ok = event_next(r, ev);
+    if (run->ok && ev->kind == EVENT_DOC_START) {
+        event_begin_object(r, ev);
+    }
+    run->ok = run->ok && event_check(r, ev);
     return run->ok;
 }
 
-/* Reads the text in steps of some bytes (0: any). */
-static inline void hurry_read(struct hurry_run *run, enum k8s_syntax syntax, struct str text,
-                              size_t step, size_t choice, bool hurry)
+static inline void hurry_read(struct hurry_run *run, const struct hurry_how *how, struct str text,
+                              bool hurry)
 {
     struct event ev;
     ctx_init(&run->ctx, unit_oom, NULL);
-    run->in = (struct memory_stream){text, step};
+    run->ctx.limits = *how->limits;
+    run->in = (struct memory_stream){text, how->step};
     struct byte_stream in = {memory_read, &run->in};
     uint32_t file = sources_add(&run->ctx.sources, STR("in"));
-    struct event_reader *r = syntax == K8S_JSON
+    struct event_reader *r = how->syntax == K8S_JSON
                                  ? json_reader_open(&run->ctx, &run->ctx.arena, file, in)
                                  : yaml_reader_open(&run->ctx, &run->ctx.arena, file, in, false);
     while (hurry_next(run, r, &ev)) {
-        struct hurry_event seen = {ev, r->depth, r->values, hurry_passes(&ev, r->depth, choice)};
+        struct hurry_event seen = {ev, r->depth, r->values,
+                                   hurry_passes(&ev, r->depth, how->choice)};
         seen.ev.text = str_dup(&run->ctx.arena, ev.text);
         vec_push(&run->ctx.arena, &run->events, seen);
         for (size_t inside = r->depth; seen.is_skipped && r->depth >= inside;) {
@@ -115,18 +126,36 @@ static inline const char *hurry_difference(const struct hurry_run *a, const stru
 
 /* Compares both ways to read a text. *hurried, if not NULL, is increased by the values left out.
  * NULL: there is no difference. */
-static inline const char *hurry_compare(enum k8s_syntax syntax, struct str text, size_t step,
-                                        size_t choice, size_t *hurried)
+static inline const char *hurry_compare(const struct hurry_how *how, struct str text,
+                                        size_t *hurried)
 {
     struct hurry_run slow = {0}, fast = {0};
-    hurry_read(&slow, syntax, text, step, choice, false);
-    hurry_read(&fast, syntax, text, step, choice, true);
+    hurry_read(&slow, how, text, false);
+    hurry_read(&fast, how, text, true);
     const char *difference = hurry_difference(&slow, &fast);
     if (hurried != NULL) {
         *hurried += fast.hurried;
     }
     ctx_free(&slow.ctx);
     ctx_free(&fast.ctx);
+    return difference;
+}
+
+/* The same in several ways, for any text. */
+static inline const char *hurry_compare_ways(enum k8s_syntax syntax, struct str text)
+{
+    struct limits tight = limits_default;
+    tight.depth = 5;
+    tight.object_nodes = 30;
+    tight.object_bytes = text.n / 2 + 1;
+    const struct hurry_how ways[] = {{syntax, 0, 1, &limits_default},
+                                     {syntax, 0, 2, &limits_default},
+                                     {syntax, 50, 3, &limits_default},
+                                     {syntax, 0, 1, &tight}};
+    const char *difference = NULL;
+    for (size_t i = 0; difference == NULL && i < COUNT(ways); i++) {
+        difference = hurry_compare(&ways[i], text, NULL);
+    }
     return difference;
 }
 

@@ -21,18 +21,49 @@ static inline bool hurry_is_odd(struct hurry_writer *w)
 
 #define HURRY_PICK(w, list) ((list)[rng_below((w)->r, COUNT(list))])
 
+/* Limits that the text may be beyond. */
+static inline struct limits hurry_limits(struct str text, struct rng *r)
+{
+    struct limits l = limits_default;
+    switch (rng_below(r, 8)) {
+    case 0:
+        l.depth = rng_below(r, 8) + 1;
+        break;
+    case 1:
+        l.object_nodes = rng_below(r, text.n / 8 + 1) + 1;
+        break;
+    case 2:
+        l.object_bytes = rng_below(r, text.n + 1) + 1;
+        break;
+    default:
+        break;
+    }
+    return l;
+}
+
 /* Compares, and says with what it failed. */
 static inline bool hurry_nobody_can_tell(enum k8s_syntax syntax, struct str text, struct rng *r,
                                          size_t *hurried)
 {
     static const size_t steps[] = {0, 0, 0, 17, 1000};
-    size_t step = steps[rng_below(r, COUNT(steps))], choice = rng_below(r, 3) + 1;
-    const char *difference = hurry_compare(syntax, text, step, choice, hurried);
+    const struct limits limits = hurry_limits(text, r);
+    const struct hurry_how how = {syntax, steps[rng_below(r, COUNT(steps))], rng_below(r, 3) + 1,
+                                  &limits};
+    const char *difference = hurry_compare(&how, text, hurried);
     if (difference != NULL) {
-        printf("\n  step %zu, choice %zu: %s\n" STR_FMT "\n", step, choice, difference,
-               STR_ARG(text));
+        printf("\n  step %zu, choice %zu, at most %zu deep, %zu values, %zu bytes: %s\n" STR_FMT
+               "\n",
+               how.step, how.choice, limits.depth, limits.object_nodes, limits.object_bytes,
+               difference, STR_ARG(text));
     }
     return difference == NULL;
+}
+
+/* What differs if all that can be left out is. */
+static inline const char *hurry_difference_of(enum k8s_syntax syntax, struct str text)
+{
+    const struct hurry_how how = {syntax, 0, 1, &limits_default};
+    return hurry_compare(&how, text, NULL);
 }
 
 /* So many texts, up to the first that differs. Of each, in the mean, more than least values must be
@@ -55,7 +86,9 @@ static inline void hurry_random_texts(enum k8s_syntax syntax, size_t rounds, siz
     CU_ASSERT(hurried > rounds * least);
 }
 
-struct hurry_pod { /* a text: head, one item 1,000 times, end */
+enum { HURRY_ITEMS = 40000 };
+
+struct hurry_pod { /* a text: head, so many times the item, end */
     enum k8s_syntax syntax;
     const char *head, *item, *end;
 };
@@ -67,7 +100,7 @@ static inline size_t hurry_limit_errors(const struct hurry_pod *pod, size_t node
     reading_init(&r);
     struct buf *b = buf_new(&r.ctx.arena);
     buf_puts(b, pod->head);
-    for (size_t i = 0; i < 1000; i++) {
+    for (size_t i = 0; i < HURRY_ITEMS; i++) {
         buf_puts(b, pod->item);
     }
     buf_puts(b, pod->end);

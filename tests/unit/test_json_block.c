@@ -9,10 +9,12 @@
 
 static struct json_rest rest_of(const char *text, const struct json_block *block)
 {
-    char buf[400] = {0}; /* with the NULs that must stand behind */
-    CU_ASSERT_FATAL(strlen(text) + JSON_BEHIND < sizeof buf);
-    memcpy(buf, text, strlen(text));
-    return json_block_rest(buf, block);
+    char *exact = calloc(1, strlen(text) + JSON_BEHIND); /* nothing behind may be read */
+    CU_ASSERT_FATAL(exact != NULL);
+    memcpy(exact, text, strlen(text));
+    struct json_rest rest = json_block_rest(exact, block);
+    free(exact);
+    return rest;
 }
 
 #define MAP                                                                                        \
@@ -29,7 +31,9 @@ static void which_lines(void)
     static const struct {
         const char *text;
         struct json_block block;
-        struct json_rest rest;
+        struct {
+            size_t bytes, lines, values;
+        } rest;
     } cases[] = {
         /* up to the end of the block, whatever stands behind it */
         {"\"a\": 1,\n    \"b\": 2\n  },\nx", MAP, {19, 2, 4}},
@@ -56,6 +60,7 @@ static void which_lines(void)
         /* and what is wrong */
         {"1,\n2\n3\n]\n", LIST, {3, 1, 1}},
         {"1,\n2,\n]\n", LIST, {3, 1, 1}},
+        {"1,\n2,,\n3\n]\n", LIST, {3, 1, 1}},
         {"1,\n2\n}\n", LIST, {3, 1, 1}},
         {"1,\n[\n},\n2\n]\n", LIST, {3, 1, 1}},
         {"1,\n[\n1,\n],\n2\n]\n", LIST, {3, 1, 1}},
@@ -72,8 +77,9 @@ static void which_lines(void)
         {"1,\n[\n[\n]\n]\n]\n", {true, 1}, {3, 1, 1}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct json_rest got = rest_of(cases[i].text, &cases[i].block), want = cases[i].rest;
-        bool same = got.bytes == want.bytes && got.lines == want.lines && got.values == want.values;
+        struct json_rest got = rest_of(cases[i].text, &cases[i].block);
+        bool same = got.bytes == cases[i].rest.bytes && got.lines == cases[i].rest.lines &&
+                    got.values == cases[i].rest.values;
         CU_ASSERT(same);
         if (!same) {
             printf("\n%s  got %zu bytes, %zu lines, %zu values\n", cases[i].text, got.bytes,
@@ -147,13 +153,37 @@ static void which_values(void)
                want = cases[i].fine ? 2 : *cases[i].line == '"';
         CU_ASSERT(lines == want);
         snprintf(text, sizeof text, "[\n {\n  \"a\": 1,\n  %s\n }\n]\n", cases[i].line);
-        const char *difference = hurry_compare(K8S_JSON, str_of(text), 0, 1, NULL);
+        const char *difference = hurry_difference_of(K8S_JSON, str_of(text));
         CU_ASSERT(difference == NULL);
         if (difference != NULL || lines != want) {
             printf("\n  %s: %s, %zu lines\n", cases[i].line, difference != NULL ? difference : "",
                    lines);
         }
     }
+}
+
+/* So many lists in each other, all of which may be open: up to 63 are followed. */
+static void very_deep(void)
+{
+    for (size_t n = 60; n < 70; n++) {
+        const struct json_block block = {true, 100};
+        char text[300] = "1,\n";
+        for (size_t i = 0; i < n; i++) {
+            memcpy(text + strlen("1,\n") + 2 * i, "[\n", 2);
+            memcpy(text + strlen("1,\n") + 2 * (n + i), "]\n", 2);
+        }
+        strcat(text, "]\n");
+        CU_ASSERT(rest_of(text, &block).lines == (n < 64 ? 1 + 2 * n : 1));
+    }
+}
+
+/* What is looked at: up to the line that ends it. */
+static void looks(void)
+{
+    static const struct json_block list = LIST;
+    CU_ASSERT(rest_of("1,\n2\n],\n3\n", &list).looked == strlen("1,\n2\n],"));
+    CU_ASSERT(rest_of("1,\n2.5,\n3\n", &list).looked == strlen("1,\n2.5,"));
+    CU_ASSERT(rest_of("1,\n[\n  \"a", &list).looked == strlen("1,\n[\n  \"a"));
 }
 
 static void blanks(void)
@@ -282,13 +312,14 @@ static void random_texts(void)
 static void limits(void)
 {
     static const struct hurry_pod pod = {K8S_JSON, HEAD, ITEM, END};
-    const size_t nodes = 14 + 3000, bytes = strlen(HEAD) + 1000 * strlen(ITEM) + strlen(END) - 1;
-    CU_ASSERT(hurry_limit_errors(&pod, nodes, 1000000) == 0);
-    CU_ASSERT(hurry_limit_errors(&pod, nodes - 1, 1000000) == 1);
-    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes) == 0);
-    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes - 1) == 1);
-    CU_ASSERT(hurry_limit_errors(&pod, 100000, 1000) == 1);
+    const size_t nodes = 14 + 3 * HURRY_ITEMS,
+                 bytes = strlen(HEAD) + HURRY_ITEMS * strlen(ITEM) + strlen(END) - 1;
+    CU_ASSERT(hurry_limit_errors(&pod, nodes, SIZE_MAX) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, nodes - 1, SIZE_MAX) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, SIZE_MAX, bytes) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, SIZE_MAX, bytes - 1) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, SIZE_MAX, 1000) == 1);
 }
 
-UNIT_MAIN("json_block", TEST(which_lines), TEST(which_values), TEST(blanks), TEST(random_texts),
-          TEST(limits))
+UNIT_MAIN("json_block", TEST(which_lines), TEST(which_values), TEST(very_deep), TEST(looks),
+          TEST(blanks), TEST(random_texts), TEST(limits))

@@ -160,7 +160,7 @@ static void which_values(void)
         struct yaml_rest rest = yaml_block_rest(str_of(text), strlen("  a: 1\n"), &block);
         CU_ASSERT(rest.lines == (cases[i].fine ? 1 : 0));
         snprintf(text, sizeof text, "z:\n  a: 1\n  %s\nb: 1\n", cases[i].line);
-        const char *difference = hurry_compare(K8S_YAML, str_of(text), 0, 1, NULL);
+        const char *difference = hurry_difference_of(K8S_YAML, str_of(text));
         CU_ASSERT(difference == NULL);
         if (difference != NULL || rest.lines != (cases[i].fine ? 1 : 0)) {
             printf("\n  %s: %s, %zu lines\n", cases[i].line, difference != NULL ? difference : "",
@@ -180,7 +180,7 @@ static void long_keys(void)
             buf_puts(b, "k");
         }
         buf_puts(b, ": 1\nb: 1\n");
-        CU_ASSERT(hurry_compare(K8S_YAML, buf_text(b), 0, 1, NULL) == NULL);
+        CU_ASSERT(hurry_difference_of(K8S_YAML, buf_text(b)) == NULL);
         ctx_free(&c);
     }
 }
@@ -332,12 +332,13 @@ static void random_texts(void)
 static void limits(void)
 {
     static const struct hurry_pod pod = {K8S_YAML, HEAD, ITEM, END};
-    const size_t nodes = 13 + 3000, bytes = strlen(HEAD) + 1000 * strlen(ITEM) + strlen(END);
-    CU_ASSERT(hurry_limit_errors(&pod, nodes, 1000000) == 0);
-    CU_ASSERT(hurry_limit_errors(&pod, nodes - 1, 1000000) == 1);
-    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes) == 0);
-    CU_ASSERT(hurry_limit_errors(&pod, 100000, bytes - 10) == 1);
-    CU_ASSERT(hurry_limit_errors(&pod, 100000, 1000) == 1);
+    const size_t nodes = 13 + 3 * HURRY_ITEMS,
+                 bytes = strlen(HEAD) + HURRY_ITEMS * strlen(ITEM) + strlen(END);
+    CU_ASSERT(hurry_limit_errors(&pod, nodes, SIZE_MAX) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, nodes - 1, SIZE_MAX) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, SIZE_MAX, bytes) == 0);
+    CU_ASSERT(hurry_limit_errors(&pod, SIZE_MAX, bytes - 10) == 1);
+    CU_ASSERT(hurry_limit_errors(&pod, SIZE_MAX, 1000) == 1);
 }
 
 UNIT_MAIN("yaml_block", TEST(which_lines), TEST(which_values), TEST(long_keys), TEST(random_texts),

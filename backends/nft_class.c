@@ -20,6 +20,7 @@
  */
 #include "backends/nft_priv.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct plan {        /* how one target class is written */
@@ -286,6 +287,7 @@ static struct id_list unite_grants(struct classes *c, bool with_nets)
 static struct nft_keyed *class_entries(struct classes *c, struct id_list classes, uint32_t target)
 {
     struct nft_keyed *entries = ARENA_NEW_ARRAY(c->part->arena, classes.n, struct nft_keyed);
+    assert(classes.v != NULL || classes.n == 0);
     for (size_t i = 0; i < classes.n; i++) {
         uint32_t class = classes.v[i];
         entries[i].key = nft_class_text(c->part, target, class);

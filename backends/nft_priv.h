@@ -224,7 +224,7 @@ const char *nft_class_allow(const struct nft_part *p);
 
 /* Grants in the order of their rules, where targets share a chain: one rule may have several. */
 struct nft_shared_origin {
-    uint32_t rule, order;
+    uint32_t rule;
     const struct grant *grant;
 };
 

@@ -85,8 +85,7 @@ static void add_origins(struct arena *a, struct nft_decider *d, const struct nft
     for (size_t i = 0; i < origins->n; i++) {
         const struct nrule *rule = origins->v[i]->rule;
         uint32_t id = intern_add(&d->rules, (struct str){(const char *)&rule, sizeof rule});
-        vec_push(a, &d->origins,
-                 (struct nft_shared_origin){id, (uint32_t)d->origins.n, origins->v[i]});
+        vec_push(a, &d->origins, (struct nft_shared_origin){id, origins->v[i]});
     }
 }
 
@@ -132,8 +131,7 @@ void nft_shared_open(struct nft_shared *s, const struct target_class *t, uint32_
 static int compare_origins(const void *x, const void *y)
 {
     const struct nft_shared_origin *a = x, *b = y;
-    return a->rule != b->rule ? (a->rule > b->rule) - (a->rule < b->rule)
-                              : (a->order > b->order) - (a->order < b->order);
+    return (a->rule > b->rule) - (a->rule < b->rule); /* nobody tells grants of a rule apart */
 }
 
 static struct str about(const struct nft_part *p)

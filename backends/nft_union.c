@@ -13,6 +13,7 @@
  */
 #include "backends/nft_priv.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,7 @@ struct str nft_origins_comment(const struct nft_part *p, struct nft_portsets *po
             }
         }
     }
+    assert(first != NULL); /* what nobody grants has no rule */
     return kernel_comment_rule(p->ctx, p->arena, first->policy, first->rule, rules - 1,
                                KERNEL_COMMENT_NFT);
 }

@@ -48,7 +48,7 @@ static const char *skip_string(const char *p)
         }
         if (*p == '\\') {
             p++;
-            if (memchr("\"\\/bfnrt", *p, 8) == NULL) {
+            if (*p == '\0' || strchr("\"\\/bfnrt", *p) == NULL) {
                 return NULL;
             }
         }

@@ -141,7 +141,16 @@ static inline const char *hurry_compare(const struct hurry_how *how, struct str 
     return difference;
 }
 
-/* The same in several ways, for any text. */
+static inline bool hurry_reads(const struct hurry_how *how, struct str text)
+{
+    struct hurry_run run = {0};
+    hurry_read(&run, how, text, false);
+    ctx_free(&run.ctx);
+    return run.ok;
+}
+
+/* The same in several ways, for any text. Tight limits only where nothing else is wrong: which of
+ * two errors is found first depends on how far is read ahead. */
 static inline const char *hurry_compare_ways(enum k8s_syntax syntax, struct str text)
 {
     struct limits tight = limits_default;
@@ -152,8 +161,9 @@ static inline const char *hurry_compare_ways(enum k8s_syntax syntax, struct str 
                                      {syntax, 0, 2, &limits_default},
                                      {syntax, 50, 3, &limits_default},
                                      {syntax, 0, 1, &tight}};
+    const size_t n = hurry_reads(&ways[0], text) ? COUNT(ways) : COUNT(ways) - 1;
     const char *difference = NULL;
-    for (size_t i = 0; difference == NULL && i < COUNT(ways); i++) {
+    for (size_t i = 0; difference == NULL && i < n; i++) {
         difference = hurry_compare(&ways[i], text, NULL);
     }
     return difference;

@@ -39,6 +39,7 @@ static void class_numbers(void)
          32,
          {{0, 0x0a000007}, {0, 0x0a000007}, {0, 0}, {0, 1}, {0, UINT32_MAX}},
          {"a00:7", "a00:8", "0:1", "0:2", "0:3"}},
+        {FAM_IP4, 32, {{0, UINT32_MAX - 1}}, {"ffff:fffe"}},
         {FAM_IP6,
          32,
          {{0xfd00000000000000, 1}, {0x20010db800000005, 0x1234}, {0, 0}},
@@ -78,6 +79,25 @@ static void few_bits(void)
     check_text(nft_class_text(&p, 0x12345600, 0), "1234:5600");
     p.values.v[7] = 0x9a;
     check_text(nft_class_text(&p, 0x12345600, 7), "1234:569a");
+    compile_free(&c);
+}
+
+/* ---- chains ---- */
+
+static void which_chains_deny(void)
+{
+    struct compiled c;
+    struct nft_part p;
+    part_init(&p, &c, FAM_IP4, 0, NFT_CLASS_BITS);
+    nft_deny_end(&p, NULL, STR("in the hook of a machine"));
+    CU_ASSERT_EQUAL(p.chains.n, 0);
+    for (size_t i = 0; i < 2; i++) {
+        nft_chain_begin(&p, STR("x"), NULL, STR(""));
+        CU_ASSERT(!p.chains.v[i].denies);
+        nft_deny_end(&p, NULL, STR(""));
+        CU_ASSERT(p.chains.v[i].denies);
+        nft_chain_end(&p);
+    }
     compile_free(&c);
 }
 
@@ -294,7 +314,7 @@ static void ranges(void)
     }
 }
 
-UNIT_MAIN("nft_part", TEST(class_numbers), TEST(few_bits), TEST(lines_are_cut),
-          TEST(commands_are_cut), TEST(rooms), TEST(sets_know_their_chains),
+UNIT_MAIN("nft_part", TEST(class_numbers), TEST(few_bits), TEST(which_chains_deny),
+          TEST(lines_are_cut), TEST(commands_are_cut), TEST(rooms), TEST(sets_know_their_chains),
           TEST(T45_elements_in_the_limit), TEST(chains_and_rules), TEST(rates_of_logs),
           TEST(ranges))

@@ -127,6 +127,23 @@ static void open_ports(void)
     output_free(&o);
 }
 
+/* Ports for any peer of one target are not the next one's. */
+static void open_ports_of_one(void)
+{
+    struct nft_tuning t = one_chain();
+    t.plain_open = 1;
+    struct output o;
+    emit_shop(&o,
+              "policy a for pods app=web {\nallow from anywhere on {tcp/80, tcp/90}\n"
+              "allow from pods n=2 on tcp/5\n}\n"
+              "policy b for pods n=1 { allow from pods n=2 on tcp/6 }\n",
+              &t, false, 0);
+    CU_ASSERT(o.ok);
+    check_holds(&o, "\t\tmeta priority set 82a0:0 goto i_open\n\t}\n", true);
+    check_holds(&o, "8158:0 goto i_all\n\t\tgoto npc_deny comment", true);
+    output_free(&o);
+}
+
 /* One chain asks for all, where the kernel would have to look at too many elements: of the maps of
  * peers, for each chain that asks. */
 static void one_chain_asks(void)
@@ -147,7 +164,7 @@ static void one_chain_asks(void)
                     "\t\tgoto npc_deny",
                     most == 1);
         check_holds(&o,
-                    "\tchain i_pod_class {\n\t\tmeta priority set none\n"
+                    "\t}\n\n\tchain i_pod_class {\n\t\tmeta priority set none\n"
                     "\t\tmeta priority set ip saddr map @i_pod\n\t}\n",
                     most == 1);
         check_holds(&o, "ip saddr map @i_pod meta priority set meta priority", most == 2);
@@ -269,11 +286,13 @@ static void bits(void)
     static const struct {
         size_t classes, targets;
         unsigned bits;
-    } rows[] = {{0, 1, 16},         {32767, 1, 16},        {32768, 1, 17},     {65535, 1, 17},
-                {65536, 1, 18},     {7, 32767, 16},        {7, 32768, 15},     {7, 65535, 15},
-                {7, 65536, 14},     {150000, 4095, 19},    {150000, 4096, 32}, {524287, 2047, 20},
-                {524287, 2048, 32}, {524288, 1023, 21},    {1 << 28, 1, 30},   {1 << 28, 2, 32},
-                {1 << 29, 1, 32},   {7, (1 << 27) - 1, 4}, {7, 1 << 27, 32}};
+    } rows[] = {{0, 1, 16},         {32767, 1, 16},        {32768, 1, 17},
+                {65535, 1, 17},     {65536, 1, 18},        {7, 32767, 16},
+                {7, 32768, 15},     {7, 65535, 15},        {7, 65536, 14},
+                {150000, 4095, 19}, {150000, 4096, 32},    {524287, 2047, 20},
+                {524287, 2048, 32}, {524288, 1023, 21},    {1 << 28, 1, 30},
+                {1 << 28, 2, 32},   {1 << 29, 1, 32},      {7, (1 << 27) - 1, 4},
+                {7, 1 << 27, 32},   {0, (1 << 30) - 1, 1}, {0, 1 << 30, 32}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct bound_side side = {.ntargets = rows[i].targets};
         struct nft_part p = {.side = &side, .tuning = &nft_tuning_default};
@@ -342,11 +361,12 @@ static void limits(void)
     static const struct {
         size_t limit;
         const char *said; /* NULL: enough */
-    } rows[] = {{80, NULL},
-                {79, "expand to 80 set elements or more; the limit is 79"},
-                {24, "expand to 68 set elements or more; the limit is 24"},
-                {23, "expand to 42 set elements or more; the limit is 23"},
-                {18, "expand to 39 set elements or more; the limit is 18"}};
+    } rows[] = {
+        {80, NULL},
+        {79, "expand to 80 set elements or more; the limit is 79"},
+        {24, "expand to 68 set elements or more; the limit is 24"},
+        {23, "t.npc:22:8: error: the rules expand to 42 set elements or more; the limit is 23"},
+        {18, "expand to 39 set elements or more; the limit is 18"}};
     struct arena scratch;
     arena_init(&scratch, unit_oom, NULL);
     struct buf *policies = buf_new(&scratch);
@@ -381,7 +401,7 @@ static void limits(void)
 
 UNIT_MAIN("nft_shared", TEST(all_targets_in_one_chain), TEST(networks_are_classes),
           TEST(what_nobody_needs), TEST(rules_of_several_targets), TEST(egress_returns),
-          TEST(open_ports), TEST(one_chain_asks), TEST(by_address),
+          TEST(open_ports), TEST(open_ports_of_one), TEST(one_chain_asks), TEST(by_address),
           TEST(a_rule_with_several_grants), TEST(when_targets_share), TEST(bits),
           TEST(whose_rules_these_are), TEST(halves_that_are_a_protocol), TEST(ranges_stand_behind),
           TEST(limits))

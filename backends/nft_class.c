@@ -368,11 +368,6 @@ void nft_map_look_up(struct buf *b, const struct nft_part *p, enum nft_map map)
                map == NFT_MAP_NETS ? " . meta l4proto" : "", p->prefix, nft_map_names[map]);
 }
 
-static struct str map_name(const struct nft_part *p, enum nft_map map)
-{
-    return str_printf(p->arena, "%s_%s", p->prefix, nft_map_names[map]);
-}
-
 /* Enters the peer's class, and the chain that decides by it. */
 static void map_rule(struct classes *c, enum nft_map map, struct str chain)
 {
@@ -494,6 +489,14 @@ static void classes_init(struct classes *c, struct nft_part *p)
     nft_nets_init(&c->nets, p);
 }
 
+/* When all classes are numbered. */
+static void unions_init(struct classes *c)
+{
+    size_t n = c->part->side->npeers + c->nets.nclasses + 1;
+    c->union_of = ARENA_NEW_ARRAY(c->part->arena, n, uint32_t);
+    memset(c->union_of, 0xff, n * sizeof *c->union_of); /* ID_NONE */
+}
+
 /* Which CIDRs go to the map: it is one for all targets. */
 static bool build_nets(struct classes *c, const struct plan *plans)
 {
@@ -506,7 +509,7 @@ static bool build_nets(struct classes *c, const struct plan *plans)
             }
         }
     }
-    return nft_nets_build(&c->nets, map_name(c->part, NFT_MAP_NETS));
+    return nft_nets_build(&c->nets, nft_part_name(c->part, nft_map_names[NFT_MAP_NETS]));
 }
 
 /* Writes the maps that are asked: by so many chains each. */
@@ -517,7 +520,8 @@ static bool write_maps(struct classes *c, const struct plan *plans, const size_t
         if (askers[m] == 0) {
             continue;
         }
-        if (!(m == NFT_MAP_NETS ? build_nets(c, plans) : nft_pod_map(p, map_name(p, m)))) {
+        if (!(m == NFT_MAP_NETS ? build_nets(c, plans)
+                                : nft_pod_map(p, nft_part_name(p, nft_map_names[m])))) {
             return false;
         }
         if (c->shared != NULL) {
@@ -546,9 +550,7 @@ bool nft_classes(struct nft_part *p, bool shared, bool *too_many)
         askers[NFT_MAP_NETS] += asks_nets(plans[i]);
     }
     bool ok = dispatch_map(p) && write_maps(&c, plans, askers);
-    size_t n = side->npeers + c.nets.nclasses + 1;
-    c.union_of = ARENA_NEW_ARRAY(p->arena, n, uint32_t);
-    memset(c.union_of, 0xff, n * sizeof *c.union_of); /* ID_NONE */
+    unions_init(&c);
     size_t most = shared ? SIZE_MAX : p->tuning->part_sets;
     for (size_t i = 0; i < side->ntargets && ok && p->sets.n <= most; i++) {
         ok = class_chain(&c, &side->targets[i], plans[i]);
@@ -659,9 +661,7 @@ bool nft_host_rules(struct nft_part *p, const struct target_class *t)
     classes_init(&c, p);
     set_target(&c, t);
     struct plan plan = make_plan(&c, t);
-    size_t n = p->side->npeers + 1;
-    c.union_of = ARENA_NEW_ARRAY(p->arena, n, uint32_t);
-    memset(c.union_of, 0xff, n * sizeof *c.union_of);
+    unions_init(&c);
 
     bool ok = open_rules(&c, plan.open);
     if (!plan.open) {

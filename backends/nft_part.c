@@ -134,6 +134,11 @@ struct str nft_target_name(const struct nft_part *p, const struct target_class *
     return str_printf(p->arena, "%s" STR_FMT, p->prefix, STR_ARG(ip));
 }
 
+struct str nft_part_name(const struct nft_part *p, const char *what)
+{
+    return str_printf(p->arena, "%s_%s", p->prefix, what);
+}
+
 struct str nft_dispatch_name(const struct nft_part *p)
 {
     return p->direction == DIR_INGRESS ? STR("ing") : STR("egr");

@@ -209,6 +209,8 @@ struct str nft_target_name(const struct nft_part *p, const struct target_class *
 
 /* ---- layouts ---- */
 
+/* What there is one of in the part: "i_pod". */
+struct str nft_part_name(const struct nft_part *p, const char *what);
 /* The map or set of the targets' addresses, where a part begins: "ing" or "egr". */
 struct str nft_dispatch_name(const struct nft_part *p);
 /* Writes the map from the peers' addresses to their classes. False: NPC605 was reported. */

@@ -59,14 +59,9 @@ void nft_shared_init(struct nft_shared *s, struct nft_part *p)
     decider_init(&s->open, p->arena);
 }
 
-static struct str name_of(const struct nft_part *p, const char *what)
-{
-    return str_printf(p->arena, "%s_%s", p->prefix, what);
-}
-
 struct str nft_shared_name(const struct nft_part *p)
 {
-    return name_of(p, "all");
+    return nft_part_name(p, "all");
 }
 
 /* ---- the targets ---- */
@@ -194,7 +189,7 @@ void nft_shared_goto_open(const struct nft_shared *s, const char *match)
 {
     struct nft_part *p = s->part;
     buf_printf(nft_rule(p), "%sgoto " STR_FMT, s->by_address ? "" : match,
-               STR_ARG(name_of(p, "open")));
+               STR_ARG(nft_part_name(p, "open")));
     nft_rule_end(p, "", (struct str){NULL, 0});
 }
 
@@ -222,7 +217,7 @@ bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports)
     }
     if (s->open.entries.n > 0) {
         struct nft_key by_address = {.expr = p->local, .type = p->addr_type};
-        ok = ok && decide(s, ports, &s->open, name_of(p, "open"),
+        ok = ok && decide(s, ports, &s->open, nft_part_name(p, "open"),
                           s->by_address ? by_address : nft_class_key);
         deny(s);
         nft_chain_end(p);

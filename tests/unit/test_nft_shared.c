@@ -13,11 +13,11 @@ static struct nft_tuning one_chain(void)
     return t;
 }
 
-static void check_text(const char *policies, const char *const *parts, size_t n, bool want)
+static void check_parts(const struct nft_tuning *t, const char *policies, const char *const *parts,
+                        size_t n, bool want)
 {
-    const struct nft_tuning t = one_chain();
     struct output o;
-    emit_shop(&o, policies, &t, false, 0);
+    emit_shop(&o, policies, t, false, 0);
     CU_ASSERT(o.ok);
     for (size_t i = 0; i < n; i++) {
         check_holds(&o, parts[i], want);
@@ -25,10 +25,16 @@ static void check_text(const char *policies, const char *const *parts, size_t n,
     output_free(&o);
 }
 
-#define CHECK(policies, want, ...)                                                                 \
+#define CHECK_WITH(tuning, policies, want, ...)                                                    \
     do {                                                                                           \
         static const char *const parts[] = {__VA_ARGS__};                                          \
-        check_text(policies, parts, sizeof parts / sizeof *parts, want);                           \
+        check_parts(tuning, policies, parts, COUNT(parts), want);                                  \
+    } while (0)
+
+#define CHECK(policies, want, ...)                                                                 \
+    do {                                                                                           \
+        const struct nft_tuning tuning = one_chain();                                              \
+        CHECK_WITH(&tuning, policies, want, __VA_ARGS__);                                          \
     } while (0)
 
 /* Classes whose addresses interleave, peers in another order than their classes. */
@@ -66,16 +72,10 @@ static void networks_are_classes(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_nets = 0;
-    struct output o;
-    emit_shop(&o, ALL, &t, false, 0);
-    CU_ASSERT(o.ok);
-    check_holds(&o, "10.1.0.0/24 . 0-255 : 0:", true);
-    check_holds(&o,
-                "\t\tmeta priority set ip saddr . meta l4proto map @i_net "
-                "meta priority set meta priority | 82a0:0 goto i_all\n",
-                true);
-    check_holds(&o, " . 90\n", true);
-    output_free(&o);
+    CHECK_WITH(&t, ALL, true, "10.1.0.0/24 . 0-255 : 0:",
+               "\t\tmeta priority set ip saddr . meta l4proto map @i_net "
+               "meta priority set meta priority | 82a0:0 goto i_all\n",
+               " . 90\n");
 }
 
 /* Chains, maps and elements that nothing would come to. */
@@ -94,16 +94,14 @@ static void open_ports(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_open = 1;
-    struct output o;
-    emit_shop(&o,
-              "policy a for pods n=1 { allow from anywhere on {tcp/80, tcp/90, udp/53} }\n"
-              "policy b for pods n=1 {\nallow from pods app=web on tcp/5\n}\n"
-              "policy c for pods app=web { allow from pods n=2 on tcp/80 }\n"
-              "policy d for pods n=2 { allow from anywhere on tcp/7\nallow from anywhere on all "
-              "ports }\n",
-              &t, false, 0);
-    CU_ASSERT(o.ok);
-    static const char *const parts[] = {
+    CHECK_WITH(
+        &t,
+        "policy a for pods n=1 { allow from anywhere on {tcp/80, tcp/90, udp/53} }\n"
+        "policy b for pods n=1 {\nallow from pods app=web on tcp/5\n}\n"
+        "policy c for pods app=web { allow from pods n=2 on tcp/80 }\n"
+        "policy d for pods n=2 { allow from anywhere on tcp/7\nallow from anywhere on all "
+        "ports }\n",
+        true,
         "\tset i_open_tcp {\n\t\ttype classid . inet_service\n\t\tsize 12\n\t\telements = {\n"
         "\t\t\t8158:0 . 80, 8158:0 . 90\n",
         "\tchain i10.0.0.2 {\n"
@@ -120,11 +118,7 @@ static void open_ports(void)
         "\tchain i_open {\n"
         "\t\tmeta priority . tcp dport @i_open_tcp meta priority set none accept "
         "comment \"shop/a ingress[0] t.npc:7\"\n",
-        "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11 +2\"\n\t}\n}\n"};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        check_holds(&o, parts[i], true);
-    }
-    output_free(&o);
+        "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11 +2\"\n\t}\n}\n");
 }
 
 /* Ports for any peer of one target are not the next one's. */
@@ -132,16 +126,12 @@ static void open_ports_of_one(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_open = 1;
-    struct output o;
-    emit_shop(&o,
-              "policy a for pods app=web {\nallow from anywhere on {tcp/80, tcp/90}\n"
-              "allow from pods n=2 on tcp/5\n}\n"
-              "policy b for pods n=1 { allow from pods n=2 on tcp/6 }\n",
-              &t, false, 0);
-    CU_ASSERT(o.ok);
-    check_holds(&o, "\t\tmeta priority set 82a0:0 goto i_open\n\t}\n", true);
-    check_holds(&o, "8158:0 goto i_all\n\t\tgoto npc_deny comment", true);
-    output_free(&o);
+    CHECK_WITH(&t,
+               "policy a for pods app=web {\nallow from anywhere on {tcp/80, tcp/90}\n"
+               "allow from pods n=2 on tcp/5\n}\n"
+               "policy b for pods n=1 { allow from pods n=2 on tcp/6 }\n",
+               true, "\t\tmeta priority set 82a0:0 goto i_open\n\t}\n",
+               "8158:0 goto i_all\n\t\tgoto npc_deny comment");
 }
 
 /* One chain asks for all, where the kernel would have to look at too many elements: of the maps of
@@ -200,35 +190,25 @@ static void by_address(void)
 {
     struct nft_tuning t = one_chain();
     t.register_targets = t.plain_open = 1;
-    struct output o;
-    emit_shop(&o,
-              "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
-              "policy b for pods n=1 {\nallow from pods n=2 on tcp/81\n"
-              "allow from anywhere on {tcp/90, tcp/92}\n}\n",
-              &t, false, 0);
-    CU_ASSERT(o.ok);
-    static const char *const parts[] = {
-        "\tset i_all_tcp {\n\t\ttype ipv4_addr . classid . inet_service\n\t\tsize 12\n"
-        "\t\telements = {\n\t\t\t10.0.0.1 . a00:3 . 80, 10.0.0.2 . a00:3 . 81, "
-        "10.0.0.4 . a00:3 . 81\n",
-        "\t\tmeta priority set ip saddr map @i_pod goto i_all\n",
-        "\t\tip daddr . meta priority . tcp dport @i_all_tcp meta priority set none accept ",
-        "\t\t\t10.0.0.2 . 90, 10.0.0.2 . 92, 10.0.0.4 . 90, 10.0.0.4 . 92\n",
-        "\t\tmeta priority set ip saddr map @i_pod goto i_all\n\t\tgoto i_open\n\t}\n",
-        "+1\"\n\t\tgoto i_open\n\t}\n",
-        "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept "};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        check_holds(&o, parts[i], true);
-    }
-    output_free(&o);
+    CHECK_WITH(&t,
+               "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
+               "policy b for pods n=1 {\nallow from pods n=2 on tcp/81\n"
+               "allow from anywhere on {tcp/90, tcp/92}\n}\n",
+               true,
+               "\tset i_all_tcp {\n\t\ttype ipv4_addr . classid . inet_service\n\t\tsize 12\n"
+               "\t\telements = {\n\t\t\t10.0.0.1 . a00:3 . 80, 10.0.0.2 . a00:3 . 81, "
+               "10.0.0.4 . a00:3 . 81\n",
+               "\t\tmeta priority set ip saddr map @i_pod goto i_all\n",
+               "\t\tip daddr . meta priority . tcp dport @i_all_tcp meta priority set none accept ",
+               "\t\t\t10.0.0.2 . 90, 10.0.0.2 . 92, 10.0.0.4 . 90, 10.0.0.4 . 92\n",
+               "\t\tmeta priority set ip saddr map @i_pod goto i_all\n\t\tgoto i_open\n\t}\n",
+               "+1\"\n\t\tgoto i_open\n\t}\n",
+               "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept ");
     t.register_targets = 2; /* as many as there are */
-    emit_shop(&o,
-              "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
-              "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n",
-              &t, false, 0);
-    CU_ASSERT(o.ok);
-    check_holds(&o, "\t\tmeta priority . tcp dport @i_all_tcp", true);
-    output_free(&o);
+    CHECK_WITH(&t,
+               "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
+               "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n",
+               true, "\t\tmeta priority . tcp dport @i_all_tcp");
 }
 
 /* A rule whose named port has other numbers on other pods is one rule. */
@@ -337,7 +317,8 @@ static void halves_that_are_a_protocol(void)
                                     "meta priority set none accept "
                                     "comment \"shop/a ingress[0] t.npc:8 +1\"\n";
     buf_putc(text, '\0');
-    check_text(buf_text(text).p, &rule, 1, true);
+    const struct nft_tuning t = one_chain();
+    check_parts(&t, buf_text(text).p, &rule, 1, true);
     arena_free(&scratch);
 }
 
@@ -346,11 +327,8 @@ static void ranges_stand_behind(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_ranges = t.range_elements = t.most_ranges = 0;
-    struct output o;
-    emit_shop(&o, "policy a for pods app=web { allow from pods n=2 on tcp/80-99 }\n", &t, false, 0);
-    CU_ASSERT(o.ok);
-    check_holds(&o, "}\nadd element ip npc i_all_tcp_ranges {\n\t\t\t82a0:8010 . 80-99\n}\n", true);
-    output_free(&o);
+    CHECK_WITH(&t, "policy a for pods app=web { allow from pods n=2 on tcp/80-99 }\n", true,
+               "}\nadd element ip npc i_all_tcp_ranges {\n\t\t\t82a0:8010 . 80-99\n}\n");
 }
 
 /* Eight targets, and networks of three classes: 8 + 10 elements say who they are, 50 who may do

@@ -190,7 +190,7 @@ static bool open_rules(struct classes *c, bool everything)
         all.ports = nft_portsets_union(&c->ports, all.ports, ports);
     }
     if (rules > p->tuning->plain_open && c->shared != NULL && !everything) {
-        nft_shared_open(c->shared, c->target, target_value(c), &open, all.ports);
+        nft_shared_open(c->shared, c->target, &open, all.ports);
         c->open_shared = true;
         return true;
     }
@@ -300,9 +300,7 @@ static struct nft_keyed *class_entries(struct classes *c, struct id_list classes
 static void deny_rule(struct classes *c)
 {
     if (c->open_shared) {
-        nft_shared_goto_open(c->shared, str_printf(c->part->arena, "meta priority set " STR_FMT " ",
-                                                   STR_ARG(nft_class_text(c->part, c->value, 0)))
-                                            .p);
+        nft_shared_goto_open(c->shared);
     } else {
         nft_deny_end(c->part, c->target, c->self);
     }

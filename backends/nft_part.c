@@ -23,6 +23,8 @@ const struct nft_tuning nft_tuning_default = {
     .part_sets = 300,
     .map_checks = 1 << 22,
     .register_targets = SIZE_MAX,
+    .mask_saves = 200000,
+    .mask_ports = 32,
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,

@@ -155,6 +155,7 @@ struct str nft_item_name(struct arena *a, struct nft_item item)
 {
     switch (item.kind) {
     case NFT_PORT:
+        return str_printf(a, "%s_%u", proto_name(item.proto), item.first);
     case NFT_RANGE:
         return str_printf(a, "%s_%u-%u", proto_name(item.proto), item.first, item.last);
     case NFT_ICMP:

@@ -28,7 +28,7 @@ struct nft_items { /* by kind, protocol, first */
 struct nft_items nft_items_of(struct arena *a, enum family f, struct portset s);
 int nft_item_cmp(struct nft_item x, struct nft_item y);
 
-/* What a set of keys that may use an item is called: "tcp_30000-32767". */
+/* An item in the name of a set or chain: "tcp_80", "tcp_30000-32767". */
 struct str nft_item_name(struct arena *a, struct nft_item item);
 
 /* Appends the match of an item with a blank behind it: "tcp dport 80 "; nothing for NFT_ALL. Only

@@ -3,6 +3,7 @@
  *   nft.c         the file: header, tables, hooks, what is always let through
  *   nft_part.c    chains and sets of one side while they are written, and their text
  *   nft_union.c   sets and rules for "these keys may use those ports"
+ *   nft_masks.c   the same for very many keys: ports as bits
  *   nft_class.c   a chain per target class
  *   nft_shared.c  what target classes share where they are very many
  *   nft_nets.c    CIDRs as classes of addresses
@@ -37,6 +38,9 @@ struct nft_tuning {
     size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them */
     size_t map_checks; /* elements of a map times chains that ask it, all of which are checked */
     size_t register_targets; /* that share a register with the peer's class, if it has the room */
+    size_t
+        mask_saves; /* elements that ports as bits must save to be worth a look-up more; 0: any */
+    size_t mask_ports; /* of an atom, which are elements of a map; beyond that it has a rule */
 };
 extern const struct nft_tuning nft_tuning_default;
 
@@ -175,6 +179,40 @@ bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key ke
                const struct nft_keyed *entries, size_t n, const char *verdict,
                const struct nft_origins *origins, struct span at);
 
+/* How many elements those would be. */
+size_t nft_union_elements(struct nft_part *p, struct nft_portsets *ports,
+                          const struct nft_keyed *entries, size_t n);
+
+/* The same with ports as bits: one element for a key. */
+struct nft_masks {
+    struct nft_part *part;
+    struct nft_portsets *ports;
+    size_t nsets; /* of ports, that entries may have */
+    const struct nft_keyed *entries;
+    size_t n;
+    VEC(struct nft_keyed) rest; /* what is no port, for nft_union() */
+    VEC(struct nft_item) atoms; /* ports that all entries have together or not at all, rising */
+    size_t words;               /* that have a bit for each */
+    uint32_t *bits;             /* words by port set */
+    size_t elements;            /* of maps */
+
+    struct str name; /* of the chain */
+    struct nft_key key;
+    const char *verdict;
+    const struct nft_origins *origins;
+    struct str *maps; /* by word */
+};
+/* Whether bits pay; if so, nft_masks_rules() writes the rules, where nft_union() would. */
+bool nft_masks_plan(struct nft_masks *m, struct nft_part *p, struct nft_portsets *ports,
+                    const struct nft_keyed *entries, size_t n);
+/* Rules for the chain of that name. Packets that they do not decide do not come back: they end in
+ * the chain that nft_masks_chains() is told, without the key. False: NPC605 was reported at `at`.
+ */
+bool nft_masks_rules(struct nft_masks *m, struct str name, struct nft_key key, const char *verdict,
+                     const struct nft_origins *origins, struct span at);
+/* The chains of the atoms, behind that one. */
+void nft_masks_chains(const struct nft_masks *m, struct str denied);
+
 /* Appends the match of a range of addresses with a blank behind it; nothing if it is all. */
 void nft_range_match(struct buf *b, const struct nft_part *p, struct ip_range r);
 /* Appends a range as an element: "10.0.0.0-10.0.0.9", or as a prefix or an address if it is one. */
@@ -250,8 +288,9 @@ struct nft_shared {
         bool is_asked; /* by some target … */
         bool by_one;   /* … through one chain */
     } map[NFT_MAPS];
-    struct nft_decider classes, open; /* by the peer's class; for any peer */
-    struct intern policies;           /* that take part, by object */
+    struct nft_decider classes,
+        open;               /* by the peer's class; for any peer, by the target's address */
+    struct intern policies; /* that take part, by object */
     const struct npolicy *first;
 };
 /* The class_bits with which all targets of the part can share a chain; NFT_CLASS_BITS if they and
@@ -266,12 +305,12 @@ struct str nft_shared_asking(const struct nft_part *p, enum nft_map map);
  * reported. */
 bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
                     const struct nft_origins *origins, const struct nft_keyed *entries, size_t n);
-/* The ports of one more target, which has that value, that any peer may use. Its chain ends with
- * the rule that nft_shared_goto_open() writes, and not with one that denies. */
-void nft_shared_open(struct nft_shared *s, const struct target_class *t, uint32_t target,
+/* The ports of one more target that any peer may use. Its chain ends with the rule that
+ * nft_shared_goto_open() writes, and not with one that denies. */
+void nft_shared_open(struct nft_shared *s, const struct target_class *t,
                      const struct nft_origins *origins, uint32_t ports);
-/* Goes to the chain of open ports; `match` makes the register the target's value alone. */
-void nft_shared_goto_open(const struct nft_shared *s, const char *match);
+/* Goes to the chain of open ports. */
+void nft_shared_goto_open(const struct nft_shared *s);
 /* Writes the chains that targets share. False: NPC605 was reported. */
 bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports);
 /* The rules of a host in one direction, in a chain that the caller has begun; the last one goes to

@@ -19,13 +19,13 @@
  *         meta priority != 0:0 meta priority set meta priority | 3a0:0 goto i_all
  *
  * Ports that any peer may use are few rules in the target's chain, or elements of a set of all
- * targets, which the last chain asks, by the target's value alone:
+ * targets, which the last chain asks, by the target's address:
  *
  *     chain i_open {
- *         meta priority . tcp dport @i_open_tcp accept
+ *         ip daddr . tcp dport @i_open_tcp accept
  *
- * And where the register is too small for targets and classes, both chains ask for the target's
- * address beside it.
+ * Where keys are very many, their ports are bits (nft_masks.c). And where the register is too small
+ * for targets and classes, the target's address is in the key beside it.
  */
 #include "backends/nft_priv.h"
 
@@ -108,15 +108,14 @@ bool nft_shared_add(struct nft_shared *s, const struct target_class *t,
     return true;
 }
 
-void nft_shared_open(struct nft_shared *s, const struct target_class *t, uint32_t target,
+void nft_shared_open(struct nft_shared *s, const struct target_class *t,
                      const struct nft_origins *origins, uint32_t ports)
 {
     struct nft_part *p = s->part;
     take_part(s, t);
     add_origins(p->arena, &s->open, origins);
-    for (size_t i = 0; i < (s->by_address ? t->addrs.n : 1); i++) {
-        struct str key = s->by_address ? ip_text(p->arena, p->family, t->addrs.v[i])
-                                       : nft_class_text(p, target, 0);
+    for (size_t i = 0; i < t->addrs.n; i++) {
+        struct str key = ip_text(p->arena, p->family, t->addrs.v[i]);
         vec_push(p->arena, &s->open.entries, (struct nft_keyed){key, ports});
     }
 }
@@ -134,20 +133,20 @@ static struct str about(const struct nft_part *p)
     return str_printf(p->arena, "%s of all targets", direction_name(p->direction));
 }
 
-/* Sets over all entries, and their rules, at the beginning of a chain of that name. */
-static bool decide(struct nft_shared *s, struct nft_portsets *ports, struct nft_decider *d,
-                   struct str name, struct nft_key key)
+static struct nft_origins origins_of(struct arena *a, struct nft_decider *d)
 {
-    struct nft_part *p = s->part;
     struct nft_origins origins = {0};
     array_sort(d->origins.v, d->origins.n, sizeof *d->origins.v, compare_origins);
     for (size_t i = 0; i < d->origins.n; i++) {
-        vec_push(p->arena, &origins, d->origins.v[i].grant);
+        vec_push(a, &origins, d->origins.v[i].grant);
     }
+    return origins;
+}
+
+static void begin(struct nft_part *p, struct str name)
+{
     p->owner = name;
     nft_chain_begin(p, name, NULL, about(p));
-    return nft_union(p, ports, key, d->entries.v, d->entries.n, nft_class_allow(p), &origins,
-                     s->first->origin->at);
 }
 
 static void deny(struct nft_shared *s)
@@ -185,42 +184,78 @@ struct str nft_shared_asking(const struct nft_part *p, enum nft_map map)
     return str_printf(p->arena, "%s_%s_class", p->prefix, nft_map_names[map]);
 }
 
-void nft_shared_goto_open(const struct nft_shared *s, const char *match)
+static struct str open_name(const struct nft_part *p)
+{
+    return nft_part_name(p, "open");
+}
+
+void nft_shared_goto_open(const struct nft_shared *s)
 {
     struct nft_part *p = s->part;
-    buf_printf(nft_rule(p), "%sgoto " STR_FMT, s->by_address ? "" : match,
-               STR_ARG(nft_part_name(p, "open")));
+    buf_printf(nft_rule(p), "goto " STR_FMT, STR_ARG(open_name(p)));
     nft_rule_end(p, "", (struct str){NULL, 0});
+}
+
+/* The chain that decides by class, and those that its ports lead to. */
+static bool classes_chain(struct nft_shared *s, struct nft_portsets *ports)
+{
+    struct nft_part *p = s->part;
+    const struct nft_keyed *entries = s->classes.entries.v;
+    const size_t n = s->classes.entries.n;
+    const struct nft_origins origins = origins_of(p->arena, &s->classes);
+    const struct span at = s->first->origin->at;
+    struct str name = nft_shared_name(p);
+    struct nft_masks masks;
+    bool masked = nft_masks_plan(&masks, p, ports, entries, n);
+    begin(p, name);
+    bool ok = masked
+                  ? nft_masks_rules(&masks, name, class_key(s), nft_class_allow(p), &origins, at)
+                  : nft_union(p, ports, class_key(s), entries, n, nft_class_allow(p), &origins, at);
+    if (s->open.entries.n > 0) {
+        nft_shared_goto_open(s);
+    } else {
+        deny(s);
+    }
+    nft_chain_end(p);
+    if (!masked || !ok) {
+        return ok;
+    }
+    if (s->open.entries.n > 0) {
+        nft_masks_chains(&masks, open_name(p));
+        return true;
+    }
+    struct str denied = nft_part_name(p, "denied");
+    nft_masks_chains(&masks, denied);
+    nft_chain_begin(p, denied, NULL, (struct str){NULL, 0});
+    deny(s);
+    nft_chain_end(p);
+    return true;
+}
+
+/* The chain of ports for any peer. */
+static bool open_chain(struct nft_shared *s, struct nft_portsets *ports)
+{
+    struct nft_part *p = s->part;
+    const struct nft_key key = {.expr = p->local, .type = p->addr_type};
+    const struct nft_origins origins = origins_of(p->arena, &s->open);
+    begin(p, open_name(p));
+    bool ok = nft_union(p, ports, key, s->open.entries.v, s->open.entries.n, nft_class_allow(p),
+                        &origins, s->first->origin->at);
+    deny(s);
+    nft_chain_end(p);
+    return ok;
 }
 
 bool nft_shared_end(struct nft_shared *s, struct nft_portsets *ports)
 {
     struct nft_part *p = s->part;
-    bool ok = true, has_classes = false;
+    bool has_classes = false;
     for (enum nft_map m = 0; m < NFT_MAPS; m++) {
         has_classes |= s->map[m].is_asked;
         if (s->map[m].is_asked && s->map[m].by_one) {
             asking_chain(p, m);
         }
     }
-    if (has_classes) {
-        ok = decide(s, ports, &s->classes, nft_shared_name(p), class_key(s));
-        if (s->open.entries.n > 0) {
-            uint32_t mask = UINT32_MAX << (p->class_bits % NFT_CLASS_BITS);
-            nft_shared_goto_open(s, str_printf(p->arena, "meta priority set meta priority & %x:%x ",
-                                               mask >> 16, mask & 0xffff)
-                                        .p);
-        } else {
-            deny(s);
-        }
-        nft_chain_end(p);
-    }
-    if (s->open.entries.n > 0) {
-        struct nft_key by_address = {.expr = p->local, .type = p->addr_type};
-        ok = ok && decide(s, ports, &s->open, nft_part_name(p, "open"),
-                          s->by_address ? by_address : nft_class_key);
-        deny(s);
-        nft_chain_end(p);
-    }
-    return ok;
+    return (!has_classes || classes_chain(s, ports)) &&
+           (s->open.entries.n == 0 || open_chain(s, ports));
 }

@@ -394,19 +394,30 @@ static void item_rule(struct merge *m, struct nft_item item)
     end_rule(m, item.kind, &item);
 }
 
+static struct merge merge_of(struct nft_part *p, struct nft_portsets *ports,
+                             const struct nft_keyed *entries, size_t n)
+{
+    struct merge m = {.part = p, .ports = ports, .entries = entries, .n = n};
+    collect_apart(&m);
+    decide_ranges(&m);
+    return m;
+}
+
+size_t nft_union_elements(struct nft_part *p, struct nft_portsets *ports,
+                          const struct nft_keyed *entries, size_t n)
+{
+    const struct merge m = merge_of(p, ports, entries, n);
+    return count_elements(&m);
+}
+
 bool nft_union(struct nft_part *p, struct nft_portsets *ports, struct nft_key key,
                const struct nft_keyed *entries, size_t n, const char *verdict,
                const struct nft_origins *origins, struct span at)
 {
-    struct merge m = {.part = p,
-                      .ports = ports,
-                      .key = key,
-                      .entries = entries,
-                      .n = n,
-                      .verdict = verdict,
-                      .origins = origins};
-    collect_apart(&m);
-    decide_ranges(&m);
+    struct merge m = merge_of(p, ports, entries, n);
+    m.key = key;
+    m.verdict = verdict;
+    m.origins = origins;
     if (!nft_part_reserve(p, count_elements(&m), at)) {
         return false;
     }

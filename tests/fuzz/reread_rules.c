@@ -194,12 +194,8 @@ static bool take_match(struct words *w)
         return true;
     }
     if (take_all(w, "meta priority set")) {
-        if (take_if(w, is_address)) {
-            return true;
-        }
         return take_keys(w) &&
-               (take(w, "|") || take(w, "&") ? take_if(w, is_address)
-                                             : take(w, "map") && take_if(w, is_reference));
+               (take(w, "|") ? take_if(w, is_address) : take(w, "map") && take_if(w, is_reference));
     }
     if (take_all(w, "limit rate")) {
         struct piece rate = peek(w, 0);
@@ -212,6 +208,9 @@ static bool take_match(struct words *w)
     }
     if (!take_keys(w)) {
         return false;
+    }
+    if (take(w, "&")) {
+        return take_if(w, is_address) && take(w, "==") && take_if(w, is_address);
     }
     take(w, "!=");
     return take_if(w, is_number) || take_if(w, is_address) || take_if(w, is_reference) ||

@@ -15,14 +15,14 @@ A case is a YAML stream. The first document:
     after:  [LINE, …]                   … and before the probes
     loaders: [nft, …]                   when not all can say it
     warns:  [TEXT, …]                   what npc must say about the input
-    crowds: [N, …]                      numbers of others; [301]
+    crowds: [N, …]                      numbers of others; [301]. "ports" is always one
     probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [OPTION…]", …]   "*" and "NS/*" are all (but
                                         itself); options as of netlab: at ADDR, size N, …
 The documents after it are the policies.
 
 With nft each case is also run in a crowd: pods and policies of a namespace of their own, so many that
-the rules are those of large nodes, where all targets share their sets, and of very large ones, where
-one chain asks for the classes of peers.
+the rules are those of large nodes, where all targets share their sets, of very large ones, where one
+chain asks for the classes of peers, and, in the crowd "ports", of those where ports are bits.
 """
 
 import argparse
@@ -108,33 +108,48 @@ def check_warnings(directory, texts):
 
 CROWD = 301  # sets of peers, one more than there may be without sharing them
 ASKING = 2048  # chains that ask for as many pods beyond which one does it for all
+PEERS, PORTS = 12, 60  # of each of the crowd "ports": 3,612 keys of 60 ports
 
 
-def crowd(nodes, count):
+def wide_policy():
+    """For more peers and ports than sets of ports are written for."""
+    few = [{"podSelector": {"matchLabels": {"few": "yes"}}}]
+    ports = [{"port": 20000 + 2 * k} for k in range(PORTS)]
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "wide", "namespace": "crowd"},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"],
+                     "ingress": [{"from": few, "ports": ports}], "egress": [{"to": few, "ports": ports}]}}
+
+
+def crowd(nodes, others):
     """Pods that nobody probes, each with a policy and a set of peers that no other has."""
-    objects = [cluster.namespace_manifest("crowd", {})]
+    count = CROWD if others == "ports" else others
+    objects = [cluster.namespace_manifest("crowd", {})] + [wide_policy()] * (others == "ports")
     for number, name in enumerate(nodes):
         for i in range(count):
             ip4, ip6 = f"10.{250 + number}.{i // 250}.{i % 250 + 1}", f"fd00:10:{250 + number}::{i + 1:x}"
-            pod = cluster.Pod("crowd", f"{name}-{i}", {"n": f"{name}-{i}"}, ip4, ip6, name)
+            labels = {"n": f"{name}-{i}", "few": "yes" if i < PEERS else "no"}
+            pod = cluster.Pod("crowd", f"{name}-{i}", labels, ip4, ip6, name)
             pod.extra_spec, pod.phase = {}, "Running"
             peers = [{"podSelector": {"matchExpressions": [
                 {"key": "n", "operator": "In", "values": [f"{name}-{i}", f"{name}-{(i + 1) % count}"]}]}}]
-            spec = {"podSelector": {"matchLabels": pod.labels}, "policyTypes": ["Ingress", "Egress"],
+            spec = {"podSelector": {"matchLabels": {"n": f"{name}-{i}"}}, "policyTypes": ["Ingress", "Egress"],
                     "ingress": [{"from": peers}], "egress": [{"to": peers}]}
             objects += [manifest(pod), {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                                         "metadata": {"name": pod.name, "namespace": "crowd"}, "spec": spec}]
     return objects
 
 
-def check_crowd(out, count):
-    """That it is one: in both families targets share their chains and, if it is very large, ask in one."""
+def check_crowd(out, others):
+    """That it is one: in both families targets share their chains and, if it is very large, ask in one,
+    or, if they have very many ports, have bits for them."""
+    count = CROWD if others == "ports" else others
     with open(out, encoding="utf-8") as f:
         text = f.read()
     for way in "ie":
         asking = text.count(f"\tchain {way}_pod_class {{\n")
-        if text.count(f" goto {way}_all\n") < 2 * count or asking != 2 * (count > ASKING):
-            raise RuntimeError(f"{out}: it is no crowd of {count}")
+        bits = text.count(f"\tmap {way}_all_bits {{\n")
+        if text.count(f" goto {way}_all\n") < 2 * count or asking != 2 * (count > ASKING) or bits != 2 * (others == "ports"):
+            raise RuntimeError(f"{out}: it is no crowd of {others}")
 
 
 def script_of(path, loader, tmp, others=0):
@@ -192,7 +207,7 @@ def main():
                 head = head_of(path)
                 for loader in args.loader or head.get("loaders", cluster.loaders()):
                     jobs.append((f"{name}/{loader}", functools.partial(script_of, path, loader, tmp)))
-                    for n in head.get("crowds", [CROWD]) if loader == "nft" else []:
+                    for n in head.get("crowds", [CROWD]) + ["ports"] if loader == "nft" else []:
                         jobs.append((f"{name}-crowd-{n}/{loader}", functools.partial(script_of, path, loader, tmp, n)))
         if args.show:
             for _, make in jobs:

@@ -204,6 +204,36 @@ def shared(steps):
     steps.both("shared-from-few", BASE, many)
 
 
+def many_ports(count, first):
+    """So many classes that a few peers may use so many ports that these are bits."""
+    few = [pod(f"f-{i}", f"f{i}", 2000 + i) for i in range(12)]
+    each = [pod(f"m-{i}", f"m{i}", 3000 + i) for i in range(count)]
+    own = [policy(p["metadata"]["name"], p["metadata"]["labels"]["app"], [{"from": apps(f"f{i % 12}"), "ports": ports(9000 + i)}])
+           for i, p in enumerate(few + each)]  # so that each is a class, as target and as peer
+    wide = policy("wide", "", [{"from": apps(*(f"f{i}" for i in range(12))), "ports": ports(*range(first, first + 120, 2))}])
+    wide["spec"]["podSelector"] = {}
+    return BASE + few + each + own + [wide]
+
+
+def bits(steps):
+    """The same where ports are bits."""
+    if steps.suite.args.names and not any("bits" in name for name in steps.suite.args.names):
+        return
+    many = many_ports(301, 101)
+    directory = steps.suite.scratch("bits")
+    steps.compile(directory, "rules.nft", many)
+    text = (directory / "rules.nft").read_text(encoding="utf-8")
+    steps.suite.check("bits", "" if text.count("map i_all_bits {") == 2 else "there are none")
+    whole = steps.wholes
+    steps.both("bits-pod-more", many, many + [pod("m-0-1", "m0", 1500)])
+    steps.both("bits-peer-more", many, many + [pod("f-0-1", "f0", 1500)])
+    steps.both("bits-others-of-one", many, many + [policy("more", "m5", [{"from": apps("f3"), "ports": ports(9005)}])])
+    steps.both("bits-last-port-more", many, many + [policy("more", "m5", [{"from": apps("f3"), "ports": ports(9999)}])])
+    steps.suite.check("bits-steps-are-small", "" if steps.wholes == whole else "some are not")
+    steps.both("bits-first-port-more", many, many + [policy("more", "m5", [{"from": apps("f3"), "ports": ports(1)}])])
+    steps.both("bits-begin", many_ports(290, 101), many)
+
+
 def refusals(suite):
     """OLD comes from outside: what it says goes into commands."""
     directory = suite.scratch("refused")
@@ -266,6 +296,7 @@ def main():
     refusals(suite)
     by_hand(steps)
     shared(steps)
+    bits(steps)
     steps.suite.check("most-are-smaller", "" if steps.deltas > steps.wholes or suite.args.names else f"{steps.deltas} of {steps.deltas + steps.wholes}")
     if suite.wanted("random-worlds"):
         random_steps(steps, suite.args.seed, suite.args.count)

@@ -6,7 +6,6 @@ anything else is an error, and so is anything that nft or the kernel would refus
 overlapping elements of a map, chains that do not exist, chains nested too deep).
 """
 import ipaddress
-import operator
 import re
 
 from iptables_sim import NFT_JUMP_STACK_SIZE, NUMBER_OF, Refused, need
@@ -151,9 +150,6 @@ class NftSet:
 
 # ---- rules ----
 
-OPERATORS = {"|": operator.or_, "&": operator.and_}
-
-
 class Rule:
     """Statements, in order; each is a function of the state that raises Unmatched, or the verdict."""
 
@@ -196,15 +192,12 @@ class Rule:
             words.pop(0)
             self.statements.append(lambda state: setattr(state, "priority", 0))
             return
-        if re.fullmatch("[0-9a-f]+:[0-9a-f]+", words[0]):
-            value = number(words.pop(0))
-            self.statements.append(lambda state: setattr(state, "priority", value))
-            return
         fields = take_fields(words)
-        if words[0] in OPERATORS:
+        if words[0] == "|":
             need(fields == ["meta priority"], "a combination of fields")
-            combine, other = OPERATORS[words.pop(0)], number(words.pop(0))
-            self.statements.append(lambda state: setattr(state, "priority", combine(state.priority, other)))
+            other = number(words.pop(1))
+            words.pop(0)
+            self.statements.append(lambda state: setattr(state, "priority", state.priority | other))
             return
         need(words.pop(0) == "map" and words.pop(0) == "@", "map")
         found = self.table.set(words.pop(0), fields, True)
@@ -232,6 +225,12 @@ class Rule:
             self.statements.append(lambda state: self.test(members.get(tuple(map(state.field, fields))) is not None))
         else:
             need(len(fields) == 1, "a concatenation without a set")
+            if words[0] == "&":
+                need(words[2] == "==" and words[1] == words[3], "a test of bits")
+                bits, tested = number(words[1]), fields[0]
+                del words[:4]
+                self.statements.append(lambda state: self.test(state.field(tested) & bits == bits))
+                return
             differs = words[0] == "!="
             wanted, field = words.pop(1 if differs else 0), fields[0]
             if differs:

@@ -35,6 +35,8 @@ static const struct nft_tuning plain = {
     .part_sets = MANY,
     .map_checks = MANY,
     .register_targets = MANY,
+    .mask_saves = MANY,
+    .mask_ports = MANY,
 };
 
 /* Emits policies of namespace shop; for the machine shop/web if `host`. */

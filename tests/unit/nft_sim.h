@@ -339,15 +339,6 @@ static inline bool sim_step(struct sim_run *r, struct str *verdict)
             r->packet->priority |= sim_number(r->words[r->at++], r->table->family, true).lo;
             return true;
         }
-        if (r->n - r->at >= 4 && str_is(r->words[r->at + 2], "&")) {
-            r->at += 3; /* meta priority & */
-            r->packet->priority &= sim_number(r->words[r->at++], r->table->family, true).lo;
-            return true;
-        }
-        if (r->at + 1 == r->n || sim_is_verdict(r->words[r->at + 1])) {
-            r->packet->priority = sim_number(r->words[r->at++], r->table->family, true).lo;
-            return true;
-        }
         size_t n = sim_key(r, key);
         r->at++; /* map */
         e = sim_find(r->table, sim_name(r), key, n);
@@ -356,13 +347,21 @@ static inline bool sim_step(struct sim_run *r, struct str *verdict)
     }
     size_t n = sim_key(r, key);
     if (sim_word(r, "vmap")) {
-        e = sim_find(r->table, sim_name(r), key, n);
+        struct str name = sim_name(r);
+        e = n > 0 ? sim_find(r->table, name, key, n) : NULL;
         *verdict = e == NULL ? *verdict : e->value;
         return e != NULL;
     }
     if (sim_word(r, "!=")) {
         struct ip_range range = sim_range(r->words[r->at++], r->table->family);
         return ip_cmp(key[0], range.first) != 0;
+    }
+    if (sim_word(r, "&")) { /* MASK == VALUE */
+        uint64_t mask = sim_number(r->words[r->at++], r->table->family, true).lo;
+        if (n != 1 || !sim_word(r, "==")) {
+            sim_fail("a test of bits", r->words[r->at]);
+        }
+        return (key[0].lo & mask) == sim_number(r->words[r->at++], r->table->family, true).lo;
     }
     if (r->words[r->at].p[0] == '@') {
         struct str name = sim_name(r);

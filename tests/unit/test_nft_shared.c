@@ -102,21 +102,21 @@ static void open_ports(void)
         "policy d for pods n=2 { allow from anywhere on tcp/7\nallow from anywhere on all "
         "ports }\n",
         true,
-        "\tset i_open_tcp {\n\t\ttype classid . inet_service\n\t\tsize 12\n\t\telements = {\n"
-        "\t\t\t8158:0 . 80, 8158:0 . 90\n",
+        "\tset i_open_tcp {\n\t\ttype ipv4_addr . inet_service\n\t\tsize 12\n\t\telements = {\n"
+        "\t\t\t10.0.0.2 . 80, 10.0.0.2 . 90, 10.0.0.4 . 80, 10.0.0.4 . 90\n",
         "\tchain i10.0.0.2 {\n"
         "\t\tmeta priority set ip saddr map @i_pod "
         "meta priority set meta priority | 8158:0 goto i_all\n"
-        "\t\tmeta priority set 8158:0 goto i_open\n\t}\n",
+        "\t\tgoto i_open\n\t}\n",
         "\tchain i10.0.0.1 {\n"
         "\t\tmeta priority set ip saddr map @i_pod "
         "meta priority set meta priority | 82a0:0 goto i_all\n"
         "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11\"\n",
         "\tchain i10.0.0.3 {\n\t\taccept comment",
         "@i_all_tcp meta priority set none accept comment \"shop/c ingress[0] t.npc:11 +1\"\n"
-        "\t\tmeta priority set meta priority & ffff:0 goto i_open\n\t}\n",
+        "\t\tgoto i_open\n\t}\n",
         "\tchain i_open {\n"
-        "\t\tmeta priority . tcp dport @i_open_tcp meta priority set none accept "
+        "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept "
         "comment \"shop/a ingress[0] t.npc:7\"\n",
         "\t\tgoto npc_deny comment \"shop/c isolates ingress t.npc:11 +2\"\n\t}\n}\n");
 }
@@ -130,7 +130,7 @@ static void open_ports_of_one(void)
                "policy a for pods app=web {\nallow from anywhere on {tcp/80, tcp/90}\n"
                "allow from pods n=2 on tcp/5\n}\n"
                "policy b for pods n=1 { allow from pods n=2 on tcp/6 }\n",
-               true, "\t\tmeta priority set 82a0:0 goto i_open\n\t}\n",
+               true, "82a0:0 goto i_all\n\t\tgoto i_open\n\t}\n",
                "8158:0 goto i_all\n\t\tgoto npc_deny comment");
 }
 

@@ -139,18 +139,9 @@ static void set_bits(const struct nft_masks *m, uint32_t ports)
     }
 }
 
-/* What is no port of a port set: whole protocols, ICMP, everything. ID_NONE: nothing is. */
+/* What is no port of a port set: whole protocols, ICMP, everything. */
 static uint32_t rest_of(struct nft_masks *m, uint32_t ports)
 {
-    const struct nft_items *items = &m->ports->items.v[ports];
-    bool has_rest = false, has_ports = false;
-    for (size_t i = 0; i < items->n; i++) {
-        has_ports |= is_ported(items->v[i]);
-        has_rest |= !is_ported(items->v[i]);
-    }
-    if (!has_ports || !has_rest) {
-        return has_rest ? ports : ID_NONE;
-    }
     struct portset rest = m->ports->sets.v[ports];
     for (size_t p = 0; p < sizeof ported / sizeof *ported; p++) {
         struct port_ranges *r = &rest.keys[ported[p]];
@@ -208,13 +199,11 @@ bool nft_masks_plan(struct nft_masks *m, struct nft_part *p, struct nft_portsets
         }
     }
     m->elements = count_bits(m) + count_ports(m);
+    m->rest = ARENA_NEW_ARRAY(p->arena, n, struct nft_keyed);
     for (size_t i = 0; i < n; i++) {
-        uint32_t rest = rest_of(m, entries[i].ports);
-        if (rest != ID_NONE) {
-            vec_push(p->arena, &m->rest, (struct nft_keyed){entries[i].key, rest});
-        }
+        m->rest[i] = (struct nft_keyed){entries[i].key, rest_of(m, entries[i].ports)};
     }
-    size_t masked = m->elements + nft_union_elements(p, ports, m->rest.v, m->rest.n);
+    size_t masked = m->elements + nft_union_elements(p, ports, m->rest, n);
     return saves == 0 || masked <= keys - saves;
 }
 
@@ -281,7 +270,7 @@ bool nft_masks_rules(struct nft_masks *m, struct str name, struct nft_key key, c
     m->verdict = verdict;
     m->origins = origins;
     if (!nft_part_reserve(p, m->elements, at) ||
-        !nft_union(p, m->ports, key, m->rest.v, m->rest.n, verdict, origins, at)) {
+        !nft_union(p, m->ports, key, m->rest, m->n, verdict, origins, at)) {
         return false;
     }
     m->maps = ARENA_NEW_ARRAY(p->arena, m->words, struct str);

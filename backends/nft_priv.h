@@ -190,7 +190,7 @@ struct nft_masks {
     size_t nsets; /* of ports, that entries may have */
     const struct nft_keyed *entries;
     size_t n;
-    VEC(struct nft_keyed) rest; /* what is no port, for nft_union() */
+    struct nft_keyed *rest;     /* what is no port, for nft_union() */
     VEC(struct nft_item) atoms; /* ports that all entries have together or not at all, rising */
     size_t words;               /* that have a bit for each */
     uint32_t *bits;             /* words by port set */

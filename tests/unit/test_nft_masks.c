@@ -149,6 +149,12 @@ static void several_maps(void)
         "meta priority & 0:2 == 0:2 "};
     const struct nft_tuning t = masked();
     check(&t, buf_text(text).p, parts, COUNT(parts), true);
+    buf_cut(text, text->n - strlen("}\nallow from pods n=1 on {tcp/61, tcp/63, tcp/65}\n}\n") - 1);
+    buf_puts(text, "}\n}\n");
+    buf_putc(text, '\0');
+    static const char *const full = "\t\t\t82a0:8010 : 7fff:ffff\n", *const second = "i_all_bits_2";
+    check(&t, buf_text(text).p, &full, 1, true);
+    check(&t, buf_text(text).p, &second, 1, false);
     arena_free(&scratch);
 }
 
@@ -159,15 +165,22 @@ static void most_atoms(void)
         struct arena scratch;
         arena_init(&scratch, unit_oom, NULL);
         struct buf *text = buf_new(&scratch);
-        buf_puts(text, "policy a for pods app=web {\nallow from pods n=2 on {tcp/1");
+        buf_puts(text, "policy a for pods app=web {\nallow from pods n=1 on tcp/1\n"
+                       "allow from pods n=2 on {tcp/1");
         for (unsigned i = 1; i < n; i++) {
             buf_printf(text, ", tcp/%u", 2 * i + 1);
         }
         buf_puts(text, "}\n}\n");
         buf_putc(text, '\0');
-        static const char *const part = "i_all_bits";
+        static const char *const parts[] = {
+            "\tmap i_all_bits {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
+            "\t\t\t82a0:8158 : 0:1, 82a0:8010 : 7fff:ffff\n",
+            "\tmap i_all_bits_2 {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
+            "\t\t\t82a0:8010 : 7fff:ffff\n", /* 32 times: maps of equal content are one */
+            "\tmap i_all_bits_3 {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
+            "\t\t\t82a0:8010 : 0:1\n"};
         const struct nft_tuning t = masked();
-        check(&t, buf_text(text).p, &part, 1, n == 1024);
+        check(&t, buf_text(text).p, parts, COUNT(parts), n == 1024);
         arena_free(&scratch);
     }
 }
@@ -201,6 +214,8 @@ static void T45_bits_and_ports_count(void)
     /* maps of 3 targets and of 1 peer; 2 keys, 12 ports; 4 pods that may reach themselves */
     check_limit(policies, &t, false, 22, 21, 0);
     check_limit(policies, &t, false, 22, 17, 7);
+    t.mask_ports = 1; /* the range is a rule */
+    check_limit(policies, &t, false, 12, 11, 0);
 }
 
 /* Ports for any peer stand behind: the key is not there any more. */

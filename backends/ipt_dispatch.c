@@ -5,7 +5,7 @@
 
 const struct ipt_shapes ipt_shapes_plain = {.dispatch = {5, 8}, .self = {5, 8}};
 const struct ipt_shapes ipt_shapes_paired = {
-    .peers = {4, 16}, .pairs = {2, 12}, .dispatch = {2, 8}, .self = {2, 8}};
+    .peers = {4, 32}, .pairs = {2, 32}, .dispatch = {2, 8}, .self = {2, 8}};
 
 /* ---- self ---- */
 

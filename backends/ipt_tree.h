@@ -2,19 +2,18 @@
  * The address tree of the iptables backend: which chain looks at which addresses, so that finding
  * one of n addresses costs a few prefix compares and not n. Knows addresses only, no rules.
  *
- * A node covers a prefix. It is a leaf (a few entries, compared one by one) or has 4 branches, more
- * where the tree would be too deep; a branch with one entry needs no chain of its own. A goto costs
- * about as much as three compares (iptables-nft), and each compare reads a rule that is seldom in
- * the processor's cache: so branches are few, and leaves small. A split by nibbles would be
- * unbalanced where addresses share bits, and as deep as the address is long: here a node is cut into
- * the parts that balance best, by cutting the largest part in two until there are enough.
+ * A node covers a prefix. It is a leaf (a few entries, compared one by one) or has 16 branches,
+ * more where the tree would be too deep; a branch with one entry needs no chain of its own. A
+ * 16-way split by nibbles would be unbalanced where addresses share bits, and as deep as the
+ * address is long: here a node is cut into the 16 parts that balance best, by cutting the largest
+ * part in two until there are 16.
  */
 #ifndef NPC_BACKENDS_IPT_TREE_H
 #define NPC_BACKENDS_IPT_TREE_H
 
 #include "ir/addr.h"
 
-enum { TREE_FANOUT = 4 }; /* branches of a node, at least */
+enum { TREE_FANOUT = 16 }; /* branches of a node, at least */
 
 struct tree_shape {
     unsigned levels; /* no path has more nodes that are chains; a leaf of the last may be larger */

@@ -62,8 +62,8 @@ static void leaves_are_as_large_as_pays(void)
         {&ipt_tuning_default, ":NPC-self___-", 8},
         {&pairs, ":NPC-ingress-", 8},
         {&pairs, ":NPC-self___-", 8},
-        {&pairs, ":NPC-peers__-", 16},
-        {&pairs, ":NPC-local__-", 12},
+        {&pairs, ":NPC-peers__-", 32},
+        {&pairs, ":NPC-local__-", 32},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         CU_ASSERT_EQUAL(chains_called(rows[i].slug, rows[i].leaf, rows[i].tuning), 0);

@@ -20,12 +20,13 @@
  */
 #include "backends/nft_priv.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Of a value of the map. The highest is never set: nft has a word for the value of all bits. */
 enum { MASK_BITS = 31 };
 
-/* Chains of one list: the kernel checks a map again for each chain that asks it. */
+/* Each is a chain. The kernel checks the elements of a map again for each chain that asks it. */
 enum { MOST_ATOMS = 1024 };
 
 static const enum proto ported[] = {PROTO_TCP, PROTO_UDP, PROTO_SCTP};
@@ -101,20 +102,25 @@ static size_t count_wide(const struct nft_masks *m)
 
 /* ---- the bits ---- */
 
-/* The first atom of the item, which is made of atoms. */
+/* The first atom that has ports of the item, or lies behind it. */
 static size_t first_atom(const struct nft_masks *m, struct nft_item item)
 {
     size_t lo = 0, hi = m->atoms.n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         struct nft_item at = m->atoms.v[mid];
-        if (at.proto < item.proto || (at.proto == item.proto && at.first < item.first)) {
+        if (at.proto < item.proto || (at.proto == item.proto && at.last < item.first)) {
             lo = mid + 1;
         } else {
             hi = mid;
         }
     }
     return lo;
+}
+
+static bool is_touched(struct nft_item atom, struct nft_item item)
+{
+    return atom.proto == item.proto && atom.first <= item.last;
 }
 
 static uint32_t *bits_of(const struct nft_masks *m, uint32_t ports)
@@ -130,10 +136,8 @@ static void set_bits(const struct nft_masks *m, uint32_t ports)
         if (!is_ported(item)) {
             continue;
         }
-        for (size_t k = first_atom(m, item); k < m->atoms.n; k++) {
-            if (m->atoms.v[k].proto != item.proto || m->atoms.v[k].first > item.last) {
-                break;
-            }
+        for (size_t k = first_atom(m, item); k < m->atoms.n && is_touched(m->atoms.v[k], item);
+             k++) {
             bits_of(m, ports)[k / MASK_BITS] |= (uint32_t)1 << k % MASK_BITS;
         }
     }
@@ -188,7 +192,8 @@ bool nft_masks_plan(struct nft_masks *m, struct nft_part *p, struct nft_portsets
         used[entries[i].ports] = true;
     }
     cut(m, used);
-    if (m->atoms.n == 0 || m->atoms.n > MOST_ATOMS || count_wide(m) > p->tuning->most_ranges) {
+    if (m->atoms.n == 0 || m->atoms.n > MOST_ATOMS || count_wide(m) > p->tuning->most_ranges ||
+        p->side->ntargets * count_ports(m) > p->tuning->mask_visits) {
         return false;
     }
     m->words = (m->atoms.n + MASK_BITS - 1) / MASK_BITS;
@@ -221,7 +226,7 @@ static struct str bits_text(const struct nft_masks *m, uint32_t bits)
     return str_printf(m->part->arena, "%x:%x", bits >> 16, bits & 0xffff);
 }
 
-static void bits_map(struct nft_masks *m, size_t word)
+static struct nft_set *bits_map(const struct nft_masks *m, size_t word)
 {
     struct nft_part *p = m->part;
     struct nft_set *map = nft_set_new(p, str_printf(p->arena, "%s : classid", m->key.type).p);
@@ -235,7 +240,9 @@ static void bits_map(struct nft_masks *m, size_t word)
             buf_str(b, bits_text(m, bits));
         }
     }
-    m->maps[word] = nft_set_end(p, map, "bits");
+    const char *number = word > 0 ? str_printf(p->arena, "_%zu", word + 1).p : "";
+    nft_set_named(p, map, str_printf(p->arena, STR_FMT "_bits%s", STR_ARG(m->name), number));
+    return map;
 }
 
 static void ports_map(struct nft_masks *m, enum proto proto)
@@ -273,9 +280,9 @@ bool nft_masks_rules(struct nft_masks *m, struct str name, struct nft_key key, c
         !nft_union(p, m->ports, key, m->rest, m->n, verdict, origins, at)) {
         return false;
     }
-    m->maps = ARENA_NEW_ARRAY(p->arena, m->words, struct str);
+    m->maps = ARENA_NEW_ARRAY(p->arena, m->words, struct nft_set *);
     for (size_t w = 0; w < m->words; w++) {
-        bits_map(m, w);
+        m->maps[w] = bits_map(m, w);
     }
     for (size_t i = 0; i < sizeof ported / sizeof *ported; i++) {
         ports_map(m, ported[i]);
@@ -292,20 +299,56 @@ bool nft_masks_rules(struct nft_masks *m, struct str name, struct nft_key key, c
     return true;
 }
 
-void nft_masks_chains(const struct nft_masks *m, struct str denied)
+struct atom_source { /* where what an atom allows comes from */
+    const struct grant *first;
+    const struct nrule *last;
+    size_t rules;
+};
+
+/* Ports of several grants may have grown together into one atom. */
+static void add_source(const struct nft_masks *m, struct atom_source *sources,
+                       const struct grant *g)
+{
+    const struct nft_items items = nft_portsets_items(m->ports, g->ports);
+    for (size_t i = 0; i < items.n; i++) {
+        for (size_t k = first_atom(m, items.v[i]);
+             is_ported(items.v[i]) && k < m->atoms.n && is_touched(m->atoms.v[k], items.v[i]);
+             k++) {
+            struct atom_source *s = &sources[k];
+            s->first = s->first == NULL ? g : s->first;
+            s->rules += s->last != g->rule;
+            s->last = g->rule;
+        }
+    }
+}
+
+static void atom_chain(const struct nft_masks *m, size_t atom, const struct atom_source *source,
+                       struct str denied)
 {
     struct nft_part *p = m->part;
+    struct nft_set *map = m->maps[atom / MASK_BITS];
+    const struct str bit = bits_text(m, (uint32_t)1 << atom % MASK_BITS);
+    nft_chain_begin(p, atom_name(m, m->atoms.v[atom]), NULL, (struct str){NULL, 0});
+    nft_set_used(p, map);
+    buf_printf(nft_rule(p),
+               "meta priority set %s map @" STR_FMT " meta priority & " STR_FMT " == " STR_FMT " ",
+               m->key.expr, STR_ARG(map->name), STR_ARG(bit), STR_ARG(bit));
+    assert(source->first != NULL); /* what nobody grants is no atom */
+    nft_rule_end(p, m->verdict,
+                 kernel_comment_rule(p->ctx, p->arena, source->first->policy, source->first->rule,
+                                     source->rules - 1, KERNEL_COMMENT_NFT));
+    buf_printf(nft_rule(p), "goto " STR_FMT, STR_ARG(denied));
+    nft_rule_end(p, "", (struct str){NULL, 0});
+    nft_chain_end(p);
+}
+
+void nft_masks_chains(const struct nft_masks *m, struct str denied)
+{
+    struct atom_source *sources = ARENA_NEW_ARRAY(m->part->arena, m->atoms.n, struct atom_source);
+    for (size_t i = 0; i < m->origins->n; i++) {
+        add_source(m, sources, m->origins->v[i]);
+    }
     for (size_t i = 0; i < m->atoms.n; i++) {
-        const struct nft_item *atom = &m->atoms.v[i];
-        struct str bit = bits_text(m, (uint32_t)1 << i % MASK_BITS);
-        nft_chain_begin(p, atom_name(m, *atom), NULL, (struct str){NULL, 0});
-        buf_printf(nft_rule(p),
-                   "meta priority set %s map @" STR_FMT " meta priority & " STR_FMT " == " STR_FMT
-                   " ",
-                   m->key.expr, STR_ARG(m->maps[i / MASK_BITS]), STR_ARG(bit), STR_ARG(bit));
-        nft_rule_end(p, m->verdict, nft_origins_comment(p, m->ports, m->origins, atom->kind, atom));
-        buf_printf(nft_rule(p), "goto " STR_FMT, STR_ARG(denied));
-        nft_rule_end(p, "", (struct str){NULL, 0});
-        nft_chain_end(p);
+        atom_chain(m, i, &sources[i], denied);
     }
 }

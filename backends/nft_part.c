@@ -25,6 +25,7 @@ const struct nft_tuning nft_tuning_default = {
     .register_targets = SIZE_MAX,
     .mask_saves = 200000,
     .mask_ports = 32,
+    .mask_visits = 1 << 24,
 };
 
 void nft_part_init(struct nft_part *p, const struct emit *e, const struct nft_tuning *tuning,
@@ -176,7 +177,7 @@ struct buf *nft_set_element(struct nft_set *s)
     return b;
 }
 
-static void use_set(struct nft_part *p, struct nft_set *s)
+void nft_set_used(struct nft_part *p, struct nft_set *s)
 {
     if (p->chains.n > 0) {
         vec_push(p->arena, &s->chains, (uint32_t)p->chains.n - 1);
@@ -190,7 +191,7 @@ struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind)
                                 STR_ARG(content));
     uint32_t id = intern_add(&p->set_ids, key);
     if (id < p->sets.n) {
-        use_set(p, p->sets.v[id]);
+        nft_set_used(p, p->sets.v[id]);
         return p->sets.v[id]->name;
     }
     s->name = str_printf(p->arena, STR_FMT "_%s", STR_ARG(p->owner), kind);
@@ -203,7 +204,7 @@ struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind)
         s->name = str_printf(p->arena, STR_FMT "_%zu", STR_ARG(s->name), *count);
     }
     vec_push(p->arena, &p->sets, s);
-    use_set(p, s);
+    nft_set_used(p, s);
     return s->name;
 }
 

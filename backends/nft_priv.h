@@ -40,7 +40,8 @@ struct nft_tuning {
     size_t register_targets; /* that share a register with the peer's class, if it has the room */
     size_t
         mask_saves; /* elements that ports as bits must save to be worth a look-up more; 0: any */
-    size_t mask_ports; /* of an atom, which are elements of a map; beyond that it has a rule */
+    size_t mask_ports;  /* of an atom, which are elements of a map; beyond that it has a rule */
+    size_t mask_visits; /* targets times ports: older kernels check the ports again for each */
 };
 extern const struct nft_tuning nft_tuning_default;
 
@@ -109,7 +110,9 @@ struct nft_set *nft_set_new(struct nft_part *p, const char *type);
 struct buf *nft_set_element(struct nft_set *s);
 /* Names the set after its owner and kind, or finds one of equal content, and returns the name. */
 struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind);
-/* The same for a set with a name of its own, such as a dispatch map. */
+/* The chain at hand uses a set: for the side file. */
+void nft_set_used(struct nft_part *p, struct nft_set *s);
+/* Names a set otherwise, such as a dispatch map. */
 void nft_set_named(struct nft_part *p, struct nft_set *s, struct str name);
 /* Makes sure that n more elements are within the limit: else NPC605 at `at`, and false. */
 bool nft_part_reserve(struct nft_part *p, size_t n, struct span at);
@@ -200,14 +203,14 @@ struct nft_masks {
     struct nft_key key;
     const char *verdict;
     const struct nft_origins *origins;
-    struct str *maps; /* by word */
+    struct nft_set **maps; /* by word */
 };
 /* Whether bits pay; if so, nft_masks_rules() writes the rules, where nft_union() would. */
 bool nft_masks_plan(struct nft_masks *m, struct nft_part *p, struct nft_portsets *ports,
                     const struct nft_keyed *entries, size_t n);
-/* Rules for the chain of that name. Packets that they do not decide do not come back: they end in
- * the chain that nft_masks_chains() is told, without the key. False: NPC605 was reported at `at`.
- */
+/* Rules for the chain of that name. Packets to ports that nobody may use come through; all others
+ * end here or in the chain that nft_masks_chains() is told, without the key. False: NPC605 was
+ * reported at `at`. */
 bool nft_masks_rules(struct nft_masks *m, struct str name, struct nft_key key, const char *verdict,
                      const struct nft_origins *origins, struct span at);
 /* The chains of the atoms, behind that one. */

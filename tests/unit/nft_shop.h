@@ -15,7 +15,7 @@ static const char head[] = "npc 1\n"
 struct output {
     struct compiled c;
     bool ok;
-    struct str text;
+    struct str text, map; /* map: the side file, if there is one */
 };
 
 enum { MANY = 1 << 20 };
@@ -37,6 +37,7 @@ static const struct nft_tuning plain = {
     .register_targets = MANY,
     .mask_saves = MANY,
     .mask_ports = MANY,
+    .mask_visits = MANY,
 };
 
 /* Emits policies of namespace shop; for the machine shop/web if `host`. */
@@ -50,6 +51,7 @@ static inline void emit_shop(struct output *o, const char *policies,
     arena_free(&scratch);
     o->ok = e.bound != NULL && nft_emit(&e, tuning);
     o->text = buf_text(o->c.out);
+    o->map = e.files.n > 0 ? buf_text(e.files.v[0].text) : (struct str){NULL, 0};
 }
 
 static inline void output_free(struct output *o)

@@ -107,6 +107,23 @@ static void wide_atoms_have_a_rule(void)
                true, "i_all_bits");
 }
 
+/* Two targets and three ports are six visits. */
+static void most_visits(void)
+{
+    for (size_t most = 5; most <= 6; most++) {
+        struct nft_tuning t = masked();
+        struct output o;
+        t.mask_visits = most;
+        emit_shop(&o,
+                  "policy a for pods app=web { allow from pods n=2 on {tcp/1, tcp/3, tcp/5} }\n"
+                  "policy b for pods n=1 { allow from pods n=2 on tcp/1 }\n",
+                  &t, false, 0);
+        CU_ASSERT(o.ok);
+        check_holds(&o, "i_all_bits", most == 6);
+        output_free(&o);
+    }
+}
+
 /* What has no port is looked up first, as without bits; a key may have both. */
 static void the_rest(void)
 {
@@ -176,8 +193,8 @@ static void most_atoms(void)
             "\tmap i_all_bits {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
             "\t\t\t82a0:8158 : 0:1, 82a0:8010 : 7fff:ffff\n",
             "\tmap i_all_bits_2 {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
-            "\t\t\t82a0:8010 : 7fff:ffff\n", /* 32 times: maps of equal content are one */
-            "\tmap i_all_bits_3 {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
+            "\t\t\t82a0:8010 : 7fff:ffff\n",
+            "\tmap i_all_bits_34 {\n\t\ttype classid : classid\n\t\tsize 12\n\t\telements = {\n"
             "\t\t\t82a0:8010 : 0:1\n"};
         const struct nft_tuning t = masked();
         check(&t, buf_text(text).p, parts, COUNT(parts), n == 1024);
@@ -218,6 +235,41 @@ static void T45_bits_and_ports_count(void)
     check_limit(policies, &t, false, 12, 11, 0);
 }
 
+/* Rules whose ports have grown together are both named; a rule with several grants once. */
+static void whose_atoms_these_are(void)
+{
+    CHECK("policy a for pods app=web {\nallow from pods n=2 on {tcp/80, udp/*}\n"
+          "allow from pods n=2 on tcp/81-82\nallow from pods n=2 on tcp/90\n}\n",
+          true, "\tchain i_all_tcp_80-82 {\n",
+          "meta priority & 0:1 == 0:1 meta priority set none accept "
+          "comment \"shop/a ingress[0] t.npc:8 +1\"\n",
+          "meta priority & 0:2 == 0:2 meta priority set none accept "
+          "comment \"shop/a ingress[2] t.npc:10\"\n");
+    CHECK("workload a1 { addr 10.0.1.1 label a=1 port p=tcp/81 }\n"
+          "workload a2 { addr 10.0.1.2 label a=1 port p=tcp/81 port q=tcp/82 }\n"
+          "policy a for pods a=1 {\nallow from pods app=web on {tcp/p, tcp/q}\n}\n",
+          false, " +");
+    CHECK("policy a for pods app=web {\nallow from pods n=2 on tcp/80\n}\n", true,
+          "comment \"shop/a ingress[0] t.npc:8\"\n\t\tgoto i_denied\n");
+}
+
+/* The side file says which chains ask a map. */
+static void maps_know_their_chains(void)
+{
+    struct output o;
+    const struct nft_tuning t = masked();
+    emit_shop(&o, "policy a for pods app=web { allow from pods n=2 on {tcp/80, udp/53} }\n", &t,
+              false, 0);
+    CU_ASSERT(o.ok);
+    CU_ASSERT(str_holds(o.map,
+                        "\"name\": \"i_all_bits\", \"type\": \"classid : classid\", "
+                        "\"elements\": 1, \"chains\": [\"i_all_tcp_80\", \"i_all_udp_53\"]"));
+    CU_ASSERT(str_holds(o.map,
+                        "\"name\": \"i_all_tcp_ports\", \"type\": \"inet_service : verdict\", "
+                        "\"elements\": 1, \"chains\": [\"i_all\"]"));
+    output_free(&o);
+}
+
 /* Ports for any peer stand behind: the key is not there any more. */
 static void open_ports_behind(void)
 {
@@ -253,6 +305,7 @@ static void other_keys(void)
 }
 
 UNIT_MAIN("nft_masks", TEST(a_key_is_one_element), TEST(ranges_are_cut),
-          TEST(wide_atoms_have_a_rule), TEST(the_rest), TEST(several_maps), TEST(most_atoms),
-          TEST(when_they_pay), TEST(T45_bits_and_ports_count), TEST(open_ports_behind),
+          TEST(wide_atoms_have_a_rule), TEST(most_visits), TEST(the_rest), TEST(several_maps),
+          TEST(most_atoms), TEST(when_they_pay), TEST(T45_bits_and_ports_count),
+          TEST(whose_atoms_these_are), TEST(maps_know_their_chains), TEST(open_ports_behind),
           TEST(other_keys))

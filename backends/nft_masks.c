@@ -11,7 +11,7 @@
  *         meta priority set meta priority map @i_all_bits meta priority & 0:1 == 0:1 accept
  *
  * So a key is one element, whatever number of ports it may use, where nft_union.c makes one for
- * each port: a sixth of the time to load, and of the memory of nft and of the kernel, where
+ * each port: about a fifth of the time to load, and of the memory of nft and of the kernel, where
  * policies are very many. A packet pays for one look-up more. Beyond MASK_BITS atoms there are
  * several maps; the port says which is asked.
  *
@@ -118,9 +118,22 @@ static size_t first_atom(const struct nft_masks *m, struct nft_item item)
     return lo;
 }
 
-static bool is_touched(struct nft_item atom, struct nft_item item)
+struct atom_range {
+    size_t from, to;
+};
+
+/* The atoms that have ports of the item; none if it is no port. */
+static struct atom_range atoms_of(const struct nft_masks *m, struct nft_item item)
 {
-    return atom.proto == item.proto && atom.first <= item.last;
+    struct atom_range r = {0, 0};
+    if (is_ported(item)) {
+        r.from = r.to = first_atom(m, item);
+        while (r.to < m->atoms.n && m->atoms.v[r.to].proto == item.proto &&
+               m->atoms.v[r.to].first <= item.last) {
+            r.to++;
+        }
+    }
+    return r;
 }
 
 static uint32_t *bits_of(const struct nft_masks *m, uint32_t ports)
@@ -132,12 +145,8 @@ static void set_bits(const struct nft_masks *m, uint32_t ports)
 {
     const struct nft_items *items = &m->ports->items.v[ports];
     for (size_t i = 0; i < items->n; i++) {
-        struct nft_item item = items->v[i];
-        if (!is_ported(item)) {
-            continue;
-        }
-        for (size_t k = first_atom(m, item); k < m->atoms.n && is_touched(m->atoms.v[k], item);
-             k++) {
+        const struct atom_range atoms = atoms_of(m, items->v[i]);
+        for (size_t k = atoms.from; k < atoms.to; k++) {
             bits_of(m, ports)[k / MASK_BITS] |= (uint32_t)1 << k % MASK_BITS;
         }
     }
@@ -311,9 +320,8 @@ static void add_source(const struct nft_masks *m, struct atom_source *sources,
 {
     const struct nft_items items = nft_portsets_items(m->ports, g->ports);
     for (size_t i = 0; i < items.n; i++) {
-        for (size_t k = first_atom(m, items.v[i]);
-             is_ported(items.v[i]) && k < m->atoms.n && is_touched(m->atoms.v[k], items.v[i]);
-             k++) {
+        const struct atom_range atoms = atoms_of(m, items.v[i]);
+        for (size_t k = atoms.from; k < atoms.to; k++) {
             struct atom_source *s = &sources[k];
             s->first = s->first == NULL ? g : s->first;
             s->rules += s->last != g->rule;

@@ -229,12 +229,6 @@ static struct str atom_name(const struct nft_masks *m, struct nft_item atom)
                       STR_ARG(nft_item_name(m->part->arena, atom)));
 }
 
-/* A value of the register. */
-static struct str bits_text(const struct nft_masks *m, uint32_t bits)
-{
-    return str_printf(m->part->arena, "%x:%x", bits >> 16, bits & 0xffff);
-}
-
 static struct nft_set *bits_map(const struct nft_masks *m, size_t word)
 {
     struct nft_part *p = m->part;
@@ -246,7 +240,7 @@ static struct nft_set *bits_map(const struct nft_masks *m, size_t word)
             struct buf *b = nft_set_element(map);
             buf_str(b, m->entries[i].key);
             buf_puts(b, " : ");
-            buf_str(b, bits_text(m, bits));
+            buf_str(b, nft_register_text(p->arena, bits));
         }
     }
     const char *number = word > 0 ? str_printf(p->arena, "_%zu", word + 1).p : "";
@@ -335,7 +329,7 @@ static void atom_chain(const struct nft_masks *m, size_t atom, const struct atom
 {
     struct nft_part *p = m->part;
     struct nft_set *map = m->maps[atom / MASK_BITS];
-    const struct str bit = bits_text(m, (uint32_t)1 << atom % MASK_BITS);
+    const struct str bit = nft_register_text(p->arena, (uint32_t)1 << atom % MASK_BITS);
     nft_chain_begin(p, atom_name(m, m->atoms.v[atom]), NULL, (struct str){NULL, 0});
     nft_set_used(p, map);
     buf_printf(nft_rule(p),

@@ -115,10 +115,14 @@ uint32_t nft_target_value(struct nft_part *p, struct ip lowest)
     return take(&p->taken_by_targets, mixed(lowest) & last, last - 1) << p->class_bits;
 }
 
+struct str nft_register_text(struct arena *a, uint32_t value)
+{
+    return str_printf(a, "%x:%x", value >> 16, value & 0xffff);
+}
+
 struct str nft_class_text(const struct nft_part *p, uint32_t target, uint32_t id)
 {
-    uint32_t value = target | (id > 0 ? p->values.v[id] : 0);
-    return str_printf(p->arena, "%x:%x", value >> 16, value & 0xffff);
+    return nft_register_text(p->arena, target | (id > 0 ? p->values.v[id] : 0));
 }
 
 struct str nft_address_name(struct arena *a, enum family f, struct ip ip)

@@ -241,7 +241,9 @@ uint32_t nft_class_new(struct nft_part *p, struct ip lowest);
 /* The value of one more target, in the bits that are not the peer's class; known by its lowest
  * address likewise. */
 uint32_t nft_target_value(struct nft_part *p, struct ip lowest);
-/* A class (0: none) on a target (0: none) as nft writes a priority. */
+/* A value of the register as nft writes a priority. */
+struct str nft_register_text(struct arena *a, uint32_t value);
+/* The value of a class (0: none) on a target (0: none). */
 struct str nft_class_text(const struct nft_part *p, uint32_t target, uint32_t id);
 /* An address as part of a name. */
 struct str nft_address_name(struct arena *a, enum family f, struct ip ip);

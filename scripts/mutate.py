@@ -39,8 +39,7 @@ CORE = """
     analysis/verdict.c analysis/traffic.c analysis/world.c analysis/world_flows.c analysis/world_nets.c
     analysis/world_open.c analysis/world_rows.c
     backends/nft_class.c backends/nft_nets.c backends/nft_part.c backends/nft_ports.c backends/nft_shared.c
-    backends/nft_masks.c
-    backends/nft_union.c
+    backends/nft_masks.c backends/nft_union.c
     backends/ipt_atoms.c backends/ipt_chains.c backends/ipt_class.c backends/ipt_dispatch.c backends/ipt_nets.c
     backends/ipt_pairs.c backends/ipt_side.c backends/ipt_tree.c backends/ipt_walk.c
 """.split()

@@ -127,12 +127,12 @@ def crowd(nodes, others):
     for number, name in enumerate(nodes):
         for i in range(count):
             ip4, ip6 = f"10.{250 + number}.{i // 250}.{i % 250 + 1}", f"fd00:10:{250 + number}::{i + 1:x}"
-            labels = {"n": f"{name}-{i}", "few": "yes" if i < PEERS else "no"}
-            pod = cluster.Pod("crowd", f"{name}-{i}", labels, ip4, ip6, name)
+            own = {"n": f"{name}-{i}"}
+            pod = cluster.Pod("crowd", f"{name}-{i}", {**own, "few": "yes" if i < PEERS else "no"}, ip4, ip6, name)
             pod.extra_spec, pod.phase = {}, "Running"
             peers = [{"podSelector": {"matchExpressions": [
                 {"key": "n", "operator": "In", "values": [f"{name}-{i}", f"{name}-{(i + 1) % count}"]}]}}]
-            spec = {"podSelector": {"matchLabels": {"n": f"{name}-{i}"}}, "policyTypes": ["Ingress", "Egress"],
+            spec = {"podSelector": {"matchLabels": own}, "policyTypes": ["Ingress", "Egress"],
                     "ingress": [{"from": peers}], "egress": [{"to": peers}]}
             objects += [manifest(pod), {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                                         "metadata": {"name": pod.name, "namespace": "crowd"}, "spec": spec}]

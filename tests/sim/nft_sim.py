@@ -195,8 +195,8 @@ class Rule:
         fields = take_fields(words)
         if words[0] == "|":
             need(fields == ["meta priority"], "a combination of fields")
-            other = number(words.pop(1))
             words.pop(0)
+            other = number(words.pop(0))
             self.statements.append(lambda state: setattr(state, "priority", state.priority | other))
             return
         need(words.pop(0) == "map" and words.pop(0) == "@", "map")

@@ -69,6 +69,26 @@ static inline void check_holds(const struct output *o, const char *part, bool wa
     }
 }
 
+/* Whether the text holds each of the parts, or none of them. */
+static inline void check_parts(const struct nft_tuning *t, const char *policies,
+                               const char *const *parts, size_t n, bool want)
+{
+    struct output o;
+    emit_shop(&o, policies, t, false, 0);
+    CU_ASSERT(o.ok);
+    for (size_t i = 0; i < n; i++) {
+        check_holds(&o, parts[i], want);
+    }
+    output_free(&o);
+}
+
+#define CHECK_WITH(tuning, policies, want, ...)                                                    \
+    do {                                                                                           \
+        static const char *const parts[] = {__VA_ARGS__};                                          \
+        const struct nft_tuning with = tuning;                                                     \
+        check_parts(&with, policies, parts, COUNT(parts), want);                                   \
+    } while (0)
+
 /* `most` elements are there; with `few` it is said at that line that they are too many. */
 static inline void check_limit(const char *policies, const struct nft_tuning *t, bool host,
                                size_t most, size_t few, uint32_t line)

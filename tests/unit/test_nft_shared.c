@@ -13,29 +13,7 @@ static struct nft_tuning one_chain(void)
     return t;
 }
 
-static void check_parts(const struct nft_tuning *t, const char *policies, const char *const *parts,
-                        size_t n, bool want)
-{
-    struct output o;
-    emit_shop(&o, policies, t, false, 0);
-    CU_ASSERT(o.ok);
-    for (size_t i = 0; i < n; i++) {
-        check_holds(&o, parts[i], want);
-    }
-    output_free(&o);
-}
-
-#define CHECK_WITH(tuning, policies, want, ...)                                                    \
-    do {                                                                                           \
-        static const char *const parts[] = {__VA_ARGS__};                                          \
-        check_parts(tuning, policies, parts, COUNT(parts), want);                                  \
-    } while (0)
-
-#define CHECK(policies, want, ...)                                                                 \
-    do {                                                                                           \
-        const struct nft_tuning tuning = one_chain();                                              \
-        CHECK_WITH(&tuning, policies, want, __VA_ARGS__);                                          \
-    } while (0)
+#define CHECK(policies, want, ...) CHECK_WITH(one_chain(), policies, want, __VA_ARGS__)
 
 /* Classes whose addresses interleave, peers in another order than their classes. */
 #define ALL                                                                                        \
@@ -72,7 +50,7 @@ static void networks_are_classes(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_nets = 0;
-    CHECK_WITH(&t, ALL, true, "10.1.0.0/24 . 0-255 : 0:",
+    CHECK_WITH(t, ALL, true, "10.1.0.0/24 . 0-255 : 0:",
                "\t\tmeta priority set ip saddr . meta l4proto map @i_net "
                "meta priority set meta priority | 82a0:0 goto i_all\n",
                " . 90\n");
@@ -95,7 +73,7 @@ static void open_ports(void)
     struct nft_tuning t = one_chain();
     t.plain_open = 1;
     CHECK_WITH(
-        &t,
+        t,
         "policy a for pods n=1 { allow from anywhere on {tcp/80, tcp/90, udp/53} }\n"
         "policy b for pods n=1 {\nallow from pods app=web on tcp/5\n}\n"
         "policy c for pods app=web { allow from pods n=2 on tcp/80 }\n"
@@ -126,7 +104,7 @@ static void open_ports_of_one(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_open = 1;
-    CHECK_WITH(&t,
+    CHECK_WITH(t,
                "policy a for pods app=web {\nallow from anywhere on {tcp/80, tcp/90}\n"
                "allow from pods n=2 on tcp/5\n}\n"
                "policy b for pods n=1 { allow from pods n=2 on tcp/6 }\n",
@@ -190,7 +168,7 @@ static void by_address(void)
 {
     struct nft_tuning t = one_chain();
     t.register_targets = t.plain_open = 1;
-    CHECK_WITH(&t,
+    CHECK_WITH(t,
                "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
                "policy b for pods n=1 {\nallow from pods n=2 on tcp/81\n"
                "allow from anywhere on {tcp/90, tcp/92}\n}\n",
@@ -205,7 +183,7 @@ static void by_address(void)
                "+1\"\n\t\tgoto i_open\n\t}\n",
                "\t\tip daddr . tcp dport @i_open_tcp meta priority set none accept ");
     t.register_targets = 2; /* as many as there are */
-    CHECK_WITH(&t,
+    CHECK_WITH(t,
                "policy a for pods app=web { allow from pods n=2 on tcp/80 }\n"
                "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n",
                true, "\t\tmeta priority . tcp dport @i_all_tcp");
@@ -327,7 +305,7 @@ static void ranges_stand_behind(void)
 {
     struct nft_tuning t = one_chain();
     t.plain_ranges = t.range_elements = t.most_ranges = 0;
-    CHECK_WITH(&t, "policy a for pods app=web { allow from pods n=2 on tcp/80-99 }\n", true,
+    CHECK_WITH(t, "policy a for pods app=web { allow from pods n=2 on tcp/80-99 }\n", true,
                "}\nadd element ip npc i_all_tcp_ranges {\n\t\t\t82a0:8010 . 80-99\n}\n");
 }
 

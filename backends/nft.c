@@ -229,19 +229,19 @@ static bool self_set(struct nft_part *p, const struct addr_pair *pairs, size_t n
 
 static bool write_part(const struct job *j, struct nft_part *p, enum family f, enum direction d)
 {
-    bool too_many;
-    nft_part_init(p, j->emit, j->tuning, f, d, NFT_CLASS_BITS);
-    if (p->side->ntargets == 0) {
-        return true;
+    bool too_many, fewer = true;
+    for (size_t i = 0; i < NFT_DIRECTS && fewer; i++) {
+        nft_part_init(p, j->emit, j->tuning, f, d, NFT_CLASS_BITS);
+        if (p->side->ntargets == 0) {
+            return true;
+        }
+        bool ok = nft_classes(p, &j->tuning->direct[i], &too_many, &fewer);
+        if (!ok || !too_many) {
+            return ok;
+        }
     }
-    if (!nft_classes(p, false, &too_many)) {
-        return false;
-    }
-    if (too_many) {
-        nft_part_init(p, j->emit, j->tuning, f, d, nft_shared_bits(p));
-        return nft_classes(p, true, &too_many);
-    }
-    return true;
+    nft_part_init(p, j->emit, j->tuning, f, d, nft_shared_bits(p));
+    return nft_classes(p, NULL, &too_many, &fewer);
 }
 
 static bool write_node(const struct job *j, enum family f, struct side_parts *s, struct buf *text)

@@ -2,7 +2,7 @@
  * A chain per target class, in one of three forms:
  *
  *   direct   tcp dport 80 ip saddr @addrs accept
- *            few rules over few addresses: the shortest way
+ *            few ports and addresses: a rule for each port, over all that may use it
  *   classed  meta priority set ip saddr map @pods goto i1v
  *            meta priority . meta l4proto . th dport @ports accept
  *            the peer's class goes to a register, and hashes over classes decide
@@ -38,39 +38,127 @@ struct classes {
     struct nft_shared *shared; /* NULL: each target has its own chain and sets */
     uint32_t *union_of;        /* by class: port set of the target at hand, or ID_NONE */
     const struct target_class *target;
-    uint32_t value;   /* of the target, where the register has it; 0: not yet */
-    bool open_shared; /* ports of the target for any peer are in a set of all targets */
-    struct str self;  /* comment at the end of a chain */
-    struct span at;   /* what NPC605 names */
+    uint32_t value;         /* of the target, where the register has it; 0: not yet */
+    bool open_shared;       /* ports of the target for any peer are in a set of all targets */
+    struct nft_rules rules; /* of the target, that need no class and are not written yet */
+    struct str self;        /* comment at the end of a chain */
+    struct span at;         /* what NPC605 names */
 };
 
 /* ---- addresses of a grant ---- */
 
-struct ip_vec {
-    struct ip *v;
-    size_t n, cap;
-};
+typedef VEC(struct ip) ip_vec;
 
 static int compare_ips(const void *x, const void *y)
 {
     return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
 }
 
-/* The addresses of the grant's classes that its own CIDRs do not cover anyway; at most `most`, else
- * one more than that. */
-static struct ip_vec grant_addresses(const struct nft_part *p, const struct grant *g, size_t most)
+/* Whether a rule over addresses must name this one: the grant's own CIDRs may cover it anyway. */
+static bool is_needed(const struct grant *g, struct ip ip)
 {
-    struct ip_vec found = {0};
+    return !ipset_has(g->nets, ip);
+}
+
+/* If they are more than `most`, it says one more. */
+static size_t count_addresses(const struct nft_part *p, const struct grant *g, size_t most)
+{
+    size_t n = 0;
     for (size_t i = 0; i < g->classes.n; i++) {
         const struct addr_list *l = &p->side->peers[g->classes.v[i] - 1].addrs;
-        for (size_t k = 0; k < l->n && found.n <= most; k++) {
-            if (!ipset_has(g->nets, l->v[k])) {
-                vec_push(p->arena, &found, l->v[k]);
+        for (size_t k = 0; k < l->n && n <= most; k++) {
+            n += is_needed(g, l->v[k]);
+        }
+    }
+    return n;
+}
+
+static void add_addresses(const struct nft_part *p, const struct grant *g, ip_vec *out)
+{
+    for (size_t i = 0; i < g->classes.n; i++) {
+        const struct addr_list *l = &p->side->peers[g->classes.v[i] - 1].addrs;
+        for (size_t k = 0; k < l->n; k++) {
+            if (is_needed(g, l->v[k])) {
+                vec_push(p->arena, out, l->v[k]);
             }
         }
     }
-    array_sort(found.v, found.n, sizeof *found.v, compare_ips);
-    return found;
+}
+
+/* ---- rules over addresses ---- */
+
+struct direct { /* a rule for an item of some grants, and the addresses of them all */
+    struct nft_item item;
+    struct nft_origins grants;
+    size_t classes; /* of the grants: the more, the likelier is the packet one of them */
+    size_t first;   /* grant of the target */
+};
+
+typedef VEC(struct direct) direct_vec;
+
+static int compare_directs(const void *x, const void *y)
+{
+    const struct direct *a = x, *b = y;
+    int order = (a->classes < b->classes) - (a->classes > b->classes);
+    if (order == 0) {
+        order = (a->first > b->first) - (a->first < b->first);
+    }
+    return order != 0 ? order : nft_item_cmp(a->item, b->item);
+}
+
+/* The rule of the item, which begins with this grant if there is none yet. */
+static struct direct *direct_of_item(struct arena *a, direct_vec *rules, struct nft_item item,
+                                     size_t grant)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        if (nft_item_cmp(rules->v[i].item, item) == 0) {
+            return &rules->v[i];
+        }
+    }
+    vec_push(a, rules, ((struct direct){.item = item, .first = grant}));
+    return &rules->v[rules->n - 1];
+}
+
+/* The rules that the grants to pods make; if they are more than `most`, one more than that. */
+static direct_vec direct_of(struct classes *c, const struct target_class *t, size_t most)
+{
+    struct arena *a = c->part->arena;
+    direct_vec rules = {0};
+    for (size_t i = 0; i < t->ngrants && rules.n <= most; i++) {
+        const struct grant *g = t->grants[i];
+        if (g->any_peer || g->classes.n == 0) {
+            continue;
+        }
+        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
+        for (size_t k = 0; k < items.n && rules.n <= most; k++) {
+            struct direct *rule = direct_of_item(a, &rules, items.v[k], i);
+            vec_push(a, &rule->grants, g);
+            rule->classes += g->classes.n;
+        }
+    }
+    array_sort(rules.v, rules.n, sizeof *rules.v, compare_directs);
+    return rules;
+}
+
+static bool is_same_origins(const struct nft_origins *x, const struct nft_origins *y)
+{
+    return x->n == y->n && memcmp(x->v, y->v, x->n * sizeof *x->v) == 0;
+}
+
+/* Whether their sets have few enough elements; rules of the same grants share a set. */
+static bool is_small(const struct nft_part *p, const direct_vec *rules, size_t most)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rules->n; i++) {
+        bool shared = false;
+        for (size_t k = 0; k < i; k++) {
+            shared |= is_same_origins(&rules->v[k].grants, &rules->v[i].grants);
+        }
+        for (size_t k = 0; k < rules->v[i].grants.n && !shared && n <= most; k++) {
+            n += count_addresses(p, rules->v[i].grants.v[k], most);
+        }
+    }
+    return n <= most;
 }
 
 /* ---- the plan ---- */
@@ -100,11 +188,12 @@ static struct nft_origins peer_grants(const struct classes *c, bool with_nets)
     return o;
 }
 
-static struct plan make_plan(struct classes *c, const struct target_class *t)
+/* direct: up to where it pays to write pods so; NULL: never. */
+static struct plan make_plan(struct classes *c, const struct target_class *t,
+                             const struct nft_direct *direct)
 {
     const struct nft_part *p = c->part;
-    size_t most = p->host ? p->tuning->host_rules : p->tuning->direct_rules;
-    size_t rules = 0, addrs = 0, nets = 0;
+    size_t nets = 0;
     struct plan plan = {0};
     for (size_t i = 0; i < t->ngrants; i++) {
         const struct grant *g = t->grants[i];
@@ -112,21 +201,15 @@ static struct plan make_plan(struct classes *c, const struct target_class *t)
             plan.open |= bind_ports_are_all(p->family, g->ports);
             continue;
         }
-        size_t items = nft_portsets_items(&c->ports, g->ports).n;
         plan.any_class |= g->classes.n > 0;
         plan.any_nets |= g->nets.n > 0;
-        nets += items * g->nets.n;
-        if (rules <= most && (p->host || addrs <= p->tuning->direct_addrs)) {
-            size_t n = grant_addresses(p, g, p->host ? 0 : p->tuning->direct_addrs).n;
-            addrs += n;
-            rules += n > 0 ? items : 0;
-        }
+        nets += nft_portsets_items(&c->ports, g->ports).n * g->nets.n;
     }
     plan.nets_plain = nets <= p->tuning->plain_nets;
-    plan.direct = rules <= most;
-    if (!p->host) { /* without a class, pods and CIDRs are told apart by rules alone */
-        plan.direct =
-            plan.direct && plan.nets_plain && addrs <= p->tuning->direct_addrs && c->shared == NULL;
+    /* Without a class, pods and CIDRs are told apart by rules alone. */
+    if (direct != NULL && (p->host || plan.nets_plain)) {
+        direct_vec rules = direct_of(c, t, direct->rules);
+        plan.direct = rules.n <= direct->rules && is_small(p, &rules, direct->addrs);
     }
     return plan;
 }
@@ -146,12 +229,9 @@ static bool asks_nets(struct plan plan)
 static void plain_rule(struct classes *c, const struct grant *g, struct nft_item item,
                        const struct ip_range *net)
 {
-    struct buf *b = nft_rule(c->part);
-    nft_item_match(b, c->part->family, item);
-    if (net != NULL) {
-        nft_range_match(b, c->part, *net);
-    }
-    nft_rule_end(c->part, c->part->allow, nft_comment(c->part, g));
+    const struct nft_part *p = c->part;
+    vec_push(p->arena, &c->rules,
+             ((struct nft_item_rule){.item = item, .net = net, .comment = nft_comment(p, g)}));
 }
 
 static void net_rules(struct classes *c)
@@ -207,42 +287,38 @@ static bool open_rules(struct classes *c, bool everything)
     return true;
 }
 
-static void put_address_set(struct nft_part *p, struct buf *b, const struct ip_vec *addrs)
+/* The addresses of all its grants, rising, each once. */
+static struct addr_list direct_addresses(const struct nft_part *p, const struct direct *rule)
 {
-    struct nft_set *s = nft_set_new(p, p->addr_type);
-    for (size_t i = 0; i < addrs->n; i++) {
-        ip_print(nft_set_element(s), p->family, addrs->v[i]);
+    ip_vec all = {0};
+    for (size_t i = 0; i < rule->grants.n; i++) {
+        add_addresses(p, rule->grants.v[i], &all);
     }
-    struct str name = nft_set_end(p, s, "addrs");
-    buf_printf(b, "%s @" STR_FMT " ", p->peer, STR_ARG(name));
+    array_sort(all.v, all.n, sizeof *all.v, compare_ips);
+    size_t kept = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        if (kept == 0 || ip_cmp(all.v[kept - 1], all.v[i]) != 0) {
+            all.v[kept++] = all.v[i];
+        }
+    }
+    return (struct addr_list){all.v, kept};
 }
 
 /* The port first: a compare, where the address is a hash look-up. */
-static bool direct_rules(struct classes *c)
+static void direct_rules(struct classes *c)
 {
-    struct nft_part *p = c->part;
-    for (size_t i = 0; i < c->target->ngrants; i++) {
-        const struct grant *g = c->target->grants[i];
-        struct ip_vec addrs = {0};
-        if (!g->any_peer) {
-            addrs = grant_addresses(p, g, SIZE_MAX - 1);
-        }
-        if (!nft_part_reserve(p, addrs.n, g->rule->origin->at)) {
-            return false;
-        }
-        struct nft_items items = nft_portsets_items(&c->ports, g->ports);
-        for (size_t k = 0; addrs.n > 0 && k < items.n; k++) {
-            struct buf *b = nft_rule(p);
-            nft_item_match(b, p->family, items.v[k]);
-            if (addrs.n == 1) {
-                nft_range_match(b, p, (struct ip_range){addrs.v[0], addrs.v[0]});
-            } else {
-                put_address_set(p, b, &addrs);
-            }
-            nft_rule_end(p, p->allow, nft_comment(p, g));
+    const struct nft_part *p = c->part;
+    const direct_vec rules = direct_of(c, c->target, SIZE_MAX);
+    for (size_t i = 0; i < rules.n; i++) {
+        const struct direct *rule = &rules.v[i];
+        struct nft_item_rule r = {.item = rule->item,
+                                  .addrs = direct_addresses(p, rule),
+                                  .at = rule->grants.v[0]->rule->origin->at};
+        r.comment = nft_origins_comment(p, &c->ports, &rule->grants, r.item.kind, &r.item);
+        if (r.addrs.n > 0) {
+            vec_push(p->arena, &c->rules, r);
         }
     }
-    return true;
 }
 
 /* ---- rules over classes ---- */
@@ -392,6 +468,30 @@ static void map_rule(struct classes *c, enum nft_map map, struct str chain)
     nft_rule_end(p, "", (struct str){NULL, 0});
 }
 
+/* Writes the rules that wait. */
+static bool put_rules(struct classes *c)
+{
+    bool ok = nft_rules_put(c->part, &c->rules);
+    c->rules.n = 0;
+    return ok;
+}
+
+/* Those, and the end of the chain. */
+static bool end_rules(struct classes *c, bool open)
+{
+    bool ok = true;
+    if (open) {
+        ok = put_rules(c);
+    } else if (c->open_shared) {
+        ok = put_rules(c);
+        deny_rule(c);
+    } else {
+        ok = nft_rules_put_all(c->part, &c->rules, c->target, c->self);
+        c->rules.n = 0;
+    }
+    return ok;
+}
+
 static bool class_chain(struct classes *c, const struct target_class *t, struct plan plan)
 {
     struct nft_part *p = c->part;
@@ -405,20 +505,20 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
     nft_chain_begin(p, name, t, about_class(c));
     bool ok = open_rules(c, plan.open);
     if (!plan.open && plan.direct) {
-        ok = ok && direct_rules(c);
+        direct_rules(c);
     }
     if (by_pod) {
+        ok = put_rules(c) && ok;
         map_rule(c, NFT_MAP_PODS, verdict);
     }
     if (!plan.open && plan.nets_plain) {
         net_rules(c);
     }
     if (by_net) {
+        ok = put_rules(c) && ok;
         map_rule(c, NFT_MAP_NETS, verdict);
     }
-    if (!plan.open) {
-        deny_rule(c);
-    }
+    ok = end_rules(c, plan.open) && ok;
     nft_chain_end(p);
     if (!ok || (!by_pod && !by_net)) {
         return ok;
@@ -530,8 +630,9 @@ static bool write_maps(struct classes *c, const struct plan *plans, const size_t
     return true;
 }
 
-bool nft_classes(struct nft_part *p, bool shared, bool *too_many)
+bool nft_classes(struct nft_part *p, const struct nft_direct *direct, bool *too_many, bool *fewer)
 {
+    const bool shared = direct == NULL;
     struct classes c;
     struct nft_shared all;
     classes_init(&c, p);
@@ -542,10 +643,12 @@ bool nft_classes(struct nft_part *p, bool shared, bool *too_many)
     const struct bound_side *side = p->side;
     struct plan *plans = ARENA_NEW_ARRAY(p->arena, side->ntargets, struct plan);
     size_t askers[NFT_MAPS] = {0};
+    *fewer = false;
     for (size_t i = 0; i < side->ntargets; i++) {
-        plans[i] = make_plan(&c, &side->targets[i]);
+        plans[i] = make_plan(&c, &side->targets[i], direct);
         askers[NFT_MAP_PODS] += asks_pods(plans[i]);
         askers[NFT_MAP_NETS] += asks_nets(plans[i]);
+        *fewer |= plans[i].any_class && plans[i].direct;
     }
     bool ok = dispatch_map(p) && write_maps(&c, plans, askers);
     unions_init(&c);
@@ -658,18 +761,22 @@ bool nft_host_rules(struct nft_part *p, const struct target_class *t)
     struct classes c;
     classes_init(&c, p);
     set_target(&c, t);
-    struct plan plan = make_plan(&c, t);
+    const struct nft_direct direct = {.rules = p->tuning->host_rules, .addrs = SIZE_MAX};
+    struct plan plan = make_plan(&c, t, &direct);
     unions_init(&c);
 
     bool ok = open_rules(&c, plan.open);
     if (!plan.open) {
-        ok = ok && (plan.direct ? direct_rules(&c) : address_rules(&c));
+        if (plan.direct) {
+            direct_rules(&c);
+        } else {
+            ok = ok && put_rules(&c) && address_rules(&c);
+        }
         if (plan.nets_plain) {
             net_rules(&c);
         } else {
-            ok = ok && net_set_rules(&c);
+            ok = ok && put_rules(&c) && net_set_rules(&c);
         }
-        deny_rule(&c);
     }
-    return ok;
+    return end_rules(&c, plan.open) && ok;
 }

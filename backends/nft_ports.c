@@ -125,6 +125,12 @@ static void put_icmp(struct buf *b, struct nft_item item)
     }
 }
 
+void nft_port_match(struct buf *b, const char *header, struct nft_item item)
+{
+    buf_puts(b, header);
+    put_range(b, " dport ", item.first, item.last);
+}
+
 void nft_item_match(struct buf *b, enum family f, struct nft_item item)
 {
     static const enum proto ported[] = {PROTO_TCP, PROTO_UDP, PROTO_SCTP};
@@ -133,8 +139,7 @@ void nft_item_match(struct buf *b, enum family f, struct nft_item item)
         break;
     case NFT_PORT:
     case NFT_RANGE:
-        buf_puts(b, proto_name(item.proto)); /* tcp, udp, sctp: keywords */
-        put_range(b, " dport ", item.first, item.last);
+        nft_port_match(b, proto_name(item.proto), item); /* tcp, udp, sctp: keywords */
         break;
     case NFT_PROTO:
         buf_printf(b, "meta l4proto %d ", proto_number(item.proto));

@@ -34,5 +34,7 @@ struct str nft_item_name(struct arena *a, struct nft_item item);
 /* Appends the match of an item with a blank behind it: "tcp dport 80 "; nothing for NFT_ALL. Only
  * numbers and nft's own keywords: a name would be resolved when the rules are loaded. */
 void nft_item_match(struct buf *b, enum family f, struct nft_item item);
+/* The same of an NFT_PORT or NFT_RANGE in this header: "th", where the protocol is known. */
+void nft_port_match(struct buf *b, const char *header, struct nft_item item);
 
 #endif

@@ -21,6 +21,13 @@
 #include "backends/kernel_comment.h"
 #include "backends/nft_ports.h"
 
+/* Rules over sets of addresses, and the addresses in them, that beat the class look-up. */
+struct nft_direct {
+    size_t rules, addrs;
+};
+
+enum { NFT_DIRECTS = 2 };
+
 /* Where one way of writing rules begins to cost more than another. Measured; tests set other values
  * to see every layout on small input. */
 struct nft_tuning {
@@ -32,10 +39,9 @@ struct nft_tuning {
     size_t plain_ranges;    /* wide port ranges beyond which they become an interval set … */
     size_t range_elements;  /* … of at most so many elements, */
     size_t most_ranges;     /* or, larger, beyond so many ranges: it takes minutes to load */
-    size_t direct_rules;    /* rules over sets of addresses that beat the class look-up … */
-    size_t direct_addrs;    /* … over that many addresses */
-    size_t host_rules;      /* the same for a host, which has no class look-up */
-    size_t part_sets;       /* sets of a part: the kernel's cost is quadratic in them */
+    struct nft_direct direct[NFT_DIRECTS]; /* where the first makes too many sets, the second */
+    size_t host_rules; /* rules over addresses of a host, which has no class look-up */
+    size_t part_sets;  /* sets of a part: the kernel's cost is quadratic in them */
     size_t map_checks; /* elements of a map times chains that ask it, all of which are checked */
     size_t register_targets; /* that share a register with the peer's class, if it has the room */
     size_t
@@ -216,6 +222,27 @@ bool nft_masks_rules(struct nft_masks *m, struct str name, struct nft_key key, c
 /* The chains of the atoms, behind that one. */
 void nft_masks_chains(const struct nft_masks *m, struct str denied);
 
+/* A rule that asks for an item and a peer. */
+struct nft_item_rule {
+    struct nft_item item;
+    struct addr_list addrs;     /* of the peer; if there are none: */
+    const struct ip_range *net; /* NULL: any peer */
+    struct str comment;
+    struct span at; /* what NPC605 names, where the addresses are a set that it is too much for */
+};
+
+struct nft_rules {
+    struct nft_item_rule *v;
+    size_t n, cap;
+};
+/* Writes them as they are. False: NPC605 was reported. */
+bool nft_rules_put(struct nft_part *p, const struct nft_rules *rules);
+/* The same, and the end of their chain as nft_deny_end() writes it, where nothing else is in the
+ * chain. A protocol that several ask for is asked once; then the chain at hand may afterwards be
+ * another, with the same end. */
+bool nft_rules_put_all(struct nft_part *p, const struct nft_rules *rules,
+                       const struct target_class *t, struct str comment);
+
 /* Appends the match of a range of addresses with a blank behind it; nothing if it is all. */
 void nft_range_match(struct buf *b, const struct nft_part *p, struct ip_range r);
 /* Appends a range as an element: "10.0.0.0-10.0.0.9", or as a prefix or an address if it is one. */
@@ -259,9 +286,10 @@ struct str nft_dispatch_name(const struct nft_part *p);
 /* Writes the map from the peers' addresses to their classes. False: NPC605 was reported. */
 bool nft_pod_map(struct nft_part *p, struct str name);
 
-/* A chain per target class, with sets of its own, or, if `shared`, with those of all. False: an
- * error was reported; *too_many: nothing was, but there are too many sets for one transaction. */
-bool nft_classes(struct nft_part *p, bool shared, bool *too_many);
+/* A chain per target class, with sets of its own, or, if `direct` is NULL, with those of all.
+ * False: an error was reported; *too_many: nothing was, but there are too many sets for one
+ * transaction; *fewer: another `direct` may make fewer. */
+bool nft_classes(struct nft_part *p, const struct nft_direct *direct, bool *too_many, bool *fewer);
 
 /* The key where a class decides, and the verdict there. */
 extern const struct nft_key nft_class_key;

@@ -38,8 +38,8 @@ CORE = """
     ir/bind.c ir/bind_match.c ir/bind_targets.c ir/bind_peers.c ir/bind_grants.c ir/bind_tiers.c
     analysis/verdict.c analysis/traffic.c analysis/world.c analysis/world_flows.c analysis/world_nets.c
     analysis/world_open.c analysis/world_rows.c
-    backends/nft_class.c backends/nft_nets.c backends/nft_part.c backends/nft_ports.c backends/nft_shared.c
-    backends/nft_masks.c backends/nft_union.c
+    backends/nft_class.c backends/nft_nets.c backends/nft_part.c backends/nft_ports.c backends/nft_rules.c
+    backends/nft_shared.c backends/nft_masks.c backends/nft_union.c
     backends/ipt_atoms.c backends/ipt_chains.c backends/ipt_class.c backends/ipt_dispatch.c backends/ipt_nets.c
     backends/ipt_pairs.c backends/ipt_side.c backends/ipt_tree.c backends/ipt_walk.c
 """.split()

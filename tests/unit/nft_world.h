@@ -19,42 +19,54 @@ struct layout {
 
 enum { MANY = 1 << 20 };
 
+#define DIRECT(rules, addrs, rules2, addrs2)                                                       \
+    {                                                                                              \
+        {rules, addrs},                                                                            \
+        {                                                                                          \
+            rules2, addrs2                                                                         \
+        }                                                                                          \
+    }
+
 static const struct layout layouts[] = {
     {"default",
-     {32, 1024, 4, 24, 4, 8, 10000, 64, 4, 256, 8, 300, 1 << 22, SIZE_MAX, 200000, 32, 1 << 24},
+     {32, 1024, 4, 24, 4, 8, 10000, 64, DIRECT(16, 1024, 4, 256), 8, 300, 1 << 22, SIZE_MAX, 200000,
+      32, 1 << 24},
      "\tchain npc_forward {"},
     {"direct",
-     {1, 0, 1, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY},
+     {1, 0, 1, MANY, MANY, MANY, MANY, MANY, DIRECT(MANY, MANY, MANY, MANY), MANY, MANY, MANY, MANY,
+      MANY, MANY, MANY},
      "daddr @e"},
     {"classed, everything expanded",
-     {65535, MANY, 65535, MANY, 0, MANY, MANY, MANY, 0, 0, 0, MANY, MANY, MANY, MANY, MANY, MANY},
+     {65535, MANY, 65535, MANY, 0, MANY, MANY, MANY, DIRECT(0, 0, 0, 0), 0, MANY, MANY, MANY, MANY,
+      MANY, MANY},
      "_tcp meta priority set none accept"},
     {"classed, networks by map",
-     {1, 0, 1, 0, 0, MANY, MANY, MANY, 0, 0, 0, MANY, MANY, MANY, MANY, MANY, MANY},
+     {1, 0, 1, 0, 0, MANY, MANY, MANY, DIRECT(0, 0, 0, 0), 0, MANY, MANY, MANY, MANY, MANY, MANY},
      " . meta l4proto map @i_net goto "},
     {"classed, ranges by set",
-     {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, MANY, MANY, MANY, MANY, MANY, MANY},
+     {1, 0, 1, 0, 0, 0, 0, 0, DIRECT(0, 0, 0, 0), 0, MANY, MANY, MANY, MANY, MANY, MANY},
      "_tcp_ranges meta priority set none accept"},
     {"shared",
-     {32, 1024, 4, 24, 4, 8, 10000, 64, 4, 256, 8, 0, MANY, MANY, MANY, MANY, MANY},
+     {32, 1024, 4, 24, 4, 8, 10000, 64, DIRECT(4, 256, 4, 256), 8, 0, MANY, MANY, MANY, MANY, MANY},
      "meta priority . tcp dport @i_all_tcp"},
     {"shared, ranges by set",
-     {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, MANY, MANY, MANY, MANY, MANY},
+     {1, 0, 1, 0, 0, 0, 0, 0, DIRECT(0, 0, 0, 0), 0, 0, MANY, MANY, MANY, MANY, MANY},
      "meta priority . tcp dport @i_all_tcp_ranges"},
     {"by class where addresses are more than one",
-     {32, 1024, 4, 24, 4, 8, 10000, 64, MANY, 1, 8, MANY, MANY, MANY, MANY, MANY, MANY},
+     {32, 1024, 4, 24, 4, 8, 10000, 64, DIRECT(MANY, 1, MANY, 1), 8, MANY, MANY, MANY, MANY, MANY,
+      MANY},
      " saddr map @i_pod goto "},
     {"shared, one chain asks, open ports in a set",
-     {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, MANY, MANY, MANY, MANY},
+     {1, 0, 1, 0, 0, 0, 0, 0, DIRECT(0, 0, 0, 0), 0, 0, 0, MANY, MANY, MANY, MANY},
      "jump i_pod_class"},
     {"shared, ports as bits",
-     {32, 1024, 4, 24, 4, 8, 10000, 64, 4, 256, 8, 0, MANY, MANY, 0, MANY, MANY},
+     {32, 1024, 4, 24, 4, 8, 10000, 64, DIRECT(4, 256, 4, 256), 8, 0, MANY, MANY, 0, MANY, MANY},
      "map @i_all_bits meta priority & "},
     {"shared, ports as bits behind the address, open ports in a set, a rule for each port",
-     {32, 1024, 4, 0, 0, 8, 10000, MANY, 0, 0, 8, 0, 0, 0, 0, 0, MANY},
+     {32, 1024, 4, 0, 0, 8, 10000, MANY, DIRECT(0, 0, 0, 0), 8, 0, 0, 0, 0, 0, MANY},
      "map @i_all_bits meta priority & "},
     {"shared, by address, open ports in a set",
-     {32, 1024, 4, 24, 0, 8, 10000, 64, 4, 256, 8, 0, MANY, 0, MANY, MANY, MANY},
+     {32, 1024, 4, 24, 0, 8, 10000, 64, DIRECT(4, 256, 4, 256), 8, 0, MANY, 0, MANY, MANY, MANY},
      "\t\tip daddr . meta priority "},
 };
 

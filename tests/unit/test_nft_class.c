@@ -18,8 +18,8 @@ static void check_rows(const struct row *rows, size_t n, bool host)
     for (size_t i = 0; i < n; i++) {
         const struct row *r = &rows[i];
         struct nft_tuning t = plain;
-        t.direct_rules = t.host_rules = r->rules;
-        t.direct_addrs = r->addrs;
+        t.direct[0] = (struct nft_direct){r->rules, r->addrs};
+        t.host_rules = r->rules;
         t.plain_nets = r->nets;
         t.plain_open = r->open;
         struct output o;
@@ -54,8 +54,8 @@ static void node_forms(void)
          5,
          1,
          0,
-         {"\t\ttcp dport 80 ip saddr @i10.0.0.1_addrs accept",
-          "\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\ttcp dport 80 ip saddr 10.1.0.0/24 accept"},
+         {"\t\tth dport 80 ip saddr @i10.0.0.1_addrs accept",
+          "\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\tth dport 80 ip saddr 10.1.0.0/24 accept"},
          {"i_pod", "i_net"}},
         {WEB(DB_80 ONES_81 NET_80),
          1,
@@ -66,6 +66,92 @@ static void node_forms(void)
          {"_addrs", NETS}},
         {WEB(DB_80 ONES_81 NET_80), 2, 4, 1, 0, {PODS, "10.1.0.0/24 accept"}, {"_addrs", NETS}},
         {WEB(DB_80 ONES_81 NET_80), 2, 5, 0, 0, {PODS, NETS}, {"_addrs", "10.1.0.0/24 accept"}},
+        /* One rule for a port, whoever grants it; first what most classes may do, then as in the
+         * input. */
+        {WEB(TWO_82 TWO_80 ONES_81 "allow from pods n=1 on tcp/80\n"),
+         3,
+         6,
+         0,
+         0,
+         {"\tchain i10.0.0.1 {\n"
+          "\t\tmeta l4proto != 6 goto npc_deny comment \"shop/a isolates ingress t.npc:7\"\n"
+          "\t\tth dport 80 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[1] t.npc:9 "
+          "+1\"\n"
+          "\t\tth dport 82 ip saddr 10.0.0.3 accept comment \"shop/a ingress[0] t.npc:8\"\n"
+          "\t\tth dport 81 ip saddr @i10.0.0.1_addrs_2 accept comment \"shop/a ingress[2] "
+          "t.npc:10\"\n",
+          "\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\t\t10.0.0.2, 10.0.0.4\n"},
+         {PODS}},
+        {WEB(TWO_82 TWO_80 ONES_81 "allow from pods n=1 on tcp/80\n"),
+         3,
+         5,
+         0,
+         0,
+         {PODS},
+         {"_addrs"}},
+        {WEB(TWO_82 TWO_80 ONES_81 "allow from pods n=1 on tcp/80\n"),
+         2,
+         6,
+         0,
+         0,
+         {PODS},
+         {"_addrs"}},
+        {WEB(TWO_80 "allow from pods app=db on tcp/82\n"),
+         2,
+         4,
+         0,
+         0,
+         {"\t\ttcp dport 82 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[1] "
+          "t.npc:9\"\n"
+          "\t\ttcp dport 80 ip saddr 10.0.0.3 accept "},
+         {PODS}},
+        /* Ports of the same grants share their set, and it counts once. */
+        {WEB("allow from pods app=db on {tcp/80, udp/53}\n"
+             "allow from pods n=1 on {tcp/80, udp/53}\n"),
+         2,
+         5,
+         0,
+         0,
+         {"\t\ttcp dport 80 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[0] t.npc:8 "
+          "+1\"\n"
+          "\t\tudp dport 53 ip saddr @i10.0.0.1_addrs accept comment "},
+         {PODS, "10.0.0.4, 10.0.0.4"}},
+        {WEB("allow from pods app=db on {tcp/80, udp/53}\n"
+             "allow from pods n=1 on {tcp/80, udp/53}\n"),
+         2,
+         4,
+         0,
+         0,
+         {PODS},
+         {0}},
+        /* … also where another rule stands between them. */
+        {WEB("allow from pods app=db on {tcp/80, tcp/82, tcp/84}\n"
+             "allow from pods n=1 on {tcp/80, tcp/84}\n"
+             "allow from pods n=2 on tcp/82\n"),
+         3,
+         9,
+         0,
+         0,
+         {"\t\tth dport 80 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[0] t.npc:8 "
+          "+1\"\n"
+          "\t\tth dport 82 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[0] t.npc:8 "
+          "+1\"\n"
+          "\t\tth dport 84 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[0] t.npc:8 "
+          "+1\"\n"},
+         {PODS}},
+        /* All that is counted may be too much at once, or as the rest of it is. */
+        {WEB(DB_80), 1, 2, 0, 0, {PODS}, {"_addrs"}},
+        {WEB(DB_80 ONES_81), 2, 3, 0, 0, {PODS}, {"_addrs"}},
+        /* Ports of CIDRs alone are no rules over addresses. */
+        {WEB(DB_80 "allow from cidr 10.1.0.0/24 on tcp/90\n"), 1, 3, 1, 0, {"_addrs"}, {PODS}},
+        /* What the CIDRs of a grant cover anyway is in no set. */
+        {WEB("allow from {pods app=db, cidr 10.0.0.4/32} on tcp/80\n"),
+         1,
+         2,
+         1,
+         0,
+         {"\t\t\t10.0.0.2, 10.0.0.3\n"},
+         {PODS}},
         /* One address is a rule, too, but needs no set. */
         {WEB(TWO_80 TWO_82), 2, 2, 0, 0, {"\t\ttcp dport 80 ip saddr 10.0.0.3 accept"}, {PODS}},
         {WEB(TWO_80 TWO_82), 1, 2, 0, 0, {PODS}, {"10.0.0.3 accept"}},
@@ -152,6 +238,27 @@ static void host_forms(void)
     check_rows(rows, sizeof rows / sizeof *rows, true);
 }
 
+/* The map of targets and three sets of addresses; with one fewer, also the map of pods and a set of
+ * ports, and with still fewer what targets share. */
+static void fewer_rules_where_sets_are_too_many(void)
+{
+    static const char policies[] = WEB(
+        DB_80 ONES_81 "allow from {pods n=2, pods app=web} on tcp/82\n") "policy b for pods n=2 { "
+                                                                         "default deny ingress }\n";
+    for (size_t sets = 2; sets <= 4; sets++) {
+        struct nft_tuning t = plain;
+        t.direct[1].rules = 2;
+        t.part_sets = sets;
+        struct output o;
+        emit_shop(&o, policies, &t, false, 0);
+        CU_ASSERT(o.ok);
+        check_holds(&o, "@i10.0.0.1_addrs_3 accept", sets == 4);
+        check_holds(&o, PODS, sets == 3);
+        check_holds(&o, "goto i_all\n", sets == 2);
+        output_free(&o);
+    }
+}
+
 /* ---- what stands where ---- */
 
 static void chains_say_whose_they_are(void)
@@ -186,9 +293,12 @@ static void chains_say_whose_they_are(void)
 
 static void T45_elements_of_each_form(void)
 {
-    struct nft_tuning t = plain; /* map of targets, two sets of three addresses, four selves */
-    check_limit(WEB(DB_80 "allow from pods app=db on tcp/81\n"), &t, false, 11, 6, 9);
-    t.direct_rules = 0; /* maps of targets and of pods, a class with two ports, four selves */
+    struct nft_tuning t =
+        plain; /* map of targets, sets of three addresses and of two, four selves */
+    check_limit(WEB(DB_80 ONES_81), &t, false, 10, 5, 9);
+    /* ports of the same grants have one set */
+    check_limit(WEB("allow from pods app=db on {tcp/80, udp/53}\n"), &t, false, 8, 7, 0);
+    t.direct[0].rules = 0; /* maps of targets and of pods, a class with two ports, four selves */
     check_limit(WEB(DB_80 "allow from pods app=db on tcp/82\n"), &t, false, 10, 5, 7);
     t.plain_nets = 0; /* map of four targets, a network and its class, a port of it, four selves */
     check_limit("policy a for all pods {\n" NET_80 "}\n", &t, false, 11, 5, 0);
@@ -197,5 +307,6 @@ static void T45_elements_of_each_form(void)
     check_limit(WEB(DB_80 NET_80 "allow from cidr 10.7.0.0/24 on tcp/90\n"), &t, true, 5, 4, 7);
 }
 
-UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms), TEST(chains_say_whose_they_are),
+UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms),
+          TEST(fewer_rules_where_sets_are_too_many), TEST(chains_say_whose_they_are),
           TEST(T45_elements_of_each_form))

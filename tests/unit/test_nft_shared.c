@@ -226,7 +226,7 @@ static void when_targets_share(void)
                                    "policy b for pods n=1 { allow from pods n=2 on tcp/81 }\n";
     for (size_t sets = 3; sets <= 4; sets++) {
         struct nft_tuning t = plain;
-        t.direct_rules = 0;
+        t.direct[0].rules = t.direct[1].rules = 0;
         t.part_sets = sets;
         struct output o;
         emit_shop(&o, policies, &t, false, 0);

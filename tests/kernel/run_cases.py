@@ -15,14 +15,17 @@ A case is a YAML stream. The first document:
     after:  [LINE, …]                   … and before the probes
     loaders: [nft, …]                   when not all can say it
     warns:  [TEXT, …]                   what npc must say about the input
-    crowds: [N, …]                      numbers of others; [301]. "ports" is always one
+    crowds: [N, …]                      numbers of others; [301]. "ports" always is one, and
+                                        "wide", if there is a NetworkPolicy
     probes: ["FROM -> TO PROTO/PORT allow|deny [4|6] [OPTION…]", …]   "*" and "NS/*" are all (but
                                         itself); options as of netlab: at ADDR, size N, …
 The documents after it are the policies.
 
 With nft each case is also run in a crowd: pods and policies of a namespace of their own, so many that
 the rules are those of large nodes, where all targets share their sets, of very large ones, where one
-chain asks for the classes of peers, and, in the crowd "ports", of those where ports are bits.
+chain asks for the classes of peers, and, in the crowd "ports", of those where ports are bits. In the
+crowd "wide" policies allow two pods more ports than there are rules for, so that each target has
+sets of its own over classes.
 """
 
 import argparse
@@ -139,6 +142,36 @@ def crowd(nodes, others):
     return objects
 
 
+WIDE = 17  # ports, one more than there may be rules over addresses
+
+
+def widen(policies, nodes):
+    """Two pods that nobody probes, and a rule for them in each policy."""
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "crowd"}}}]
+    ports = [{"port": 20000 + 2 * k} for k in range(WIDE)]
+    for p in policies:
+        if p["kind"] == "NetworkPolicy":
+            spec = p["spec"]
+            types = spec.get("policyTypes") or ["Ingress"] + ["Egress"] * ("egress" in spec)
+            for way, end in (("Ingress", "from"), ("Egress", "to")):
+                if way in types:
+                    spec[way.lower()] = (spec.get(way.lower()) or []) + [{end: peers, "ports": ports}]
+    objects = [cluster.namespace_manifest("crowd", {})]
+    for i in range(2):
+        pod = cluster.Pod("crowd", f"wide-{i}", {}, f"10.250.0.{i + 1}", f"fd00:10:250::{i + 1}", nodes[0])
+        pod.extra_spec, pod.phase = {}, "Running"
+        objects.append(manifest(pod))
+    return policies + objects
+
+
+def check_wide(out):
+    """That targets whom policies do not allow everything have sets of their own over classes."""
+    with open(out, encoding="utf-8") as f:
+        text = f.read()
+    if "goto npc_deny" in text and "_v {\n" not in text:
+        raise RuntimeError(f"{out}: it is not wide")
+
+
 def check_crowd(out, others):
     """That it is one: in both families targets share their chains and, if it is very large, ask in one,
     or, if they have very many ports, have bits for them."""
@@ -170,14 +203,20 @@ def script_of(path, loader, tmp, others=0):
     namespaces.update(case.get("namespaces", {}))
     objects = [cluster.namespace_manifest(n, l) for n, l in namespaces.items()]
     objects += [node_manifest(n, case.get("nodes", {}).get(n, {})) for n in nodes]
-    objects += [manifest(p) for p in pods.values()] + policies + (crowd(nodes, others) if others else [])
+    if others == "wide":
+        objects += widen(policies, nodes)
+    else:
+        objects += policies + (crowd(nodes, others) if others else [])
+    objects += [manifest(p) for p in pods.values()]
     script += case.get("before", [])
     for n in nodes:
         out = os.path.join(tmp, f"{label}-{loader}-{n}")
         args = [a.format(node=n) for a in case.get("args", [])]
         load = cluster.compile_to(loader, out, objects, args)
         script.append(f"run {n} " + load)
-        if others:
+        if others == "wide":
+            check_wide(load.split()[-1])
+        elif others:
             check_crowd(load.split()[-1], others)
         check_warnings(out, case.get("warns", []))
     script += [line.format(label=f"{label}/{loader}") for line in case.get("after", [])]
@@ -187,9 +226,16 @@ def script_of(path, loader, tmp, others=0):
     return script
 
 
-def head_of(path):
+def crowds_of(path):
     with open(path, encoding="utf-8") as f:
-        return next(yaml.safe_load_all(f))
+        head, *policies = [d for d in yaml.safe_load_all(f) if d]
+    wide = ["wide"] if any(p["kind"] == "NetworkPolicy" for p in policies) else []
+    return head.get("crowds", [CROWD]) + ["ports"] + wide
+
+
+def loaders_of(path):
+    with open(path, encoding="utf-8") as f:
+        return next(yaml.safe_load_all(f)).get("loaders", cluster.loaders())
 
 
 def main():
@@ -204,10 +250,9 @@ def main():
         for path in paths:
             name = os.path.basename(path)[:-5]
             if not args.case or name in args.case:
-                head = head_of(path)
-                for loader in args.loader or head.get("loaders", cluster.loaders()):
+                for loader in args.loader or loaders_of(path):
                     jobs.append((f"{name}/{loader}", functools.partial(script_of, path, loader, tmp)))
-                    for n in head.get("crowds", [CROWD]) + ["ports"] if loader == "nft" else []:
+                    for n in crowds_of(path) if loader == "nft" else []:
                         jobs.append((f"{name}-crowd-{n}/{loader}", functools.partial(script_of, path, loader, tmp, n)))
         if args.show:
             for _, make in jobs:

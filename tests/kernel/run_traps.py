@@ -272,13 +272,15 @@ def bridge_neighbours(lab):
 
 # ---- what other programs keep on a packet ----
 
+MANY_PORTS = "{%s}" % ", ".join(f"tcp/{p}" for p in range(1001, 1035, 2))  # more than there are rules for, over addresses
 MANY_CLASSES = """policy p for pods app=a {
     allow from pods app=b on tcp/80
     allow from pods app=c on tcp/81
     allow from pods app=d on tcp/82
     allow from pods app in {b, e} on {tcp/83, udp/53}
     allow from pods app in {c, d, e} on tcp/84
-  }"""
+    allow from pods app in {d, e} on %s
+  }""" % MANY_PORTS
 
 
 def five_pods(lab):
@@ -312,7 +314,8 @@ def queue(lab):
     allow to pods app=c on tcp/81
     allow to pods app=d on tcp/82
     allow to pods app in {d, e} on tcp/84
-  }"""
+    allow to pods app in {d, e} on %s
+  }""" % MANY_PORTS
     queues = ("veth1", "veth3")  # to a, by the rules for who comes in; to c, by those for what b sends
     sent = "tc -s class show dev {} | grep -A1 'htb {}:{} ' | grep -q 'Sent 0 bytes'"
     for step, change in (("kept", None), ("left", lambda rules: rules.replace("meta priority set none", ""))):

@@ -123,7 +123,7 @@ def networks(first, last):
 
 NODES = [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": n}} for n in ("n1", "n2")]
 PODS = [pod(f"{app}-{i}", app, 10 * k + i) for k, app in enumerate(("web", "db", "job", "top"), 1) for i in range(3)]
-MANY = ports(80, 81, 82, 83, 84, 85, 443, 5432, (7000, 7002), (30000, 32767))
+MANY = ports(*range(80, 114, 2), 443, 5432, (7000, 7002), (30000, 32767))  # more than there are rules for, over addresses
 POLICIES = [
     policy("direct", "db", [{"from": apps("web"), "ports": ports(5432)}]),
     policy("classes", "web", [{"from": apps("job"), "ports": MANY}, {"from": apps("top", "db"), "ports": MANY[:6]}]),
@@ -166,6 +166,9 @@ def by_hand(steps):
     steps.both("networks-many", BASE + [many], BASE + [many, policy("more", "db", [{"from": networks(300, 310), "ports": MANY[:1]}])])
     steps.both("larger-sets", BASE, BASE + [pod(f"web-{i}", "web", i) for i in range(100, 160)])
     steps.both("all-other-elements", NODES + POLICIES + renumbered(1), NODES + POLICIES + renumbered(100))
+    three = BASE + [policy("more", "db", [{"from": apps("job"), "ports": ports(80, 443)}])]  # that ask for TCP once
+    steps.both("protocol-asked-once", BASE, three)
+    steps.both("other-protocols", three, three + [policy("dns", "db", [{"from": apps("top"), "ports": [{"port": 53, "protocol": "UDP"}]}])])
     steps.both("no-policies", BASE, NODES + PODS)
     steps.both("nothing-changes", BASE, BASE)
     steps.both("host", BASE, BASE + [pod("web-9", "web", 99)], "--host", "a/db-0")

@@ -229,16 +229,19 @@ static bool self_set(struct nft_part *p, const struct addr_pair *pairs, size_t n
 
 static bool write_part(const struct job *j, struct nft_part *p, enum family f, enum direction d)
 {
-    bool too_many, fewer = true;
+    bool too_many = true, fewer = true;
     for (size_t i = 0; i < NFT_DIRECTS && fewer; i++) {
         nft_part_init(p, j->emit, j->tuning, f, d, NFT_CLASS_BITS);
         if (p->side->ntargets == 0) {
             return true;
         }
+        p->may_retry = i + 1 < NFT_DIRECTS;
         bool ok = nft_classes(p, &j->tuning->direct[i], &too_many, &fewer);
-        if (!ok || !too_many) {
+        if (ok ? !too_many : !p->may_retry) {
+            p->may_retry = false;
             return ok;
         }
+        fewer |= !ok;
     }
     nft_part_init(p, j->emit, j->tuning, f, d, nft_shared_bits(p));
     return nft_classes(p, NULL, &too_many, &fewer);

@@ -47,8 +47,6 @@ struct classes {
 
 /* ---- addresses of a grant ---- */
 
-typedef VEC(struct ip) ip_vec;
-
 static int compare_ips(const void *x, const void *y)
 {
     return ip_cmp(*(const struct ip *)x, *(const struct ip *)y);
@@ -60,7 +58,7 @@ static bool is_needed(const struct grant *g, struct ip ip)
     return !ipset_has(g->nets, ip);
 }
 
-/* If they are more than `most`, it says one more. */
+/* How many a rule must name; if they are more than `most`, one more. */
 static size_t count_addresses(const struct nft_part *p, const struct grant *g, size_t most)
 {
     size_t n = 0;
@@ -73,70 +71,44 @@ static size_t count_addresses(const struct nft_part *p, const struct grant *g, s
     return n;
 }
 
-static void add_addresses(const struct nft_part *p, const struct grant *g, ip_vec *out)
-{
-    for (size_t i = 0; i < g->classes.n; i++) {
-        const struct addr_list *l = &p->side->peers[g->classes.v[i] - 1].addrs;
-        for (size_t k = 0; k < l->n; k++) {
-            if (is_needed(g, l->v[k])) {
-                vec_push(p->arena, out, l->v[k]);
-            }
-        }
-    }
-}
-
 /* ---- rules over addresses ---- */
 
 struct direct { /* a rule for an item of some grants, and the addresses of them all */
     struct nft_item item;
     struct nft_origins grants;
-    size_t classes; /* of the grants: the more, the likelier is the packet one of them */
-    size_t first;   /* grant of the target */
 };
 
 typedef VEC(struct direct) direct_vec;
 
-static int compare_directs(const void *x, const void *y)
-{
-    const struct direct *a = x, *b = y;
-    int order = (a->classes < b->classes) - (a->classes > b->classes);
-    if (order == 0) {
-        order = (a->first > b->first) - (a->first < b->first);
-    }
-    return order != 0 ? order : nft_item_cmp(a->item, b->item);
-}
-
-/* The rule of the item, which begins with this grant if there is none yet. */
-static struct direct *direct_of_item(struct arena *a, direct_vec *rules, struct nft_item item,
-                                     size_t grant)
+/* The rule of the item, which is a new one if there is none yet. */
+static struct direct *direct_of_item(struct arena *a, direct_vec *rules, struct nft_item item)
 {
     for (size_t i = 0; i < rules->n; i++) {
         if (nft_item_cmp(rules->v[i].item, item) == 0) {
             return &rules->v[i];
         }
     }
-    vec_push(a, rules, ((struct direct){.item = item, .first = grant}));
+    vec_push(a, rules, ((struct direct){.item = item}));
     return &rules->v[rules->n - 1];
 }
 
-/* The rules that the grants to pods make; if they are more than `most`, one more than that. */
+/* The rules that the grants to pods make, in order of their first grants; if they are more than
+ * `most`, one more than that. */
 static direct_vec direct_of(struct classes *c, const struct target_class *t, size_t most)
 {
     struct arena *a = c->part->arena;
     direct_vec rules = {0};
     for (size_t i = 0; i < t->ngrants && rules.n <= most; i++) {
         const struct grant *g = t->grants[i];
-        if (g->any_peer || g->classes.n == 0) {
+        if (g->any_peer || count_addresses(c->part, g, 0) == 0) {
             continue;
         }
         struct nft_items items = nft_portsets_items(&c->ports, g->ports);
         for (size_t k = 0; k < items.n && rules.n <= most; k++) {
-            struct direct *rule = direct_of_item(a, &rules, items.v[k], i);
+            struct direct *rule = direct_of_item(a, &rules, items.v[k]);
             vec_push(a, &rule->grants, g);
-            rule->classes += g->classes.n;
         }
     }
-    array_sort(rules.v, rules.n, sizeof *rules.v, compare_directs);
     return rules;
 }
 
@@ -145,20 +117,24 @@ static bool is_same_origins(const struct nft_origins *x, const struct nft_origin
     return x->n == y->n && memcmp(x->v, y->v, x->n * sizeof *x->v) == 0;
 }
 
-/* Whether their sets have few enough elements; rules of the same grants share a set. */
+/* Whether their sets have few enough elements, and not many more than sets of classes would have;
+ * rules of the same grants share a set. */
 static bool is_small(const struct nft_part *p, const direct_vec *rules, size_t most)
 {
-    size_t n = 0;
+    const struct nft_tuning *t = p->tuning;
+    size_t n = 0, classes = 0;
     for (size_t i = 0; i < rules->n; i++) {
+        const struct nft_origins *o = &rules->v[i].grants;
         bool shared = false;
         for (size_t k = 0; k < i; k++) {
-            shared |= is_same_origins(&rules->v[k].grants, &rules->v[i].grants);
+            shared |= is_same_origins(&rules->v[k].grants, o);
         }
-        for (size_t k = 0; k < rules->v[i].grants.n && !shared && n <= most; k++) {
-            n += count_addresses(p, rules->v[i].grants.v[k], most);
+        for (size_t k = 0; k < o->n && n <= most; k++) {
+            n += shared ? 0 : count_addresses(p, o->v[k], most);
+            classes += o->v[k]->classes.n;
         }
     }
-    return n <= most;
+    return n <= most && (n <= t->direct[NFT_DIRECTS - 1].addrs || n / t->direct_spread <= classes);
 }
 
 /* ---- the plan ---- */
@@ -209,7 +185,7 @@ static struct plan make_plan(struct classes *c, const struct target_class *t,
     /* Without a class, pods and CIDRs are told apart by rules alone. */
     if (direct != NULL && (p->host || plan.nets_plain)) {
         direct_vec rules = direct_of(c, t, direct->rules);
-        plan.direct = rules.n <= direct->rules && is_small(p, &rules, direct->addrs);
+        plan.direct = rules.n <= direct->rules && (p->host || is_small(p, &rules, direct->addrs));
     }
     return plan;
 }
@@ -287,21 +263,46 @@ static bool open_rules(struct classes *c, bool everything)
     return true;
 }
 
-/* The addresses of all its grants, rising, each once. */
+struct class_grant {
+    uint32_t class;
+    const struct grant *grant;
+};
+
+static int compare_class_grants(const void *x, const void *y)
+{
+    uint32_t a = ((const struct class_grant *)x)->class;
+    uint32_t b = ((const struct class_grant *)y)->class;
+    return (a > b) - (a < b);
+}
+
+/* The addresses that some of its grants need, rising. A class has no address of another's. */
 static struct addr_list direct_addresses(const struct nft_part *p, const struct direct *rule)
 {
-    ip_vec all = {0};
+    VEC(struct class_grant) all = {0};
     for (size_t i = 0; i < rule->grants.n; i++) {
-        add_addresses(p, rule->grants.v[i], &all);
-    }
-    array_sort(all.v, all.n, sizeof *all.v, compare_ips);
-    size_t kept = 0;
-    for (size_t i = 0; i < all.n; i++) {
-        if (kept == 0 || ip_cmp(all.v[kept - 1], all.v[i]) != 0) {
-            all.v[kept++] = all.v[i];
+        const struct grant *g = rule->grants.v[i];
+        for (size_t k = 0; k < g->classes.n; k++) {
+            vec_push(p->arena, &all, (struct class_grant){g->classes.v[k], g});
         }
     }
-    return (struct addr_list){all.v, kept};
+    array_sort(all.v, all.n, sizeof *all.v, compare_class_grants);
+    VEC(struct ip) out = {0};
+    for (size_t i = 0, end; i < all.n; i = end) {
+        for (end = i + 1; end < all.n && all.v[end].class == all.v[i].class; end++) {
+        }
+        const struct addr_list *l = &p->side->peers[all.v[i].class - 1].addrs;
+        for (size_t k = 0; k < l->n; k++) {
+            bool needed = false;
+            for (size_t g = i; g < end && !needed; g++) {
+                needed = is_needed(all.v[g].grant, l->v[k]);
+            }
+            if (needed) {
+                vec_push(p->arena, &out, l->v[k]);
+            }
+        }
+    }
+    array_sort(out.v, out.n, sizeof *out.v, compare_ips);
+    return (struct addr_list){out.v, out.n};
 }
 
 /* The port first: a compare, where the address is a hash look-up. */
@@ -315,9 +316,7 @@ static void direct_rules(struct classes *c)
                                   .addrs = direct_addresses(p, rule),
                                   .at = rule->grants.v[0]->rule->origin->at};
         r.comment = nft_origins_comment(p, &c->ports, &rule->grants, r.item.kind, &r.item);
-        if (r.addrs.n > 0) {
-            vec_push(p->arena, &c->rules, r);
-        }
+        vec_push(p->arena, &c->rules, r);
     }
 }
 
@@ -508,17 +507,17 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
         direct_rules(c);
     }
     if (by_pod) {
-        ok = put_rules(c) && ok;
+        ok = ok && put_rules(c);
         map_rule(c, NFT_MAP_PODS, verdict);
     }
     if (!plan.open && plan.nets_plain) {
         net_rules(c);
     }
     if (by_net) {
-        ok = put_rules(c) && ok;
+        ok = ok && put_rules(c);
         map_rule(c, NFT_MAP_NETS, verdict);
     }
-    ok = end_rules(c, plan.open) && ok;
+    ok = ok && end_rules(c, plan.open);
     nft_chain_end(p);
     if (!ok || (!by_pod && !by_net)) {
         return ok;
@@ -778,5 +777,5 @@ bool nft_host_rules(struct nft_part *p, const struct target_class *t)
             ok = ok && put_rules(&c) && net_set_rules(&c);
         }
     }
-    return end_rules(&c, plan.open) && ok;
+    return ok && end_rules(&c, plan.open);
 }

@@ -18,6 +18,7 @@ const struct nft_tuning nft_tuning_default = {
     .range_elements = 10000,
     .most_ranges = 64,
     .direct = {{.rules = 16, .addrs = 1024}, {.rules = 4, .addrs = 256}},
+    .direct_spread = 8,
     .host_rules = 8,
     .part_sets = 300,
     .map_checks = 1 << 22,
@@ -222,6 +223,9 @@ bool nft_part_reserve(struct nft_part *p, size_t n, struct span at)
 {
     if (!__builtin_add_overflow(p->elements, n, &p->elements) && p->elements <= p->max_elements) {
         return true;
+    }
+    if (p->may_retry) {
+        return false;
     }
     struct diags *d = &p->ctx->diags;
     struct diag *rec =

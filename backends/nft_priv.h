@@ -40,9 +40,10 @@ struct nft_tuning {
     size_t range_elements;  /* … of at most so many elements, */
     size_t most_ranges;     /* or, larger, beyond so many ranges: it takes minutes to load */
     struct nft_direct direct[NFT_DIRECTS]; /* where the first makes too many sets, the second */
-    size_t host_rules; /* rules over addresses of a host, which has no class look-up */
-    size_t part_sets;  /* sets of a part: the kernel's cost is quadratic in them */
-    size_t map_checks; /* elements of a map times chains that ask it, all of which are checked */
+    size_t direct_spread; /* addresses for a class where they are more than the second allows */
+    size_t host_rules;    /* rules over addresses of a host, which has no class look-up */
+    size_t part_sets;     /* sets of a part: the kernel's cost is quadratic in them */
+    size_t map_checks;    /* elements of a map times chains that ask it, all of which are checked */
     size_t register_targets; /* that share a register with the peer's class, if it has the room */
     size_t
         mask_saves; /* elements that ports as bits must save to be worth a look-up more; 0: any */
@@ -98,6 +99,7 @@ struct nft_part {
     const struct nft_tuning *tuning;
     size_t max_elements, elements;
 
+    bool may_retry;   /* NPC605 is not to be reported: it is written in another way then */
     struct buf *text; /* chains */
     VEC(struct nft_chain) chains;
     VEC(struct nft_set *) sets;
@@ -120,7 +122,8 @@ struct str nft_set_end(struct nft_part *p, struct nft_set *s, const char *kind);
 void nft_set_used(struct nft_part *p, struct nft_set *s);
 /* Names a set otherwise, such as a dispatch map. */
 void nft_set_named(struct nft_part *p, struct nft_set *s, struct str name);
-/* Makes sure that n more elements are within the limit: else NPC605 at `at`, and false. */
+/* Makes sure that n more elements are within the limit: else false, and NPC605 at `at`, unless it
+ * may_retry. */
 bool nft_part_reserve(struct nft_part *p, size_t n, struct span at);
 /* Prints all sets; what has to be added in chunks goes to nft_part_chunks(), after the table. */
 void nft_part_sets(const struct nft_part *p, struct buf *out);
@@ -287,8 +290,8 @@ struct str nft_dispatch_name(const struct nft_part *p);
 bool nft_pod_map(struct nft_part *p, struct str name);
 
 /* A chain per target class, with sets of its own, or, if `direct` is NULL, with those of all.
- * False: an error was reported; *too_many: nothing was, but there are too many sets for one
- * transaction; *fewer: another `direct` may make fewer. */
+ * False: an error was reported, or the part may_retry; *too_many: nothing was, but there are too
+ * many sets for one transaction; *fewer: another `direct` may make fewer. */
 bool nft_classes(struct nft_part *p, const struct nft_direct *direct, bool *too_many, bool *fewer);
 
 /* The key where a class decides, and the verdict there. */

@@ -30,6 +30,7 @@ static const struct nft_tuning plain = {
     .range_elements = MANY,
     .most_ranges = MANY,
     .direct = {{MANY, MANY}, {MANY, MANY}},
+    .direct_spread = 1,
     .host_rules = MANY,
     .part_sets = MANY,
     .map_checks = MANY,

@@ -66,8 +66,7 @@ static void node_forms(void)
          {"_addrs", NETS}},
         {WEB(DB_80 ONES_81 NET_80), 2, 4, 1, 0, {PODS, "10.1.0.0/24 accept"}, {"_addrs", NETS}},
         {WEB(DB_80 ONES_81 NET_80), 2, 5, 0, 0, {PODS, NETS}, {"_addrs", "10.1.0.0/24 accept"}},
-        /* One rule for a port, whoever grants it; first what most classes may do, then as in the
-         * input. */
+        /* One rule for a port, whoever grants it, where the first of them stands. */
         {WEB(TWO_82 TWO_80 ONES_81 "allow from pods n=1 on tcp/80\n"),
          3,
          6,
@@ -75,9 +74,9 @@ static void node_forms(void)
          0,
          {"\tchain i10.0.0.1 {\n"
           "\t\tmeta l4proto != 6 goto npc_deny comment \"shop/a isolates ingress t.npc:7\"\n"
+          "\t\tth dport 82 ip saddr 10.0.0.3 accept comment \"shop/a ingress[0] t.npc:8\"\n"
           "\t\tth dport 80 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[1] t.npc:9 "
           "+1\"\n"
-          "\t\tth dport 82 ip saddr 10.0.0.3 accept comment \"shop/a ingress[0] t.npc:8\"\n"
           "\t\tth dport 81 ip saddr @i10.0.0.1_addrs_2 accept comment \"shop/a ingress[2] "
           "t.npc:10\"\n",
           "\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\t\t10.0.0.2, 10.0.0.4\n"},
@@ -96,15 +95,6 @@ static void node_forms(void)
          0,
          {PODS},
          {"_addrs"}},
-        {WEB(TWO_80 "allow from pods app=db on tcp/82\n"),
-         2,
-         4,
-         0,
-         0,
-         {"\t\ttcp dport 82 ip saddr @i10.0.0.1_addrs accept comment \"shop/a ingress[1] "
-          "t.npc:9\"\n"
-          "\t\ttcp dport 80 ip saddr 10.0.0.3 accept "},
-         {PODS}},
         /* Ports of the same grants share their set, and it counts once. */
         {WEB("allow from pods app=db on {tcp/80, udp/53}\n"
              "allow from pods n=1 on {tcp/80, udp/53}\n"),
@@ -151,6 +141,21 @@ static void node_forms(void)
          1,
          0,
          {"\t\t\t10.0.0.2, 10.0.0.3\n"},
+         {PODS}},
+        /* … nor does its grant make a rule, or stand in the comment of one. */
+        {WEB("allow from {pods n=1, cidr 10.0.0.0/24} on {tcp/80, tcp/90}\n" TWO_80),
+         1,
+         1,
+         2,
+         0,
+         {"\t\tth dport 80 ip saddr 10.0.0.3 accept comment \"shop/a ingress[1] t.npc:9\"\n"},
+         {PODS}},
+        {WEB("allow from {pods n=1, cidr 10.0.0.0/24} on tcp/80\n"),
+         0,
+         0,
+         1,
+         0,
+         {"10.0.0.0/24"},
          {PODS}},
         /* One address is a rule, too, but needs no set. */
         {WEB(TWO_80 TWO_82), 2, 2, 0, 0, {"\t\ttcp dport 80 ip saddr 10.0.0.3 accept"}, {PODS}},
@@ -238,6 +243,35 @@ static void host_forms(void)
     check_rows(rows, sizeof rows / sizeof *rows, true);
 }
 
+/* Addresses that are more than the second limit, for each class that a set of classes would have.
+ */
+static void addresses_of_classes(void)
+{
+    static const struct {
+        const char *policies;
+        size_t addrs, spread;
+        bool direct;
+    } rows[] = {
+        {WEB(DB_80), 2, 1, false}, /* three of one class */
+        {WEB(DB_80), 2, 2, true},
+        {WEB(DB_80), 3, 1, true},
+        {WEB(DB_80 ONES_81), 4, 1, false}, /* five of two and one */
+        {WEB(DB_80 ONES_81), 5, 1, true},
+        {WEB("allow from pods app=db on {tcp/80, tcp/90, udp/53}\n"), 2, 1,
+         true}, /* of one, thrice */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct nft_tuning t = plain;
+        t.direct[1].addrs = rows[i].addrs;
+        t.direct_spread = rows[i].spread;
+        struct output o;
+        emit_shop(&o, rows[i].policies, &t, false, 0);
+        CU_ASSERT(o.ok);
+        check_holds(&o, "i_pod", !rows[i].direct);
+        output_free(&o);
+    }
+}
+
 /* The map of targets and three sets of addresses; with one fewer, also the map of pods and a set of
  * ports, and with still fewer what targets share. */
 static void fewer_rules_where_sets_are_too_many(void)
@@ -256,6 +290,40 @@ static void fewer_rules_where_sets_are_too_many(void)
         check_holds(&o, PODS, sets == 3);
         check_holds(&o, "goto i_all\n", sets == 2);
         output_free(&o);
+    }
+}
+
+/* Four targets that 40 pods reach, and another pod each: 164 addresses are more than a class. */
+static void classes_where_addresses_do_not_fit(void)
+{
+    struct nft_tuning t = plain;
+    t.direct[1].rules = 0;
+    for (size_t limit = 150; limit <= 350; limit += 200) {
+        struct compiled c;
+        struct arena scratch;
+        arena_init(&scratch, unit_oom, NULL);
+        struct buf *b = buf_new(&scratch);
+        buf_puts(b, "npc 1\nnamespace shop {\n");
+        for (unsigned i = 1; i <= 40; i++) {
+            buf_printf(b, "workload a%u { addr 10.1.0.%u label app=a }\n", i, i);
+        }
+        for (unsigned i = 1; i <= 4; i++) {
+            buf_printf(
+                b,
+                "workload t%u { addr 10.2.0.%u label t=%u }\n"
+                "workload x%u { addr 10.3.0.%u label x=%u }\n"
+                "policy p%u for pods t=%u { allow from {pods app=a, pods x=%u} on tcp/80 }\n",
+                i, i, i, i, i, i, i, i, i);
+        }
+        buf_puts(b, "}\n");
+        struct emit e = compile_bind(&c, buf_text(b), STR(""), limit);
+        arena_free(&scratch);
+        CU_ASSERT_FATAL(e.bound != NULL);
+        CU_ASSERT(nft_emit(&e, &t));
+        CU_ASSERT_EQUAL(str_holds(buf_text(c.out), "i_pod"), limit == 150);
+        CU_ASSERT_EQUAL(str_holds(buf_text(c.out), "_addrs"), limit == 350);
+        CU_ASSERT_EQUAL(count_diags(&c, DIAG_NPC605), 0);
+        compile_free(&c);
     }
 }
 
@@ -298,7 +366,8 @@ static void T45_elements_of_each_form(void)
     check_limit(WEB(DB_80 ONES_81), &t, false, 10, 5, 9);
     /* ports of the same grants have one set */
     check_limit(WEB("allow from pods app=db on {tcp/80, udp/53}\n"), &t, false, 8, 7, 0);
-    t.direct[0].rules = 0; /* maps of targets and of pods, a class with two ports, four selves */
+    t.direct[0].rules = t.direct[1].rules =
+        0; /* maps of targets and of pods, a class with two ports, four selves */
     check_limit(WEB(DB_80 "allow from pods app=db on tcp/82\n"), &t, false, 10, 5, 7);
     t.plain_nets = 0; /* map of four targets, a network and its class, a port of it, four selves */
     check_limit("policy a for all pods {\n" NET_80 "}\n", &t, false, 11, 5, 0);
@@ -307,6 +376,6 @@ static void T45_elements_of_each_form(void)
     check_limit(WEB(DB_80 NET_80 "allow from cidr 10.7.0.0/24 on tcp/90\n"), &t, true, 5, 4, 7);
 }
 
-UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms),
-          TEST(fewer_rules_where_sets_are_too_many), TEST(chains_say_whose_they_are),
-          TEST(T45_elements_of_each_form))
+UNIT_MAIN("nft_class", TEST(node_forms), TEST(host_forms), TEST(addresses_of_classes),
+          TEST(fewer_rules_where_sets_are_too_many), TEST(classes_where_addresses_do_not_fit),
+          TEST(chains_say_whose_they_are), TEST(T45_elements_of_each_form))

@@ -288,7 +288,7 @@ static struct addr_list direct_addresses(const struct nft_part *p, const struct 
     array_sort(all.v, all.n, sizeof *all.v, compare_class_grants);
     VEC(struct ip) out = {0};
     for (size_t i = 0, end; i < all.n; i = end) {
-        for (end = i + 1; end < all.n && all.v[end].class == all.v[i].class; end++) {
+        for (end = i; end < all.n && all.v[end].class == all.v[i].class; end++) {
         }
         const struct addr_list *l = &p->side->peers[all.v[i].class - 1].addrs;
         for (size_t k = 0; k < l->n; k++) {

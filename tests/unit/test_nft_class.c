@@ -157,6 +157,14 @@ static void node_forms(void)
          0,
          {"10.0.0.0/24"},
          {PODS}},
+        /* Classes that several grants name, in any order. */
+        {WEB(TWO_80 DB_80 TWO_80 "allow from pods n=1 on tcp/80\n" DB_80 ONES_81 TWO_80),
+         2,
+         MANY,
+         0,
+         0,
+         {"\t\t\t10.0.0.2, 10.0.0.3, 10.0.0.4\n", "\t\t\t10.0.0.2, 10.0.0.4\n"},
+         {PODS}},
         /* One address is a rule, too, but needs no set. */
         {WEB(TWO_80 TWO_82), 2, 2, 0, 0, {"\t\ttcp dport 80 ip saddr 10.0.0.3 accept"}, {PODS}},
         {WEB(TWO_80 TWO_82), 1, 2, 0, 0, {PODS}, {"10.0.0.3 accept"}},
@@ -254,6 +262,7 @@ static void addresses_of_classes(void)
     } rows[] = {
         {WEB(DB_80), 2, 1, false}, /* three of one class */
         {WEB(DB_80), 2, 2, true},
+        {WEB(ONES_81), 1, 1, false}, /* one more than there are classes */
         {WEB(DB_80), 3, 1, true},
         {WEB(DB_80 ONES_81), 4, 1, false}, /* five of two and one */
         {WEB(DB_80 ONES_81), 5, 1, true},

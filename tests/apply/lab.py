@@ -95,7 +95,6 @@ class Lab:
         self.tmp = pathlib.Path(os.environ["LAB_TMP"])
         self.state, self.run_dir, self.units = self.tmp / "state", self.tmp / "run", self.tmp / "units"
         self.peer = None
-        self.took = 0  # seconds, the last apply
         sh(f"ip link set lo up; ip link add cable0 type veth peer name cable1; ip link set cable0 up; ip link set cable1 up;"
            f"ip addr add {V4}/24 dev cable0; ip addr add {V6}/64 dev cable0 nodad")
 
@@ -133,9 +132,7 @@ class Lab:
                               timeout=timeout, check=False)
 
     def apply(self, path, *args, want=0, env=None, host=True):
-        began = time.monotonic()
         r = self.call(self.apply_args(path, *args, host=host), env)
-        self.took = time.monotonic() - began
         if want is not None:
             expect(r.returncode == want, f"apply: status {r.returncode}, not {want}:", r.stderr)
         return r

@@ -20,12 +20,6 @@ SLACK = 2 if os.environ.get("TEST_EFFORT") != "short" else 8  # what the threat 
 NEW_SSH = f"{PEER4} 60000 {V4} 22"
 
 
-def expect_in_time(began, took):
-    """Two seconds were to confirm in; an apply, which takes a tenth of the slack, says how slow the machine is just now."""
-    late = time.monotonic() - began - 2
-    expect(late < max(SLACK, 10 * took), f"{late:.1f} s late; an apply took {took:.1f} s")
-
-
 def only(*targets):
     def mark(function):
         function.targets = targets
@@ -403,7 +397,6 @@ def T54_what_is_always_kept(lab):
 def T55_nobody_confirms(lab):
     lab.foreign()
     lab.apply(lab.host(8080))
-    took = lab.took
     before = lab.dump()
     confirmed = (lab.state / "confirmed").read_bytes()
     p = lab.start_pending(lab.host(8081), "2")
@@ -412,7 +405,7 @@ def T55_nobody_confirms(lab):
     expect((lab.state / "confirmed").read_bytes() == confirmed, "persisted before it was confirmed")
     _, err = p.communicate(timeout=SOON)
     expect(p.returncode == 1 and "NPC707" in err, p.returncode, err)
-    expect_in_time(began, took)
+    expect(time.monotonic() - began < 2 + SLACK, "not within the time and 2 s")
     expect(lab.dump() == before, difference(before, lab.dump()))
     expect(lab.status()["state"] == "confirmed" and lab.status()["drift"] == [], lab.status())
 
@@ -451,7 +444,6 @@ def T55_slow_input_delays_nobody(lab):
     """Another npc apply that still reads, and may read for ever, has no lock."""
     slow = lambda *args: subprocess.Popen(lab.apply_args("-", *args), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     lab.apply(lab.host(8080))
-    took = lab.took
     for verb in (None, "rollback", "confirm"):
         before = lab.dump()
         p = lab.start_pending(lab.host(8081), "2" if verb is None else "60")
@@ -461,8 +453,7 @@ def T55_slow_input_delays_nobody(lab):
         if verb is not None:
             lab.verb(verb, "--wait", "1")
         expect(p.wait(SOON) == (0 if verb == "confirm" else 1))
-        if verb is None:
-            expect_in_time(began, took)
+        expect(verb is not None or time.monotonic() - began < 2 + SLACK, "not within the time and 2 s")
         expect((lab.dump() == before) == (verb != "confirm"), "the rules after", verb)
         expect(all(r.poll() is None for r in readers), "they do not read any more")
         text = host_source(8082).encode()
@@ -503,7 +494,6 @@ def T55_told_what_became_of_the_rules(lab):
 def T55_way_back_is_damaged(lab):
     """The guard knows what was in it, and that nobody confirmed; if it is taken away, nothing else is said."""
     lab.apply(lab.host(8080))
-    took = lab.took
     before = lab.dump()
     p = lab.start_pending(lab.host(8081), "2")
     began = time.monotonic()
@@ -513,7 +503,7 @@ def T55_way_back_is_damaged(lab):
     expect("NPC702" in lab.apply(lab.host(8081), want=1).stderr)
     _, err = p.communicate(timeout=SOON)
     expect(p.returncode == 1 and "NPC707" in err and "came back" in err, p.returncode, err)
-    expect_in_time(began, took)
+    expect(time.monotonic() - began < 2 + SLACK, "not within the time and 2 s")
     expect(lab.dump() == before and lab.state_is("confirmed"))
     p = lab.start_pending(lab.host(8081), "60")
     (lab.run_dir / "pending").unlink()

@@ -23,11 +23,19 @@
 #include <assert.h>
 #include <string.h>
 
-struct plan {        /* how one target class is written */
-    bool open;       /* some grant allows everything */
-    bool direct;     /* pods by sets of addresses */
-    bool nets_plain; /* CIDRs by rules, else by the map of nets */
-    bool any_class;  /* some grant has peer classes */
+struct direct { /* a rule for an item of some grants, and the addresses of them all */
+    struct nft_item item;
+    struct nft_origins grants;
+};
+
+typedef VEC(struct direct) direct_vec;
+
+struct plan {         /* how one target class is written */
+    bool open;        /* some grant allows everything */
+    bool direct;      /* pods by sets of addresses */
+    direct_vec rules; /* those */
+    bool nets_plain;  /* CIDRs by rules, else by the map of nets */
+    bool any_class;   /* some grant has peer classes */
     bool any_nets;
 };
 
@@ -72,13 +80,6 @@ static size_t count_addresses(const struct nft_part *p, const struct grant *g, s
 }
 
 /* ---- rules over addresses ---- */
-
-struct direct { /* a rule for an item of some grants, and the addresses of them all */
-    struct nft_item item;
-    struct nft_origins grants;
-};
-
-typedef VEC(struct direct) direct_vec;
 
 /* The rule of the item, which is a new one if there is none yet. */
 static struct direct *direct_of_item(struct arena *a, direct_vec *rules, struct nft_item item)
@@ -184,8 +185,9 @@ static struct plan make_plan(struct classes *c, const struct target_class *t,
     plan.nets_plain = nets <= p->tuning->plain_nets;
     /* Without a class, pods and CIDRs are told apart by rules alone. */
     if (direct != NULL && (p->host || plan.nets_plain)) {
-        direct_vec rules = direct_of(c, t, direct->rules);
-        plan.direct = rules.n <= direct->rules && (p->host || is_small(p, &rules, direct->addrs));
+        plan.rules = direct_of(c, t, direct->rules);
+        plan.direct =
+            plan.rules.n <= direct->rules && (p->host || is_small(p, &plan.rules, direct->addrs));
     }
     return plan;
 }
@@ -306,12 +308,11 @@ static struct addr_list direct_addresses(const struct nft_part *p, const struct 
 }
 
 /* The port first: a compare, where the address is a hash look-up. */
-static void direct_rules(struct classes *c)
+static void direct_rules(struct classes *c, const direct_vec *rules)
 {
     const struct nft_part *p = c->part;
-    const direct_vec rules = direct_of(c, c->target, SIZE_MAX);
-    for (size_t i = 0; i < rules.n; i++) {
-        const struct direct *rule = &rules.v[i];
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct direct *rule = &rules->v[i];
         struct nft_item_rule r = {.item = rule->item,
                                   .addrs = direct_addresses(p, rule),
                                   .at = rule->grants.v[0]->rule->origin->at};
@@ -504,7 +505,7 @@ static bool class_chain(struct classes *c, const struct target_class *t, struct 
     nft_chain_begin(p, name, t, about_class(c));
     bool ok = open_rules(c, plan.open);
     if (!plan.open && plan.direct) {
-        direct_rules(c);
+        direct_rules(c, &plan.rules);
     }
     if (by_pod) {
         ok = ok && put_rules(c);
@@ -767,7 +768,7 @@ bool nft_host_rules(struct nft_part *p, const struct target_class *t)
     bool ok = open_rules(&c, plan.open);
     if (!plan.open) {
         if (plan.direct) {
-            direct_rules(&c);
+            direct_rules(&c, &plan.rules);
         } else {
             ok = ok && put_rules(&c) && address_rules(&c);
         }

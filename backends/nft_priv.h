@@ -238,11 +238,11 @@ struct nft_rules {
     struct nft_item_rule *v;
     size_t n, cap;
 };
-/* Writes them as they are. False: NPC605 was reported. */
+/* Writes them as they are. False: they have too many elements (nft_part_reserve()). */
 bool nft_rules_put(struct nft_part *p, const struct nft_rules *rules);
-/* The same, and the end of their chain as nft_deny_end() writes it, where nothing else is in the
- * chain. A protocol that several ask for is asked once; then the chain at hand may afterwards be
- * another, with the same end. */
+/* The same for the last rules of a chain, and its end as nft_deny_end() writes it. A protocol that
+ * several ask for is asked once; then the chain at hand may afterwards be another, with the same
+ * end. */
 bool nft_rules_put_all(struct nft_part *p, const struct nft_rules *rules,
                        const struct target_class *t, struct str comment);
 

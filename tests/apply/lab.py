@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 NPC = os.environ["NPC"]
@@ -68,6 +69,38 @@ def until(condition, seconds, what):
             return time.monotonic() - began
         time.sleep(0.02)
     raise Failed(f"not within {seconds} s: {what}")
+
+
+class Stalls:
+    """While it is entered: how long this machine did not run those who had to run, because it is a
+    virtual one whose processors were taken away, or has too much to do. A thread for each processor sleeps
+    for moments; how much longer than that they slept is what anybody may have been kept waiting."""
+    MOMENT = 0.01
+    USUAL = 0.02  # a moment may be that long and nobody waited
+
+    def __init__(self):
+        self.lost = {cpu: 0.0 for cpu in os.sched_getaffinity(0)}
+        self.end = threading.Event()
+
+    def sleep(self, cpu):
+        os.sched_setaffinity(0, {cpu})
+        while not self.end.is_set():
+            began = time.monotonic()
+            time.sleep(self.MOMENT)
+            took = time.monotonic() - began
+            if took > self.USUAL:
+                self.lost[cpu] += took - self.MOMENT
+
+    def __enter__(self):
+        for cpu in self.lost:
+            threading.Thread(target=self.sleep, args=(cpu,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.end.set()
+
+    def seconds(self):
+        return sum(self.lost.values())
 
 
 def host_source(port=8080, nets=3):

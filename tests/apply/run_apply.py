@@ -41,7 +41,7 @@ def inside(name):
     """In the namespaces: runs one test."""
     import lab  # pylint: disable=import-outside-toplevel
     os.umask(0o022)
-    lab.sh("mount -t tmpfs tmpfs /run")
+    lab.sh(f"mount -t tmpfs tmpfs /run; mount -t tmpfs -o mode=0700 tmpfs {os.environ['LAB_TMP']}")  # waits for no disk
     function, target = next((f, t) for n, f, t in tests() if n == name)
     machine = lab.Lab(target)
     try:
@@ -75,6 +75,16 @@ def run_one(suite, name, user):
         return name, r.returncode, r.stdout.strip()
 
 
+def run_all(suite, jobs, at_once):
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for (_, user), (name, status, said) in zip(jobs, pool.map(lambda j: run_one(suite, *j), jobs)):
+            label = name + ("-user" if user else "")
+            if status == SKIPPED:
+                suite.skip(label, said)
+            else:
+                suite.check(label, "" if status == 0 else said or f"status {status}")
+
+
 def main():
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
     if sys.argv[1:2] == ["--inside"]:
@@ -86,22 +96,18 @@ def main():
     if probe.returncode:
         suite.skip("all", "no namespaces here: " + probe.stderr.strip().replace("\n", " "))
         return suite.finish()
-    jobs = []
+    together, alone = [], []
     for name, function, _ in tests():
         if suite.wanted(name) and not (suite.short and getattr(function, "long", False)):
+            jobs = alone if getattr(function, "alone", False) else together
             jobs.append((name, False))
             if getattr(function, "user", False) and os.geteuid() == 0 and not suite.short:
                 jobs.append((name, True))
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        for (_, user), (name, status, said) in zip(jobs, pool.map(lambda j: run_one(suite, *j), jobs)):
-            label = name + ("-user" if user else "")
-            if status == SKIPPED:
-                suite.skip(label, said)
-            else:
-                suite.check(label, "" if status == 0 else said or f"status {status}")
+    run_all(suite, together, AT_ONCE)
+    run_all(suite, alone, 1)
     if not suite.args.names:
         for row in range(50, 62):
-            suite.check(f"T{row}_has_a_test", "" if any(n.startswith(f"T{row}_") for n, _ in jobs) else "no test")
+            suite.check(f"T{row}_has_a_test", "" if any(n.startswith(f"T{row}_") for n, _ in together + alone) else "no test")
     return suite.finish()
 
 

@@ -23,7 +23,7 @@ else
     run "$SRC/bench/run" --quick
     check quick-runs test "$status" = 0
     [ "$status" = 0 ] || sed 's/^/# /' "$TMP/err" | tail -5
-    for layout in npc-nft npc-iptables npc-iptables-nft pairs kube-router calico-iptables calico-nft; do
+    for layout in npc-nft npc-iptables npc-iptables-nft class-nft class-iptables class-iptables-nft pairs kube-router calico-iptables calico-nft; do
         # loaded, and measured in two families
         check "quick-$layout" test "$(grep -c "^$layout " "$TMP/out")" = 3
     done

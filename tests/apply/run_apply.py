@@ -41,7 +41,7 @@ def inside(name):
     """In the namespaces: runs one test."""
     import lab  # pylint: disable=import-outside-toplevel
     os.umask(0o022)
-    lab.sh(f"mount -t tmpfs tmpfs /run; mount -t tmpfs -o mode=0700 tmpfs {os.environ['LAB_TMP']}")  # waits for no disk
+    lab.sh(f"mount -t tmpfs tmpfs /run && mount -t tmpfs -o mode=0700 tmpfs {os.environ['LAB_TMP']}")  # waits for no disk
     function, target = next((f, t) for n, f, t in tests() if n == name)
     machine = lab.Lab(target)
     try:

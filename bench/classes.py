@@ -6,7 +6,7 @@ a description, for this comparison; nothing here comes from npc.
 import ipaddress
 import itertools
 
-from layouts import ESTABLISHED, Sets, device, isolating, peer_addresses, restore
+from layouts import ESTABLISHED, Sets, device, isolating, peer_addresses, port_range, restore
 from workload import cidrs
 
 WIDE = 64         # a range of more ports is a rule
@@ -73,7 +73,7 @@ def nft_map(name, kind, elements, flags=""):
 
 
 def nft_port(protocol, first, last):
-    return f"{protocol.lower()} dport {first}" + (f"-{last}" if last != first else "")
+    return f"{protocol.lower()} dport {port_range(first, last, '-')}"
 
 
 class Nft:
@@ -202,7 +202,7 @@ def multiports(ports):
         if slots > left:
             taken.append([])
             left = SLOTS
-        taken[-1].append(str(first) if first == last else f"{first}:{last}")
+        taken[-1].append(port_range(first, last))
         left -= slots
     return [",".join(t) for t in taken]
 

@@ -29,8 +29,12 @@ def peer_addresses(w, peer, family):
     return [p.addresses[family] for p in w.peer_pods(peer)]
 
 
+def port_range(first, last, to=":"):
+    return f"{first}{to}{last}" if last != first else str(first)
+
+
 def port_match(protocol, first, last):
-    return f"-p {protocol.lower()} --dport {first}" + (f":{last}" if last != first else "")
+    return f"-p {protocol.lower()} --dport {port_range(first, last)}"
 
 
 def device(pod):
@@ -157,9 +161,9 @@ def calico_iptables(w, family, variant):
     yield restore(family, variant), "\n".join(["*filter"] + chains + rules + ["COMMIT", ""])
 
 
-def by_protocol(ports):
+def by_protocol(ports, to=":"):
     for protocol in sorted({p[0] for p in ports}):
-        yield protocol, [f"{first}:{last}" if last != first else str(first) for name, first, last in ports if name == protocol]
+        yield protocol, [port_range(first, last, to) for name, first, last in ports if name == protocol]
 
 
 def calico_nft(w, family, _):
@@ -193,9 +197,8 @@ def calico_nft(w, family, _):
                 parts = ipaddress.ip_network(network).address_exclude(ipaddress.ip_network(hole)) if hole else [network]
                 sources.append(set_of([str(n) for n in sorted(parts)], True))
             for source in sources:
-                for protocol, list_ in by_protocol(ports):
-                    numbers = ", ".join(p.replace(":", "-") for p in list_)
-                    rules += [f"{protocol.lower()} dport {{ {numbers} }} {ip} saddr @{source} meta mark set meta mark | 0x10000",
+                for protocol, list_ in by_protocol(ports, "-"):
+                    rules += [f"{protocol.lower()} dport {{ {', '.join(list_)} }} {ip} saddr @{source} meta mark set meta mark | 0x10000",
                               "meta mark & 0x10000 == 0x10000 return"]
         chains.insert(0, (f"pi_{policy.number}", rules))
     out += [f"chain {name} {{ {'; '.join(rules)}; }}" for name, rules in chains]

@@ -102,12 +102,14 @@ def main():
     if lacking:
         suite.skip("all", lacking)
         return suite.finish()
-    together, alone, lacking = [], [], lacks(True)  # in a chroot, no user namespace can be made
+    together, alone = [], []
+    users = os.geteuid() == 0 and not suite.short
+    lacking = lacks(True) if users else ""  # in a chroot, no user namespace can be made
     for name, function, _ in tests():
         if suite.wanted(name) and not (suite.short and getattr(function, "long", False)):
             jobs = alone if getattr(function, "alone", False) else together
             jobs.append((name, False))
-            if getattr(function, "user", False) and os.geteuid() == 0 and not suite.short:
+            if users and getattr(function, "user", False):
                 if lacking:
                     suite.skip(f"{name}-user", lacking)
                 else:
